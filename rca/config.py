@@ -1,0 +1,144 @@
+"""``rca.yaml``: what the system is made of, validated before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from rca.errors import ConfigError, choices
+from rca.types import Roles
+
+FILE = "rca.yaml"
+
+
+class Data(BaseModel):
+    """Where the tables are, relative to the project or as a URL that the engine reads."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    train: str
+    evaluate: str
+    production: str | None = None
+
+
+class Config(BaseModel):
+    """The fields of ``rca.yaml``.
+
+    Examples
+    --------
+    >>> config = parse("system: s\\nmodel: m.skops\\ndata: {train: a.parquet, evaluate: b.parquet}\\ntarget: y\\n")
+    >>> config.metric, config.material
+    ('roc_auc', 0.02)
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    system: str
+    model: str
+    data: Data
+    target: str
+    positive: Any = None
+    features: tuple[str, ...] = ()
+    prediction: str | None = None
+    key: tuple[str, ...] = ()
+    time: str | None = None
+    metric: str = "roc_auc"
+    sensitive: tuple[str, ...] = ()
+    inputs: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    events: str | None = None
+    seed: str | None = None
+    environment: str | None = None
+    material: float = Field(default=0.02, gt=0, lt=1)
+    """The smallest gap that matters, as a share of the reference metric."""
+
+    @field_validator("key", "features", "sensitive", mode="before")
+    @classmethod
+    def _one_name_is_a_list(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("inputs", mode="before")
+    @classmethod
+    def _one_column_is_a_list(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {name: [columns] if isinstance(columns, str) else columns for name, columns in value.items()}
+
+    @field_validator("model", "environment", "events")
+    @classmethod
+    def _inside_the_project(cls, value: str | None) -> str | None:
+        if value is not None and (PurePosixPath(value).is_absolute() or ".." in PurePosixPath(value).parts):
+            raise ValueError("must be a path inside the project")
+        return value
+
+    @model_validator(mode="after")
+    def _groups_do_not_overlap(self) -> Config:
+        seen: dict[str, str] = {}
+        for group, columns in self.inputs.items():
+            for column in columns:
+                if column in seen:
+                    raise ValueError(f"column '{column}' is in the inputs '{seen[column]}' and '{group}'")
+                seen[column] = group
+        if self.target in self.features:
+            raise ValueError(f"the target '{self.target}' is listed as a feature")
+        return self
+
+    def roles(self, columns: tuple[str, ...]) -> Roles:
+        """Return the roles of `columns`, the features being those that no other field names."""
+        other = {self.target, self.prediction, self.time, *self.key, *self.sensitive}
+        grouped = {column for names in self.inputs.values() for column in names}
+        features = self.features or tuple(c for c in columns if c not in other or c in grouped)
+        return Roles(
+            self.target, self.positive, features, self.prediction, self.key, self.time, self.sensitive, self.inputs
+        )
+
+
+def parse(text: str, name: str = FILE) -> Config:
+    """Read the text of a configuration.
+
+    Raises
+    ------
+    ConfigError
+        If it is no YAML mapping, lacks a field or has one that does not exist; each problem is named.
+
+    Examples
+    --------
+    >>> parse("system: s")
+    Traceback (most recent call last):
+    ...
+    rca.errors.ConfigError: rca.yaml is not valid: model: Field required; data: Field required; \
+target: Field required (fields: see rca.yaml in the README).
+    """
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as problem:
+        detail = " ".join(str(problem).split())
+        raise ConfigError(f"{name} is not YAML ({detail}): correct that line.") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{name} holds no mapping: it needs the fields {choices(Config.model_fields)}.")
+    try:
+        return Config.model_validate(content)
+    except ValidationError as problem:
+        parts = [f"{'.'.join(map(str, e['loc'])) or name}: {e['msg']}" for e in problem.errors()]
+        raise ConfigError(f"{name} is not valid: {'; '.join(parts)} (fields: see rca.yaml in the README).") from None
+
+
+def load(path: Path) -> Config:
+    """Read a configuration file.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such file or it is not valid.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"there is no {path}: write one with 'rca init', name another with --config, or go to the project's folder."
+        ) from None
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ConfigError(f"{path} cannot be read ({problem}): make it a UTF-8 text file.") from None
+    return parse(text, path.name)

@@ -1,0 +1,133 @@
+"""Plug-ins: a function with a decorator in a file of its own, found by loading its folder.
+
+A check, a diff, a repair and a fault are all added the same way: one new file. Nothing else is edited.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rca.errors import ConfigError, NotApplicable, choices
+from rca.types import Case, Finding, Outcome
+
+Plugin = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One registered plug-in."""
+
+    code: str
+    title: str
+    function: Plugin
+
+
+@dataclass(slots=True)
+class Registry:
+    """The plug-ins of one package, keyed by code.
+
+    Examples
+    --------
+    >>> greetings = Registry("rca.integrity")
+    >>> @greetings("HELLO", "says hello")
+    ... def hello(case):
+    ...     return iter(())
+    >>> greetings.entries["HELLO"].title
+    'says hello'
+    """
+
+    package: str
+    entries: dict[str, Entry] = field(default_factory=dict)
+
+    def __call__(self, code: str, title: str) -> Callable[[Plugin], Plugin]:
+        """Return the decorator that registers a function under `code`."""
+
+        def register(function: Plugin) -> Plugin:
+            other = self.entries.get(code)
+            if other is not None and other.function.__module__ != function.__module__:
+                raise ConfigError(
+                    f"code {code} is taken by {other.function.__module__}, so {function.__module__} needs another."
+                )
+            self.entries[code] = Entry(code, title, function)
+            return function
+
+        return register
+
+    def load(self) -> dict[str, Entry]:
+        """Import every module of the package and return the entries by code."""
+        home = importlib.import_module(self.package)
+        for module in pkgutil.iter_modules(home.__path__):
+            if not module.name.startswith("_"):
+                importlib.import_module(f"{self.package}.{module.name}")
+        return dict(sorted(self.entries.items()))
+
+    def get(self, code: str) -> Entry:
+        """Return one entry.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such code; the message lists those that exist.
+        """
+        entries = self.load()
+        if code not in entries:
+            raise ConfigError(f"there is no plug-in {code!r} in {self.package}: choose one of {choices(entries)}.")
+        return entries[code]
+
+
+#: Pillar 1: ``@check(code, title)`` on ``f(case, *, ...) -> Iterator[Finding]``.
+check = Registry("rca.integrity")
+#: Pillar 2: ``@diff(code, title)`` on ``f(case, *, ...) -> Iterator[Finding]``.
+diff = Registry("rca.evolution")
+#: ``@repair(kind, title)`` on ``f(frame, finding, reference, rng) -> DataFrame``: the inverse of a damage.
+repair = Registry("rca.repairs")
+#: ``@fault(kind, title)`` on ``f(frame, rng, ...) -> (DataFrame, truth)``: a damage done on purpose.
+fault = Registry("rca.faults")
+
+
+def run(
+    entries: Iterable[Entry], case: Case, progress: Callable[[str], None] | None = None
+) -> tuple[tuple[Outcome, ...], tuple[Finding, ...]]:
+    """Run plug-ins over a case, so that none can stop the others.
+
+    Returns
+    -------
+    outcomes, findings
+        One outcome for each entry, with the reason where it found nothing because it could not
+        look; the findings carry identifiers F1, F2, ... in the order of discovery.
+    """
+    outcomes: list[Outcome] = []
+    found: list[Finding] = []
+    for entry in entries:
+        if progress is not None:
+            progress(entry.title)
+        start, reason, status, mine = time.perf_counter(), None, "clear", []
+        try:
+            for item in _findings(entry, case):
+                mine.append(replace(item, id=f"F{len(found) + len(mine) + 1}"))
+            status = "found" if mine else "clear"
+        except NotApplicable as bow_out:
+            status, reason = "not_applicable", str(bow_out)
+        except Exception as failure:  # noqa: BLE001  the failure is the outcome; nothing is swallowed
+            status, reason = "failed", f"{type(failure).__name__}: {failure}"
+        found.extend(mine)
+        outcomes.append(
+            Outcome(
+                entry.code,
+                entry.title,
+                status,  # type: ignore[arg-type]  # one of the four words above
+                reason,
+                round(time.perf_counter() - start, 3),
+                tuple(item.id for item in mine),
+            )
+        )
+    return tuple(outcomes), tuple(found)
+
+
+def _findings(entry: Entry, case: Case) -> Iterator[Finding]:
+    yield from entry.function(case)

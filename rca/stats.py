@@ -1,0 +1,221 @@
+"""Numbers with their uncertainty: estimates that add up, Shapley values, multiplicity.
+
+The one mechanism here is :class:`Estimate`. A metric on a sample is a value and, for every row, how
+much that row pulls it (its influence, scaled so that the squares sum to the variance). Sums and
+differences of metrics are then sums of values and of influences, so every term of the gap tree has an
+interval that knows which rows it shares with the others, without drawing a single bootstrap sample.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from itertools import combinations
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Player = TypeVar("Player", bound=Hashable)
+
+#: Intervals are two-sided at this level unless said otherwise.
+LEVEL = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number, and by sample the influence of each of its rows.
+
+    Examples
+    --------
+    >>> a = mean(np.array([1.0, 2.0, 3.0]), "ref")
+    >>> b = mean(np.array([2.0, 3.0, 4.0]), "cur")
+    >>> gap = b - a
+    >>> gap.value, round(gap.se, 3)
+    (1.0, 0.667)
+    >>> (a - a).se   # the same rows cancel
+    0.0
+    """
+
+    value: float
+    influence: Mapping[str, Floats] = field(default_factory=dict)
+
+    def __add__(self, other: Estimate | float) -> Estimate:
+        if not isinstance(other, Estimate):
+            return Estimate(self.value + other, self.influence)
+        merged = dict(self.influence)
+        for sample, rows in other.influence.items():
+            merged[sample] = merged[sample] + rows if sample in merged else rows
+        return Estimate(self.value + other.value, merged)
+
+    __radd__ = __add__
+
+    def __mul__(self, factor: float) -> Estimate:
+        return Estimate(self.value * factor, {sample: rows * factor for sample, rows in self.influence.items()})
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Estimate:
+        return self * -1.0
+
+    def __sub__(self, other: Estimate | float) -> Estimate:
+        return self + -other
+
+    def __truediv__(self, divisor: float) -> Estimate:
+        return self * (1.0 / divisor)
+
+    @property
+    def se(self) -> float:
+        """Standard error: the samples are independent of each other, rows within one too."""
+        return math.sqrt(sum(float(rows @ rows) for rows in self.influence.values()))
+
+    def interval(self, level: float = LEVEL, extra_se: float = 0.0) -> tuple[float, float]:
+        """Return the normal interval; `extra_se` adds a source of noise that rows do not carry."""
+        half = quantile(level) * math.hypot(self.se, extra_se)
+        return self.value - half, self.value + half
+
+
+def quantile(level: float) -> float:
+    """Return the two-sided standard normal quantile.
+
+    Examples
+    --------
+    >>> round(quantile(0.9), 3)
+    1.645
+    """
+    from scipy.special import ndtri
+
+    return float(ndtri(0.5 + level / 2))
+
+
+def mean(values: Floats, sample: str, weights: Floats | None = None) -> Estimate:
+    """Return the (weighted) mean of `values` as an estimate on the rows of `sample`."""
+    total = float(len(values)) if weights is None else float(weights.sum())
+    weighted = values if weights is None else values * weights
+    centre = float(weighted.sum()) / total
+    pull = values - centre if weights is None else weights * (values - centre)
+    return Estimate(centre, {sample: pull / total})
+
+
+def shapley(value: Callable[[frozenset[Player]], Estimate], players: Sequence[Player]) -> dict[Player, Estimate]:
+    """Return each player's exact Shapley value.
+
+    Parameters
+    ----------
+    value : callable
+        The worth of a coalition. It is called once for each of the 2^k coalitions.
+    players : sequence
+        At most about 12, since the cost doubles with each.
+
+    Returns
+    -------
+    dict
+        Player to contribution. They sum to ``value(all) - value(none)``.
+
+    References
+    ----------
+    Shapley, L. S. (1953). A value for n-person games.
+
+    Examples
+    --------
+    Two causes that only hurt together share the harm.
+
+    >>> worth = {0: 0.0, 1: 0.0, 2: 0.0, 3: -4.0}
+    >>> v = lambda s: Estimate(worth[sum({"code": 1, "data": 2}[p] for p in s)])
+    >>> {p: e.value for p, e in shapley(v, ["code", "data"]).items()}
+    {'code': -2.0, 'data': -2.0}
+    """
+    k = len(players)
+    worth = {frozenset(s): value(frozenset(s)) for size in range(k + 1) for s in combinations(players, size)}
+    result = {}
+    for player in players:
+        others = [p for p in players if p != player]
+        terms = [
+            (worth[frozenset((*s, player))] - worth[frozenset(s)])
+            * (math.factorial(size) * math.factorial(k - size - 1) / math.factorial(k))
+            for size in range(k)
+            for s in combinations(others, size)
+        ]
+        result[player] = reduce(Estimate.__add__, terms)
+    return result
+
+
+def benjamini_hochberg(p_values: Sequence[float], tests: int | None = None) -> Floats:
+    """Adjust p-values for the false discovery rate.
+
+    Parameters
+    ----------
+    p_values : sequence of float
+    tests : int, optional
+        How many tests were made in all, where only the small ones are passed on.
+
+    References
+    ----------
+    Benjamini and Hochberg (1995), Journal of the Royal Statistical Society B 57.
+
+    Examples
+    --------
+    >>> benjamini_hochberg([0.01, 0.04, 0.03]).tolist()
+    [0.03, 0.04, 0.04]
+    >>> benjamini_hochberg([0.01], tests=100).tolist()
+    [1.0]
+    """
+    p = np.asarray(p_values, dtype=float)
+    m = max(tests or 0, len(p))
+    order = np.argsort(p)
+    ranked = p[order] * m / np.arange(1, len(p) + 1)
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(np.minimum.accumulate(ranked[::-1])[::-1], 1.0)
+    return adjusted
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How far a share moved: difference with interval, and the p-value of "it moved by more than the floor"."""
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+
+def rate_change(k0: int, n0: int, k1: int, n1: int, floor: float = 0.0, level: float = LEVEL) -> Rate:
+    """Compare two shares, the current (k1 of n1) minus the reference (k0 of n0).
+
+    The interval is Newcombe's (1998, method 10), from two Wilson intervals. The p-value tests against
+    the floor, not against zero, so that a large sample does not make a small change a finding.
+
+    Examples
+    --------
+    >>> change = rate_change(0, 1000, 300, 1000, floor=0.01)
+    >>> round(change.difference, 2), change.low > 0.25, change.p_value < 1e-9
+    (0.3, True, True)
+    >>> rate_change(100_000, 10_000_000, 110_000, 10_000_000, floor=0.01).p_value > 0.5
+    True
+    """
+    from scipy.special import ndtr
+
+    z = quantile(level)
+    p0, p1 = k0 / n0, k1 / n1
+    low0, high0 = _wilson(p0, n0, z)
+    low1, high1 = _wilson(p1, n1, z)
+    difference = p1 - p0
+    low = difference - math.hypot(p1 - low1, high0 - p0)
+    high = difference + math.hypot(high1 - p1, p0 - low0)
+    # The standard error is the larger of Newcombe's half width and one row, so that 0 of n is no certainty.
+    se = max((difference - low if difference > 0 else high - difference) / z, 1 / n1, 1e-12)
+    return Rate(difference, low, high, float(ndtr(-(abs(difference) - floor) / se)))
+
+
+def _wilson(p: float, n: int, z: float) -> tuple[float, float]:
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def total(estimates: Iterable[Estimate]) -> Estimate:
+    """Return the sum of estimates; the sum of none is zero without noise."""
+    return reduce(Estimate.__add__, estimates, Estimate(0.0))

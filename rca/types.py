@@ -1,0 +1,331 @@
+"""The nouns: a Case goes in, Findings and Causes come out, an Investigation holds them.
+
+This module imports nothing of rca, so that every other module may import it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+Pillar = Literal["integrity", "evolution", "inputs"]
+Status = Literal["confirmed", "likely", "possible"]
+Verdict = Literal["cause_found", "no_incident", "inconclusive"]
+
+#: The statuses of a cause, weakest first; ``--fail-on`` compares positions in it.
+STATUSES: tuple[Status, ...] = ("possible", "likely", "confirmed")
+
+
+class Table(Protocol):
+    """What the pillars need of a table; :class:`rca.tables.Table` is the one that exists."""
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def profile(self) -> Any: ...  # noqa: D102
+    @property
+    def expr(self) -> Any: ...  # noqa: D102
+    def frame(self, limit: int = ..., seed: int = ...) -> pd.DataFrame: ...  # noqa: D102
+
+
+class Model(Protocol):
+    """What is needed of a fitted model; scikit-learn's estimators are such."""
+
+    def predict(self, X: Any) -> np.ndarray: ...  # noqa: D102, N803
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file of a version: where its bytes came from and whether they are what the lock says."""
+
+    path: str
+    md5: str | None
+    """The hash that dvc.lock or the .dvc file records; None for a file kept in git."""
+    file: str | None
+    """A readable local copy (cache object or temporary file), or None where it could not be had."""
+    problem: str | None = None
+    """Why the artifact cannot be used, in one sentence."""
+    corrupt: bool = False
+    """True where bytes were found but are not those that were recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of a pipeline as dvc.lock records it."""
+
+    name: str
+    cmd: str
+    deps: Mapping[str, str]
+    """Path to recorded hash."""
+    outs: Mapping[str, str]
+    params: Mapping[str, Mapping[str, Any]]
+    """File to key to value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """The system at one git revision, read without checkout."""
+
+    rev: str
+    commit: str
+    stages: Mapping[str, Stage] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Every git-tracked path of the project and its blob id."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """Dotted key to value, over every parameter file that a stage declares."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    artifacts: Mapping[str, Artifact] = field(default_factory=dict)
+    """By role: ``model`` and ``data.train``, ``data.evaluate``, ``data.production``."""
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    """By role: ``train``, ``evaluate``, ``production``."""
+    model: Model | None = None
+    model_problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The same table on both sides of a case."""
+
+    name: str
+    reference: Table
+    current: Table
+    same_role: bool = True
+    """False where the sides play different roles (evaluation against production): row counts
+    and keys are then not comparable, distributions are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What the columns are for."""
+
+    target: str | None = None
+    positive: Any = None
+    features: tuple[str, ...] = ()
+    prediction: str | None = None
+    key: tuple[str, ...] = ()
+    time: str | None = None
+    sensitive: tuple[str, ...] = ()
+    inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """The evaluation table that a side is judged on, in memory, with labels."""
+
+    name: str
+    table: pd.DataFrame
+    rows: int
+    """Rows of the whole table; `table` may be a sample of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A reference and a current version (or two tables) and the metric that moved."""
+
+    pairs: tuple[Pair, ...]
+    roles: Roles
+    reference: Version | None = None
+    current: Version | None = None
+    metric: str | None = None
+    exams: tuple[Exam, Exam] | None = None
+    model_path: str | None = None
+    seed_key: str | None = None
+    root: str | None = None
+    """The project's folder, for replay; None where the case is two tables."""
+
+    def columns(self) -> Iterator[tuple[Pair, str]]:
+        """Each pair of tables with each column that both sides have."""
+        for pair in self.pairs:
+            have = set(pair.current.columns)
+            yield from ((pair, name) for name in pair.reference.columns if name in have)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One observed fact."""
+
+    code: str
+    kind: str
+    subject: str
+    text: str
+    stage: str | None = None
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one plug-in did."""
+
+    code: str
+    title: str
+    status: Literal["found", "clear", "not_applicable", "failed"]
+    reason: str | None = None
+    seconds: float = 0.0
+    findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A hypothesis with its contribution to the gap."""
+
+    pillar: Pillar
+    kind: str
+    subject: str
+    contribution: float
+    low: float
+    high: float
+    status: Status
+    summary: str
+    rank: int = 0
+    stage: str | None = None
+    within: int | None = None
+    share: float | None = None
+    counterfactual: str | None = None
+    reproduce: str | None = None
+    findings: tuple[str, ...] = ()
+    mitigations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A hypothesis that is no cause: ruled out by a test, or not testable for want of something."""
+
+    pillar: Pillar
+    kind: str
+    subject: str
+    reason: str
+    contribution: float | None = None
+    low: float | None = None
+    high: float | None = None
+    findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The metric on both sides; `difference` is current minus reference, higher is better."""
+
+    metric: str
+    reference: float
+    current: float
+    difference: float
+    low: float
+    high: float
+    n_reference: int
+    n_current: int
+    detectable: float
+    """The smallest gap that these samples could have shown (80 % power)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """What the causes leave of the gap."""
+
+    contribution: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Which version and which table stood on one side."""
+
+    rev: str | None
+    commit: str | None
+    data: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Investigation:
+    """The answer: the gap, its causes, the remainder, and all that was done to find them."""
+
+    system: str
+    summary: str
+    verdict: Verdict
+    reference: Side
+    current: Side
+    gap: Gap | None
+    causes: tuple[Cause, ...]
+    ruled_out: tuple[Rejected, ...]
+    not_testable: tuple[Rejected, ...]
+    unexplained: Remainder | None
+    outcomes: tuple[Outcome, ...]
+    findings: tuple[Finding, ...]
+    provenance: Mapping[str, Any]
+    severity: Literal[1, 2, 3] | None = None
+    schema: str = "rca/investigation/1"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the document of the contract: plain values, in its order."""
+        order = (
+            "schema system summary verdict severity reference current gap causes ruled_out "
+            "not_testable unexplained outcomes findings provenance"
+        ).split()
+        return {name: plain(getattr(self, name)) for name in order}
+
+    def to_json(self) -> str:
+        """Return the document as JSON; numbers that are not finite become null."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+
+    def frame(self) -> pd.DataFrame:
+        """Return the causes, one a row, ranked, with the remainder as the last row."""
+        import pandas as pd
+
+        names = ["rank", "pillar", "kind", "subject", "contribution", "low", "high", "share", "status", "within"]
+        rows = [{name: getattr(cause, name) for name in names} for cause in self.causes]
+        if self.unexplained is not None:
+            rows.append({"subject": "unexplained", **dataclasses.asdict(self.unexplained)})
+        return pd.DataFrame(rows, columns=names)
+
+    def plot(self) -> Figure:
+        """Draw the waterfall of the gap."""
+        return _elsewhere("rca.plots").waterfall(self)  # type: ignore[no-any-return]  # looked up by name
+
+    def report(self, path: str) -> str:
+        """Run the report notebook and write it as one HTML file; return its path."""
+        return _elsewhere("rca.report").write(self, path)  # type: ignore[no-any-return]  # looked up by name
+
+    def _repr_html_(self) -> str:
+        return _elsewhere("rca.report.html").verdict(self)  # type: ignore[no-any-return]  # looked up by name
+
+
+def _elsewhere(module: str) -> Any:
+    """Look up the module that draws when it is asked for: results are data and know no drawing."""
+    return importlib.import_module(module)
+
+
+def plain(value: Any) -> Any:
+    """Turn records, arrays and numpy scalars into what JSON knows.
+
+    Examples
+    --------
+    >>> plain({"a": (1, float("nan")), "b": Remainder(0.5, 0.0, 1.0)})
+    {'a': [1, None], 'b': {'contribution': 0.5, 'low': 0.0, 'high': 1.0}}
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else None
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    return str(value)
