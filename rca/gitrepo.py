@@ -1,0 +1,105 @@
+"""A git repository, asked and never changed: no checkout, no lock, no index refresh."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from rca.errors import ConfigError, VersionError, choices
+
+
+def git(folder: Path, *arguments: str, stdin: bytes | None = None) -> bytes:
+    """Run a git command that reads.
+
+    Raises
+    ------
+    ConfigError
+        If git is not installed.
+    VersionError
+        If the command fails; the message is git's own.
+    """
+    command = ["git", "--no-optional-locks", "-c", "core.hooksPath=/dev/null", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(command, input=stdin, capture_output=True, check=False)
+    except FileNotFoundError:
+        raise ConfigError("git is not installed, and every version is read with it: install git.") from None
+    if done.returncode:
+        detail = " ".join(done.stderr.decode(errors="replace").split())
+        raise VersionError(f"git {arguments[0]} failed in {folder}: {detail}")
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class Repository:
+    """The project at `root`, which may be a folder inside a git repository.
+
+    Paths are relative to `root`, with forward slashes.
+    """
+
+    root: Path
+
+    @cached_property
+    def prefix(self) -> str:
+        """The project's folder inside the repository: empty, or ending in a slash."""
+        try:
+            return git(self.root, "rev-parse", "--show-prefix").decode().strip()
+        except VersionError:
+            raise ConfigError(
+                f"{self.root} is in no git repository: go to the project, or make one with 'git init' and a commit."
+            ) from None
+
+    @cached_property
+    def top(self) -> Path:
+        """The repository's own root."""
+        return Path(git(self.root, "rev-parse", "--show-toplevel").decode().strip())
+
+    def resolve(self, rev: str) -> str:
+        """Return the commit of a revision.
+
+        Raises
+        ------
+        VersionError
+            If there is none; the message lists branches and tags.
+        """
+        _ = self.prefix  # a folder without git deserves its own message
+        try:
+            found = git(self.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
+        except VersionError:
+            names = git(self.root, "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags")
+            raise VersionError(
+                f"there is no revision '{rev}': choose HEAD, a commit, or one of {choices(names.decode().split())}."
+            ) from None
+        return found.decode().strip()
+
+    def files(self, commit: str) -> dict[str, str]:
+        """Return every file of the project at a commit with its blob id."""
+        listing = git(self.top, "ls-tree", "-r", "-z", "--full-tree", commit).decode(errors="surrogateescape")
+        result = {}
+        for line in filter(None, listing.split("\0")):
+            meta, path = line.split("\t", 1)
+            mode, kind, blob = meta.split()
+            if kind == "blob" and mode != "120000" and path.startswith(self.prefix):
+                result[path[len(self.prefix) :]] = blob
+        return result
+
+    def blobs(self, ids: Iterable[str]) -> dict[str, bytes]:
+        """Return the contents of many blobs through one git process."""
+        wanted = list(dict.fromkeys(ids))
+        if not wanted:
+            return {}
+        out = git(self.root, "cat-file", "--batch", stdin="\n".join(wanted).encode() + b"\n")
+        result, at = {}, 0
+        for blob in wanted:
+            end = out.index(b"\n", at)
+            size = int(out[at:end].split()[-1])
+            result[blob] = out[end + 1 : end + 1 + size]
+            at = end + size + 2
+        return result
+
+    def changed(self) -> Sequence[str]:
+        """Return tracked files whose content in the work tree is not that of HEAD."""
+        listing = git(self.root, "status", "--porcelain", "-z", "--untracked-files=no", "--", ".")
+        return [line[3:] for line in listing.decode(errors="replace").split("\0") if line]

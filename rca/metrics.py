@@ -1,0 +1,343 @@
+"""Any scikit-learn scorer as an estimate: a value, and how much each row pulls it.
+
+A metric that is a mean of row losses needs no more than those. For every other metric the pull of a row
+is its influence function: exact for the area under the ROC curve (placement values; DeLong, DeLong and
+Clarke-Pearson, 1988), else the derivative of the scorer by the rows' weights, taken over cells of rows
+with like target and like prediction (the infinitesimal jackknife; Jaeckel, 1972).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rca.errors import ConfigError, DataError, ModelError, choices
+from rca.models import classes
+from rca.stats import Estimate, Floats, mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from rca.types import Model
+
+_STEP = 1e-3  # relative change of a cell's weight in the numerical derivative
+_BINS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A model's answers on the rows of a sample.
+
+    Attributes
+    ----------
+    y : ndarray of shape (n,)
+        Targets; of a classifier the class index, in binary cases 1 for the positive class.
+    response : ndarray of shape (n,) or (n, classes)
+        What the metric judges: predictions, or probabilities (binary: of the positive class).
+    sample : str
+        Which rows these are. Answers on one sample share noise, answers on two do not.
+    rows : ndarray of int of shape (n,)
+        The position of each row in the sample, whose length is `size`.
+    """
+
+    y: Floats
+    response: Floats
+    sample: str
+    rows: np.ndarray[Any, np.dtype[np.int64]]
+    size: int
+
+
+def score(y: Any, response: Any, sample: str) -> Scored:
+    """Wrap plain arrays, all rows of `sample` in order."""
+    y = np.asarray(y, dtype=float)
+    return Scored(y, np.asarray(response, dtype=float), sample, np.arange(len(y)), len(y))
+
+
+def _true_class(s: Scored) -> Floats:
+    if s.response.ndim == 1:
+        return np.where(s.y == 1, s.response, 1 - s.response)
+    known = s.y >= 0
+    picked = s.response[np.arange(len(s.y)), np.where(known, s.y, 0).astype(int)]
+    return np.where(known, picked, 0.0)
+
+
+def _log_loss(s: Scored) -> Floats:
+    return -np.log(np.clip(_true_class(s), np.finfo(np.float64).eps, 1.0))
+
+
+def _brier(s: Scored) -> Floats:
+    if s.response.ndim == 1:
+        return np.square(s.y - s.response)
+    hot = s.y[:, None] == np.arange(s.response.shape[1])
+    return np.square(hot - s.response).sum(axis=1)
+
+
+#: Losses of a row, lower is better, and the response that each judges.
+LOSSES: Mapping[str, tuple[Callable[[Scored], Floats], str]] = {
+    "log_loss": (_log_loss, "predict_proba"),
+    "brier": (_brier, "predict_proba"),
+    "zero_one": (lambda s: (s.y != s.response).astype(float), "predict"),
+    "squared_error": (lambda s: np.square(s.y - s.response), "predict"),
+    "absolute_error": (lambda s: np.abs(s.y - s.response), "predict"),
+}
+_SCORERS = {
+    "neg_log_loss": "log_loss",
+    "neg_brier_score": "brier",
+    "accuracy": "zero_one",
+    "neg_mean_squared_error": "squared_error",
+    "neg_mean_absolute_error": "absolute_error",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric by name; see :func:`get`."""
+
+    name: str
+    response: str
+    """The method of a model whose answer is judged: predict, predict_proba or decision_function."""
+    loss: Callable[[Scored], Floats] | None = None
+    """The loss of a row where the metric is a mean of them."""
+    sign: float = 1.0
+    function: Callable[..., float] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def values(self, s: Scored) -> Floats | None:
+        """Return row values whose mean is the metric, or None where there are none."""
+        if self.loss is None:
+            return None
+        values = self.sign * self.loss(s)
+        return values + 1.0 if self.name == "accuracy" else values
+
+    def estimate(self, s: Scored, weights: Floats | None = None) -> Estimate:
+        """Return the metric with the influence of every row.
+
+        Raises
+        ------
+        DataError
+            If the rows do not allow the metric, such as one class only for a ranking metric.
+        """
+        if not len(s.y):
+            raise DataError(f"{self.name} needs rows, and {s.sample} has none: check the filter and the labels.")
+        values = self.values(s)
+        if values is not None:
+            found = mean(values, s.sample, weights)
+        elif self.name == "roc_auc":
+            found = _auc(s, weights)
+        else:
+            found = self._jackknife(s, weights)
+        if len(s.rows) == s.size and (s.rows == np.arange(s.size)).all():
+            return found
+        scattered = np.zeros(s.size)
+        np.add.at(scattered, s.rows, found.influence[s.sample])
+        return Estimate(found.value, {s.sample: scattered})
+
+    def _jackknife(self, s: Scored, weights: Floats | None) -> Estimate:
+        weights = np.ones(len(s.y)) if weights is None else weights
+        cells = _cells(s)
+        value = self._call(s, weights)
+        pull = np.zeros(len(s.y))
+        for cell in range(cells.max() + 1):
+            inside = cells == cell
+            mass = float(weights[inside].sum())
+            if mass > 0:
+                slope = (self._call(s, np.where(inside, weights * (1 + _STEP), weights)) - value) / _STEP
+                pull[inside] = weights[inside] / mass * slope
+        return Estimate(value, {s.sample: pull})
+
+    def _call(self, s: Scored, weights: Floats) -> float:
+        assert self.function is not None  # noqa: S101  a metric has a loss or a function
+        try:
+            value = float(self.function(s.y, s.response, sample_weight=weights, **self.options))
+        except (ValueError, TypeError) as problem:
+            raise DataError(
+                f"{self.name} cannot be computed on {s.sample} ({problem}): choose another metric or more rows."
+            ) from None
+        if not np.isfinite(value):
+            raise DataError(f"{self.name} is not defined on {s.sample}: it needs rows of every class.")
+        return self.sign * value
+
+
+def get(name: str) -> Metric:
+    """Return a metric by the name of a scikit-learn scorer, or of a row loss.
+
+    Raises
+    ------
+    ConfigError
+        If scikit-learn has no such scorer, or one that cannot weigh rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> auc = get("roc_auc").estimate(score([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], "toy"))
+    >>> auc.value
+    0.75
+    >>> get("roc_aux")
+    Traceback (most recent call last):
+    ...
+    rca.errors.ConfigError: there is no metric 'roc_aux': did you mean 'roc_auc', 'roc_auc_ovr', 'roc_auc_ovo'? \
+(any name of sklearn.metrics.get_scorer_names())
+    """
+    if name in LOSSES:
+        loss, response = LOSSES[name]
+        return Metric(name, response, loss)
+    if name in _SCORERS:
+        loss, response = LOSSES[_SCORERS[name]]
+        return Metric(name, response, loss, sign=-1.0)
+    from difflib import get_close_matches
+    from inspect import signature
+
+    from sklearn.metrics import get_scorer, get_scorer_names
+
+    if name not in get_scorer_names():
+        near = get_close_matches(str(name), [*get_scorer_names(), *LOSSES], 3, 0.5)
+        hint = f"did you mean {', '.join(map(repr, near))}?" if near else "check the name"
+        raise ConfigError(f"there is no metric {name!r}: {hint} (any name of sklearn.metrics.get_scorer_names())")
+    scorer = get_scorer(name)
+    function = scorer._score_func
+    if "sample_weight" not in signature(function).parameters:
+        raise ConfigError(f"the metric '{name}' cannot weigh rows, so its gap cannot be split: choose another.")
+    methods = scorer._response_method
+    response = methods if isinstance(methods, str) else methods[0]
+    return Metric(name, response, None, float(scorer._sign), function, scorer._kwargs)
+
+
+def answers(metric: Metric, model: Model, table: pd.DataFrame, target: str, positive: Any, sample: str) -> Scored:
+    """Let a model answer for the rows of a table that have a label.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Its index gives each row's position in the sample.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot read the table; the message holds what it said.
+    """
+    labelled = table[table[target].notna()]
+    y = encode(labelled[target], classes(model), positive)
+    columns = getattr(model, "feature_names_in_", None)
+    missing = [] if columns is None else [c for c in columns if c not in labelled.columns]
+    if missing:
+        raise ModelError(
+            f"the model needs the columns {choices(missing)}, which {sample} lacks: it has {choices(labelled.columns)}."
+        )
+    inputs = labelled if columns is None else labelled[list(columns)]
+    response = _respond(metric, model, inputs, positive, sample) if len(y) else np.zeros(0)
+    rows = labelled.index.to_numpy(dtype=np.int64)
+    return Scored(y, response, sample, rows, max(len(table), int(rows.max(initial=-1)) + 1))
+
+
+def _respond(metric: Metric, model: Model, inputs: pd.DataFrame, positive: Any, sample: str) -> Floats:
+    methods = [metric.response, *(["predict_proba"] if metric.response == "decision_function" else [])]
+    method = next((m for m in methods if hasattr(model, m)), None)
+    if method is None:
+        raise ModelError(f"{metric.name} needs {metric.response}, which the model lacks: choose another metric.")
+    try:
+        raw = np.asarray(getattr(model, method)(inputs))
+    except Exception as problem:
+        detail = " ".join(str(problem).split())[:200]
+        raise ModelError(f"the model does not read {sample} ({type(problem).__name__}: {detail}).") from None
+    known = classes(model)
+    if known is None:
+        return raw.astype(float)
+    if method == "predict":
+        return encode(raw, known, positive)
+    if len(known) == 2:
+        column = known.index(_positive(known, positive))
+        if raw.ndim == 1:
+            return raw if column == 1 else -raw
+        return raw[:, column].astype(float)
+    return raw.astype(float)
+
+
+def encode(labels: Any, known: Sequence[Any] | None, positive: Any = None) -> Floats:
+    """Return labels as numbers: class indices, 1 for the positive of two, or the values themselves.
+
+    Examples
+    --------
+    >>> encode(["no", "yes"], ["no", "yes"]).tolist(), encode(["a", "c", "?"], ["a", "b", "c"]).tolist()
+    ([0.0, 1.0], [0.0, 2.0, -1.0])
+    """
+    if known is None:
+        try:
+            return np.asarray(labels, dtype=float)
+        except (TypeError, ValueError):
+            raise DataError("the target is no number, and the model is a regressor: check 'target'.") from None
+    values = np.asarray(labels, dtype=object)
+    if len(known) == 2:
+        return (values == _positive(known, positive)).astype(float)
+    index = {label: float(i) for i, label in enumerate(known)}
+    return np.array([index.get(value, -1.0) for value in values])
+
+
+def _positive(known: Sequence[Any], positive: Any) -> Any:
+    if positive is None:
+        return known[1]
+    match = next((label for label in known if label == positive or str(label) == str(positive)), None)
+    if match is None:
+        raise ConfigError(f"the positive class {positive!r} is none of the model's: choose one of {choices(known)}.")
+    return match
+
+
+def linearised(metric: Metric, reference: Scored, current: Scored) -> tuple[Floats, Floats]:
+    """Return row values whose means differ by (nearly) the gap between two samples.
+
+    Exact for means. Otherwise the influence function at the half-half mixture of the samples, whose
+    error is of third order in the distance between them.
+    """
+    values = metric.values(reference), metric.values(current)
+    if values[0] is not None and values[1] is not None:
+        return values[0], values[1]
+    n0, n1 = len(reference.y), len(current.y)
+    both = Scored(
+        np.concatenate([reference.y, current.y]),
+        np.concatenate([reference.response, current.response]),
+        "mixture",
+        np.arange(n0 + n1),
+        n0 + n1,
+    )
+    weights = np.concatenate([np.full(n0, 0.5 / n0), np.full(n1, 0.5 / n1)])
+    pulls = metric.estimate(both, weights).influence["mixture"] / weights
+    return pulls[:n0], pulls[n0:]
+
+
+def _auc(s: Scored, weights: Floats | None) -> Estimate:
+    weights = np.ones(len(s.y)) if weights is None else weights
+    positive = s.y == 1
+    mass = weights[positive].sum(), weights[~positive].sum()
+    if not all(m > 0 for m in mass):
+        raise DataError(f"roc_auc is not defined on {s.sample}: it needs rows of both classes.")
+    place = np.empty(len(s.y))
+    place[positive] = _below(s.response[positive], s.response[~positive], weights[~positive]) / mass[1]
+    place[~positive] = 1 - _below(s.response[~positive], s.response[positive], weights[positive]) / mass[0]
+    value = float(weights[positive] @ place[positive] / mass[0])
+    pull = weights * (place - value) / np.where(positive, mass[0], mass[1])
+    return Estimate(value, {s.sample: pull})
+
+
+def _below(points: Floats, others: Floats, weights: Floats) -> Floats:
+    """Return the weight of `others` below each point, ties counting half."""
+    order = np.argsort(others, kind="stable")
+    ladder = np.concatenate([[0.0], np.cumsum(weights[order])])
+    left = ladder[np.searchsorted(others[order], points, "left")]
+    right = ladder[np.searchsorted(others[order], points, "right")]
+    half: Floats = (left + right) / 2
+    return half
+
+
+def _cells(s: Scored) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Group rows with like target and like response."""
+    main = s.response if s.response.ndim == 1 else s.response.max(axis=1) + s.response.argmax(axis=1)
+    joint = _bin(s.y) * (_BINS + 1) + _bin(main)
+    return np.unique(joint, return_inverse=True)[1].astype(np.int64)
+
+
+def _bin(values: Floats) -> np.ndarray[Any, np.dtype[np.int64]]:
+    distinct = np.unique(values)
+    edges = distinct if len(distinct) <= _BINS else np.unique(np.quantile(values, np.linspace(0, 1, _BINS + 1)[1:-1]))
+    return np.searchsorted(edges, values, "right").astype(np.int64)

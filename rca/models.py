@@ -1,0 +1,64 @@
+"""Model files, read without running what is in them, and asked for predictions."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from rca.errors import ModelError, choices
+
+if TYPE_CHECKING:
+    from rca.types import Model
+
+#: Types that a model file may name. Everything else is refused and listed in the error.
+TRUSTED = ("sklearn.", "numpy.", "scipy.sparse.", "builtins.", "collections.OrderedDict", "functools.partial")
+
+
+def load(file: str, name: str | None = None) -> Model:
+    """Read a model that skops saved.
+
+    Parameters
+    ----------
+    file : str
+        The bytes, which in a DVC cache lie in a file without extension.
+    name : str, optional
+        The path in the project, whose extension tells the format.
+
+    Raises
+    ------
+    ModelError
+        If the format would run code when read, names types outside the allow-list, or is damaged.
+
+    Examples
+    --------
+    >>> load("model.pkl")
+    Traceback (most recent call last):
+    ...
+    rca.errors.ModelError: model.pkl is a pickle, which runs code when it is read: save the model with skops.io.dump.
+    """
+    import skops.io
+
+    name = name or file
+    suffix = PurePosixPath(name).suffix
+    if suffix in {".pkl", ".pickle", ".joblib"}:
+        raise ModelError(f"{name} is a pickle, which runs code when it is read: save the model with skops.io.dump.")
+    if suffix != ".skops":
+        raise ModelError(f"{name} is in a format that is not read here: the formats are '.skops'; save the model so.")
+    try:
+        named = skops.io.get_untrusted_types(file=file)
+        foreign = [kind for kind in named if not kind.startswith(TRUSTED)]
+        if not foreign:
+            return skops.io.load(file, trusted=named)  # type: ignore[no-any-return]  # skops is untyped
+    except Exception as problem:
+        detail = " ".join(str(problem).split())[:300]
+        raise ModelError(f"{name} does not load ({type(problem).__name__}: {detail}): save it again.") from None
+    raise ModelError(
+        f"{name} names types outside the allow-list ({choices(foreign)}), so it is not loaded: "
+        "build the model of scikit-learn's own types."
+    )
+
+
+def classes(model: Model) -> list[Any] | None:
+    """Return the classes of a classifier, or None for a regressor."""
+    found = getattr(model, "classes_", None)
+    return None if found is None else list(found)

@@ -1,0 +1,130 @@
+"""A throw-away copy of a project at a revision, in which pipelines may run.
+
+The copy is a shared clone, not a worktree: it borrows the user's objects and writes nothing into the
+user's repository, so even a killed process leaves no trace there. The DVC cache is shared on purpose:
+stages that ever ran are not run again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rca.errors import ReplayError
+from rca.gitrepo import Repository, git
+from rca.versions import cache_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A project folder that may be changed."""
+
+    root: Path
+    site: Path
+    """Where DVC keeps its locks, away from those of the user."""
+
+    def checkout(self, commit: str, paths: Sequence[str]) -> None:
+        """Take files from another commit; a file that is absent there is removed."""
+        for path in paths:
+            try:
+                content = git(self.root, "show", f"{commit}:./{path}")
+            except Exception:  # noqa: BLE001  absent at that commit is an answer
+                (self.root / path).unlink(missing_ok=True)
+                continue
+            target = self.root / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            target.write_bytes(content)
+
+    def dvc(self, *arguments: str, timeout: float | None = None) -> str:
+        """Run dvc here and return what it printed.
+
+        Raises
+        ------
+        ReplayError
+            If it fails or does not end in time; the message holds its last lines.
+        """
+        command = [sys.executable, "-m", "dvc", *arguments]
+        try:
+            done = subprocess.run(
+                command,
+                cwd=self.root,
+                env=environment(self.site),
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise ReplayError(f"dvc {arguments[0]} did not end within {timeout:.0f} s: raise --timeout.") from None
+        if done.returncode:
+            tail = " | ".join((done.stdout + done.stderr).strip().splitlines()[-4:])
+            raise ReplayError(f"dvc {arguments[0]} failed: {tail[-600:]}")
+        return done.stdout
+
+
+def environment(site: Path) -> dict[str, str]:
+    """Return the variables for a run: this interpreter first on the path, no telemetry, private locks."""
+    return {
+        **{k: v for k, v in os.environ.items() if not k.startswith("GIT_")},
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+        "DVC_SITE_CACHE_DIR": str(site),
+        "DVC_NO_ANALYTICS": "1",
+        "DO_NOT_TRACK": "1",
+        "PYTHONHASHSEED": "0",
+    }
+
+
+@contextmanager
+def sandbox(repository: Repository, commit: str, cache: Path | None = None) -> Iterator[Sandbox]:
+    """Make a copy of the project at a commit and remove it afterwards.
+
+    Parameters
+    ----------
+    cache : Path, optional
+        The DVC cache to use; the user's own unless given.
+    """
+    home = Path(tempfile.mkdtemp(prefix="rca-sandbox-"))
+    try:
+        clone = home / "project"
+        git(home, "clone", "--quiet", "--shared", "--no-checkout", "--", str(repository.top), str(clone))
+        git(clone, "checkout", "--quiet", "--detach", commit)
+        project = clone / repository.prefix
+        _configure(repository.root, project, cache or cache_folder(repository.root), home)
+        yield Sandbox(project, home / "site")
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _configure(root: Path, project: Path, cache: Path, home: Path) -> None:
+    """Give the copy the user's remotes, by absolute address, and the shared cache.
+
+    DVC needs a remote to look a stage up before running it (``repro --pull``), even where the cache
+    has everything, so a project without one gets an empty folder for it.
+    """
+    from dvc.config import Config
+
+    folder = next((p / ".dvc" for p in (project, *project.parents) if (p / ".dvc").is_dir()), None)
+    source = next((p / ".dvc" for p in (root, *root.parents) if (p / ".dvc").is_dir()), None)
+    if folder is None or source is None:
+        return
+    known = Config(dvc_dir=str(source))
+    remotes: dict[str, Mapping[str, Any]] = dict(known.get("remote", {}))
+    default = known.get("core", {}).get("remote")
+    if not remotes or default is None:
+        empty = home / "remote"
+        empty.mkdir()
+        remotes["rca-empty"], default = {"url": str(empty)}, "rca-empty"
+    with Config(dvc_dir=str(folder)).edit("local") as local:
+        local["core"] = {"remote": default, "analytics": False}
+        local["cache"] = {"dir": str(cache), "type": "reflink,copy"}
+        local["remote"] = {name: {k: str(v) for k, v in options.items()} for name, options in remotes.items()}

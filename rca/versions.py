@@ -1,0 +1,361 @@
+"""The system at one git revision, read without checkout.
+
+What a pipeline made is found through dvc.lock and .dvc files, its bytes in the DVC cache. DVC does not
+notice a flipped byte there, so every file that is read is hashed again and held against the record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from rca import models
+from rca.errors import DataError, ModelError, VersionError
+from rca.gitrepo import Repository
+from rca.tables import Table, open_table
+from rca.types import Artifact, Stage, Version
+
+if TYPE_CHECKING:
+    from rca.config import Config
+
+_CHUNK = 1 << 20
+
+
+def parse_yaml(text: bytes, name: str) -> Any:
+    """Read YAML 1.2, the dialect of DVC's own files.
+
+    Raises
+    ------
+    VersionError
+        If it is not YAML.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe").load(text)
+    except YAMLError as problem:
+        raise VersionError(f"{name} is not YAML ({' '.join(str(problem).split())}): correct it.") from None
+
+
+def flatten(content: Any, prefix: str = "") -> dict[str, Any]:
+    """Return nested mappings as dotted keys.
+
+    Examples
+    --------
+    >>> flatten({"train": {"depth": 3, "grid": [1, 2]}})
+    {'train.depth': 3, 'train.grid': [1, 2]}
+    """
+    if not isinstance(content, Mapping):
+        return {prefix: content} if prefix else {}
+    result: dict[str, Any] = {}
+    for key, value in content.items():
+        result |= flatten(value, f"{prefix}.{key}" if prefix else str(key))
+    return result
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A commit of a project: its files, its locks and where its artifacts are."""
+
+    repository: Repository
+    rev: str
+    commit: str
+    fetch: Callable[[Snapshot, str], Path | None] | None = None
+    """Brings an artifact that the local cache lacks; given the path, returns the cache folder to look in."""
+    _read: dict[str, bytes] = field(default_factory=dict)
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """Git-tracked paths and blob ids."""
+        return self.repository.files(self.commit)
+
+    def text(self, path: str) -> bytes | None:
+        """Return a git-tracked file, or None if there is no such file."""
+        blob = self.files.get(path)
+        if blob is None:
+            return None
+        if path not in self._read:
+            self._read[path] = self.repository.blobs([blob])[blob]
+        return self._read[path]
+
+    @cached_property
+    def stages(self) -> dict[str, Stage]:
+        """The stages of every dvc.lock, with paths relative to the project."""
+        result = {}
+        for path in (p for p in self.files if PurePosixPath(p).name == "dvc.lock"):
+            folder = PurePosixPath(path).parent
+            declared = (parse_yaml(self.text(str(folder / "dvc.yaml")) or b"", path) or {}).get("stages", {})
+            recorded = (parse_yaml(self.text(path) or b"", path) or {}).get("stages", {})
+            for name, entry in recorded.items():
+                plain = declared.get(name.split("@")[0]) or {}
+                wdir = folder / str((plain.get("do") or plain).get("wdir", "."))
+                full = name if str(folder) == "." else f"{folder}/dvc.yaml:{name}"
+                result[full] = _stage(full, entry, wdir)
+        return result
+
+    @cached_property
+    def recorded(self) -> dict[str, str]:
+        """Path to hash for everything that DVC tracks; a directory's hash ends in ``.dir``."""
+        result = {}
+        for path in (p for p in self.files if p.endswith(".dvc")):
+            content = parse_yaml(self.text(path) or b"", path)
+            if isinstance(content, Mapping):
+                home = PurePosixPath(path).parent / str(content.get("wdir", "."))
+                for out in content.get("outs") or []:
+                    result[_join(home, out["path"])] = str(out.get("md5") or "")
+        for stage in self.stages.values():
+            result.update(stage.outs)
+        return result
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        """Dotted keys of every parameter file; keys outside params.yaml are prefixed with their file."""
+        names = {"params.yaml", *(file for stage in self.stages.values() for file in stage.params)}
+        result: dict[str, Any] = {}
+        for name in sorted(names):
+            text = self.text(name)
+            if text is None:
+                content: Any = {}
+                for stage in self.stages.values():
+                    content |= dict(stage.params.get(name, {}))
+            elif name.endswith((".yaml", ".yml", ".json")):
+                content = parse_yaml(text, name)
+            elif name.endswith(".toml"):
+                import tomllib
+
+                content = tomllib.loads(text.decode())
+            else:
+                continue
+            lead = "" if name == "params.yaml" else f"{name}:"
+            result |= {lead + key: value for key, value in flatten(content).items()}
+        return result
+
+    @cached_property
+    def metrics(self) -> dict[str, float]:
+        """Numbers of the metrics files that are kept in git."""
+        declared = parse_yaml(self.text("dvc.yaml") or b"", "dvc.yaml") or {}
+        entries = [*declared.get("metrics", [])]
+        for stage in (declared.get("stages") or {}).values():
+            entries += (stage.get("do") or stage).get("metrics", [])
+        names = [str(next(iter(e)) if isinstance(e, Mapping) else e) for e in entries]
+        result: dict[str, float] = {}
+        for name in names:
+            text = self.text(name)
+            if text is not None and name.endswith((".json", ".yaml", ".yml")):
+                found = flatten(parse_yaml(text, name)).items()
+                result |= {k: float(v) for k, v in found if isinstance(v, int | float) and not isinstance(v, bool)}
+        return result
+
+    def environment(self, path: str | None) -> dict[str, str]:
+        """Return the packages that a lock file pins, by normalised name."""
+        text = self.text(path) if path else None
+        if text is None:
+            return {}
+        if str(path).endswith(".toml") or PurePosixPath(str(path)).name in {"uv.lock", "poetry.lock"}:
+            import tomllib
+
+            found = tomllib.loads(text.decode()).get("package", [])
+            return {p["name"].lower(): str(p.get("version", "")) for p in found}
+        pins = re.findall(r"^\s*-?\s*([A-Za-z0-9._-]+)\s*={1,3}\s*([^\s;#]+)", text.decode(errors="replace"), re.M)
+        return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in pins}
+
+    # -- artifacts --------------------------------------------------------------------------------
+
+    def artifact(self, path: str) -> Artifact:
+        """Find a file's bytes and hold them against the recorded hash; problems are told, not raised."""
+        clean = str(PurePosixPath(path))
+        recorded = self._hash(clean)
+        if recorded is None:
+            text = self.text(clean)
+            if text is None:
+                return Artifact(clean, None, None, f"{clean} is neither in dvc.lock nor in git at {self.rev}")
+            return Artifact(clean, None, str(_keep(text, clean)))
+        if not recorded:
+            return Artifact(clean, None, None, f"{clean} has no recorded hash at {self.rev}: run 'dvc commit'")
+        best: Path | None = None
+        for candidate in self._candidates(clean, recorded):
+            if not candidate.is_file():
+                continue
+            if _matches(candidate, recorded):
+                return Artifact(clean, recorded, str(candidate))
+            best = best or (candidate if candidate != self.repository.root / clean else None)
+        if best is not None:
+            problem = f"{clean} at {self.rev} is not what was recorded (hash {recorded}): the cached bytes were changed"
+            return Artifact(clean, recorded, str(best), problem, corrupt=True)
+        problem = f"{clean} at {self.rev} is in no cache (hash {recorded}): run 'dvc fetch' there, or 'dvc repro'"
+        return Artifact(clean, recorded, None, problem)
+
+    def _candidates(self, path: str, recorded: str) -> list[Path]:
+        places = [*_objects(self.cache, recorded), self.repository.root / path]
+        if self.fetch is not None and not any(p.is_file() and _matches(p, recorded) for p in places):
+            fetched = self.fetch(self, path)
+            places = [*places, *(_objects(fetched, recorded) if fetched else [])]
+        return places
+
+    def _hash(self, path: str) -> str | None:
+        if path in self.recorded:
+            return self.recorded[path]
+        for parent in map(str, PurePosixPath(path).parents):
+            listing = self.recorded.get(parent)
+            if listing and listing.endswith(".dir"):
+                for place in _objects(self.cache, listing):
+                    if place.is_file():
+                        members = {f"{parent}/{m['relpath']}": m["md5"] for m in json.loads(place.read_bytes())}
+                        return members.get(path)
+        return None
+
+    @cached_property
+    def cache(self) -> Path:
+        """The folder of the local DVC cache."""
+        return cache_folder(self.repository.root)
+
+
+def cache_folder(root: Path) -> Path:
+    """Return where a project's DVC cache is, as its configuration says."""
+    home = next((p / ".dvc" for p in (root, *root.parents) if (p / ".dvc").is_dir()), root / ".dvc")
+    if not home.is_dir():
+        return home / "cache"
+    from dvc.config import Config as DvcConfig
+
+    return Path(DvcConfig(dvc_dir=str(home)).get("cache", {}).get("dir") or home / "cache")
+
+
+def read(repository: Repository, rev: str, config: Config, fetch: Any = None) -> Version:
+    """Read a version: locks, parameters, environment, metrics, tables and the model.
+
+    Parameters
+    ----------
+    rev : str
+        Anything that git resolves to a commit.
+    fetch : callable, optional
+        See :class:`Snapshot`.
+
+    Returns
+    -------
+    Version
+        A table or model that could not be read is absent from it; its artifact tells why.
+
+    Raises
+    ------
+    VersionError
+        If the revision does not exist.
+    """
+    snap = Snapshot(repository, rev, repository.resolve(rev), fetch)
+    artifacts, tables = {}, {}
+    for role, path in config.data.model_dump(exclude_none=True).items():
+        artifact = Artifact(path, None, path) if "://" in path else snap.artifact(path)
+        if artifact.file is not None and not artifact.corrupt:
+            try:
+                tables[role] = _table(artifact.file, path, rev)
+            except DataError as problem:
+                artifact = Artifact(path, artifact.md5, None, str(problem).rstrip("."))
+        artifacts[f"data.{role}"] = artifact
+    artifacts["model"] = found = snap.artifact(config.model)
+    model, model_problem = None, found.problem
+    if found.file is not None and not found.corrupt:
+        try:
+            model = models.load(found.file, config.model)
+        except ModelError as problem:
+            model_problem = str(problem).rstrip(".")
+    return Version(
+        rev=rev,
+        commit=snap.commit,
+        stages=snap.stages,
+        files=snap.files,
+        params=snap.params,
+        environment=snap.environment(config.environment),
+        metrics=snap.metrics,
+        artifacts=artifacts,
+        tables=tables,
+        model=model,
+        model_problem=model_problem,
+    )
+
+
+def _table(file: str, path: str, rev: str) -> Table:
+    name = f"{path} at {rev}"
+    suffix = "".join(PurePosixPath(path).suffixes[-2:])
+    table = open_table(file, f"table{suffix}")
+    table.name = name
+    return table
+
+
+def _stage(name: str, entry: Mapping[str, Any], wdir: PurePosixPath) -> Stage:
+    def hashes(items: Any) -> dict[str, str]:
+        return {_join(wdir, item["path"]): str(item.get("md5") or "") for item in items or []}
+
+    command = entry.get("cmd", "")
+    return Stage(
+        name=name,
+        cmd=" && ".join(command) if isinstance(command, list) else str(command),
+        deps=hashes(entry.get("deps")),
+        outs=hashes(entry.get("outs")),
+        params={_join(wdir, file): dict(values or {}) for file, values in (entry.get("params") or {}).items()},
+    )
+
+
+def _join(folder: PurePosixPath, path: str) -> str:
+    parts: list[str] = []
+    for part in (folder / path).parts:
+        if part == ".." and parts:
+            parts.pop()
+        elif part != ".":
+            parts.append(part)
+    return "/".join(parts)
+
+
+def _objects(cache: Path, recorded: str) -> list[Path]:
+    """The current layout of a DVC cache, and that of DVC 2."""
+    head, tail = recorded[:2], recorded[2:]
+    return [cache / "files" / "md5" / head / tail, cache / head / tail]
+
+
+def _matches(path: Path, recorded: str) -> bool:
+    """Whether a file has the recorded md5, or that of DVC 2, which took Windows line ends for Unix ones."""
+    wanted = recorded.removesuffix(".dir")
+    return any(_md5(path, unix) == wanted for unix in (False, True))
+
+
+def _md5(path: Path, unix: bool) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk.replace(b"\r\n", b"\n") if unix else chunk)
+    return digest.hexdigest()
+
+
+_KEPT: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def _keep(content: bytes, path: str) -> Path:
+    """Put a git-tracked table or model where an engine can read it, for the life of the process."""
+    if not _KEPT:
+        _KEPT.append(tempfile.TemporaryDirectory(prefix="rca-"))
+    name = hashlib.sha256(content).hexdigest()[:16] + "".join(PurePosixPath(path).suffixes[-2:])
+    target = Path(_KEPT[0].name) / name
+    target.write_bytes(content)
+    return target
+
+
+def require(version: Version, role: str) -> Table:
+    """Return a version's table.
+
+    Raises
+    ------
+    VersionError
+        If the version has none, with the reason and the tables it has.
+    """
+    if role in version.tables:
+        return version.tables[role]  # type: ignore[return-value]  # versions hold rca's own tables
+    artifact = version.artifacts.get(f"data.{role}")
+    reason = artifact.problem if artifact and artifact.problem else f"rca.yaml names no data.{role}"
+    have = ", ".join(version.tables) or "none"
+    raise VersionError(f"there is no table data.{role} at {version.rev}: {reason} (readable tables: {have}).")
