@@ -1,0 +1,66 @@
+"""Root cause analysis of AI incidents: every cause is a term of one sum, the gap.
+
+``rca.investigate("good", "bad")`` compares two versions of a system that git and DVC keep, and explains the
+gap between what it did and what it does. Everything heavy is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rca.api import check, diff, replay
+    from rca.errors import NotApplicable, RcaError
+    from rca.inputs.attribute import attribute
+    from rca.investigation import investigate
+    from rca.registry import Registry
+    from rca.report.document import read
+    from rca.types import Case, Cause, Finding, Investigation, Version
+
+_HOMES = {
+    "attribute": "rca.inputs.attribute",
+    "check": "rca.api",
+    "diff": "rca.api",
+    "replay": "rca.api",
+    "investigate": "rca.investigation",
+    "read": "rca.report.document",
+    "Case": "rca.types",
+    "Cause": "rca.types",
+    "Finding": "rca.types",
+    "Investigation": "rca.types",
+    "Version": "rca.types",
+    "Registry": "rca.registry",
+    "NotApplicable": "rca.errors",
+    "RcaError": "rca.errors",
+}
+
+__all__ = [
+    "Case",
+    "Cause",
+    "Finding",
+    "Investigation",
+    "NotApplicable",
+    "RcaError",
+    "Registry",
+    "Version",
+    "attribute",
+    "check",
+    "diff",
+    "investigate",
+    "read",
+    "replay",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rca' has no attribute {name!r}: it has {', '.join(__all__)}")
+    # Set, so that `rca.replay` stays the function also once the module of that name is imported.
+    globals()[name] = found = getattr(importlib.import_module(_HOMES[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__doc__"]

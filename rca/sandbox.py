@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 
 from rca.errors import ReplayError
 from rca.gitrepo import Repository, git
-from rca.versions import cache_folder
+from rca.versions import Snapshot, cache_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +128,31 @@ def _configure(root: Path, project: Path, cache: Path, home: Path) -> None:
         local["core"] = {"remote": default, "analytics": False}
         local["cache"] = {"dir": str(cache), "type": "reflink,copy"}
         local["remote"] = {name: {k: str(v) for k, v in options.items()} for name, options in remotes.items()}
+
+
+_FETCHED: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def fetcher(repository: Repository) -> Callable[[Snapshot, str], Path | None]:
+    """Return a function that brings an artifact from the project's DVC remote into a cache of its own.
+
+    The user's cache is left as it is. Without a remote, or where the remote lacks the file, the answer is None.
+    """
+
+    def fetch(snap: Snapshot, path: str) -> Path | None:
+        from dvc.config import Config
+
+        source = next((p / ".dvc" for p in (repository.root, *repository.root.parents) if (p / ".dvc").is_dir()), None)
+        if source is None or not Config(dvc_dir=str(source)).get("remote"):
+            return None
+        if not _FETCHED:
+            _FETCHED.append(tempfile.TemporaryDirectory(prefix="rca-cache-"))
+        cache = Path(_FETCHED[0].name)
+        with sandbox(repository, snap.commit, cache) as box:
+            try:
+                box.dvc("fetch", "--quiet", path)
+            except ReplayError:
+                return None
+        return cache
+
+    return fetch

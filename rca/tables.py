@@ -151,6 +151,8 @@ def open_table(source: Any, name: str = "table") -> Table:
         repeated = {str(c) for c in getattr(source, "columns", []) if list(source.columns).count(c) > 1}
         if repeated:
             raise DataError(f"{name} has the column {choices(repeated)} more than once: rename one of them.")
+        if not len(getattr(source, "columns", [])):
+            raise DataError(f"{name} has no columns: give a table with at least one.")
         return Table(ibis.memtable(_named(source)), name)
     except DataError:
         raise
@@ -160,10 +162,25 @@ def open_table(source: Any, name: str = "table") -> Table:
 
 
 def _named(source: Any) -> Any:
-    """Engines want string names; an index is no column."""
+    """Engines want string names and columns of one type; an index is no column."""
     if not hasattr(source, "rename") or not hasattr(source, "index"):
         return source
-    return source.reset_index(drop=True).rename(columns=str)
+    named = source.reset_index(drop=True).rename(columns=str)
+    odd = {name: _plain(named[name]) for name in named.columns if named[name].dtype.kind in "Oc"}
+    return named.assign(**odd) if odd else named
+
+
+def _plain(column: pd.Series) -> pd.Series:
+    """Make text of what has no one type (a number beside a word), and floats of decimals."""
+    import pyarrow as pa
+
+    try:
+        held = pa.array(column, from_pandas=True).type
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+        held = None
+    if held is None or isinstance(held, pa.BaseExtensionType):
+        return column.astype("object").map(str, na_action="ignore")
+    return column.astype("float64") if pa.types.is_decimal(held) else column
 
 
 @functools.cache
@@ -208,6 +225,8 @@ def finite(column: Any) -> Any:
 
 
 def _profile(expr: Any) -> Profile:
+    import ibis
+
     schema = expr.schema()
     measures: dict[str, Any] = {"rows": expr.count()}
     for i, (name, dtype) in enumerate(schema.items()):
@@ -216,12 +235,14 @@ def _profile(expr: Any) -> Profile:
         kind = kind_of(dtype)
         if kind == "number":
             value = finite(column)
+            # beyond this the engine's sums of squares overflow, which it takes for an error
+            tame = ibis.ifelse(value.abs() < 1e150, value, None)
             measures |= {
                 f"distinct{i}": value.nunique(),
                 f"min{i}": value.min(),
                 f"max{i}": value.max(),
-                f"mean{i}": value.mean(),
-                f"std{i}": value.std(how="pop"),
+                f"mean{i}": tame.mean(),
+                f"std{i}": tame.std(how="pop"),
                 f"quantiles{i}": value.quantile(list(GRID)),
             }
             if dtype.is_floating():

@@ -80,6 +80,10 @@ class Version:
     stages: Mapping[str, Stage] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     """Every git-tracked path of the project and its blob id."""
+    code: Mapping[str, str] = field(default_factory=dict)
+    """Source text of Python files, and of other code that differs between the sides of a case."""
+    tracked: Mapping[str, str] = field(default_factory=dict)
+    """Path of a DVC-tracked source to the .dvc file that tracks it."""
     params: Mapping[str, Any] = field(default_factory=dict)
     """Dotted key to value, over every parameter file that a stage declares."""
     environment: Mapping[str, str] = field(default_factory=dict)

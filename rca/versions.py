@@ -11,7 +11,7 @@ import json
 import re
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -102,15 +102,21 @@ class Snapshot:
         return result
 
     @cached_property
-    def recorded(self) -> dict[str, str]:
-        """Path to hash for everything that DVC tracks; a directory's hash ends in ``.dir``."""
+    def sources(self) -> dict[str, tuple[str, str]]:
+        """Path of each source that a .dvc file tracks, to that file and the recorded hash."""
         result = {}
         for path in (p for p in self.files if p.endswith(".dvc")):
             content = parse_yaml(self.text(path) or b"", path)
             if isinstance(content, Mapping):
                 home = PurePosixPath(path).parent / str(content.get("wdir", "."))
                 for out in content.get("outs") or []:
-                    result[_join(home, out["path"])] = str(out.get("md5") or "")
+                    result[_join(home, out["path"])] = (path, str(out.get("md5") or ""))
+        return result
+
+    @cached_property
+    def recorded(self) -> dict[str, str]:
+        """Path to hash for everything that DVC tracks; a directory's hash ends in ``.dir``."""
+        result = {path: recorded for path, (_, recorded) in self.sources.items()}
         for stage in self.stages.values():
             result.update(stage.outs)
         return result
@@ -270,6 +276,7 @@ def read(repository: Repository, rev: str, config: Config, fetch: Any = None) ->
         commit=snap.commit,
         stages=snap.stages,
         files=snap.files,
+        tracked={path: file for path, (file, _) in snap.sources.items()},
         params=snap.params,
         environment=snap.environment(config.environment),
         metrics=snap.metrics,
@@ -359,3 +366,35 @@ def require(version: Version, role: str) -> Table:
     reason = artifact.problem if artifact and artifact.problem else f"rca.yaml names no data.{role}"
     have = ", ".join(version.tables) or "none"
     raise VersionError(f"there is no table data.{role} at {version.rev}: {reason} (readable tables: {have}).")
+
+
+def code(repository: Repository, reference: Version, current: Version) -> tuple[Version, Version]:
+    """Return the versions with the text of their Python files, and of other code that differs."""
+
+    def text(version: Version, other: Version) -> Version:
+        wanted = {
+            p: b for p, b in version.files.items() if p.endswith(".py") or (other.files.get(p) != b and is_code(p))
+        }
+        found = repository.blobs(wanted.values())
+        return replace(version, code={p: found[b].decode(errors="replace") for p, b in wanted.items()})
+
+    return text(reference, current), text(current, reference)
+
+
+#: Files in git that hold data or records, and so are no code.
+_DATA = {
+    ".csv", ".tsv", ".parquet", ".json", ".jsonl", ".feather", ".arrow", ".xlsx", ".txt", ".gz", ".zip", ".npy",
+    ".md", ".rst", ".lock", ".dvc", ".png", ".svg", ".jpg", ".pdf", ".html",
+}  # fmt: skip
+
+
+def is_code(path: str) -> bool:
+    """Whether a git-tracked file is code rather than data, a lock or a text.
+
+    Examples
+    --------
+    >>> is_code("src/train.py"), is_code("queries/join.sql"), is_code("data/raw.csv"), is_code("dvc.lock")
+    (True, True, False, False)
+    """
+    name = PurePosixPath(path)
+    return name.suffix not in _DATA and name.name not in {"params.yaml", ".gitignore", ".dvcignore", "rca.yaml"}

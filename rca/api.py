@@ -1,0 +1,151 @@
+"""Checks, diffs and replays by themselves: the parts of an investigation that are asked for alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rca import case as cases
+from rca import metrics, registry
+from rca.causes import Explained, explain, judge
+from rca.config import FILE
+from rca.errors import DataError, InconclusiveError, ModelError
+from rca.evolution._bench import Options
+from rca.findings import significant
+from rca.investigation import Say, base, commands, conclude, rows, setting
+from rca.modelpart import model_part
+from rca.stats import Estimate
+from rca.tree import is_material, measure
+from rca.types import Investigation
+
+
+def check(
+    reference: Any, current: Any, *, config: str | Path = FILE, seed: int = 0, say: Say = lambda _: None, **roles: Any
+) -> Investigation:
+    """Look for corrupted or incomplete data: every integrity check on every pair of tables.
+
+    Parameters
+    ----------
+    reference, current : str, Path, DataFrame or Ibis table
+        Two git revisions of the project whose `config` is given, or two tables. A string that is the name
+        of an existing file is a table.
+    **roles
+        For two tables: ``target``, ``key``, ``time``, ``features``, as in ``rca.yaml``.
+
+    Returns
+    -------
+    Investigation
+        Without gap and causes: a finding is no cause before its effect is known.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> draw = np.random.default_rng(0)
+    >>> good = pd.DataFrame({"income": draw.lognormal(10, 0.5, 2000), "age": draw.normal(40, 9, 2000)})
+    >>> found = check(good, good.assign(income=good["income"] * 1000))
+    >>> [(f.kind, f.subject) for f in found.findings]
+    [('unit_change', 'data.current.income')]
+    >>> check(good, good.sample(frac=1, random_state=0)).findings
+    ()
+    """
+    if _is_table(reference) and _is_table(current):
+        case, system = cases.of_tables(reference, current, **roles), "two tables"
+    else:
+        case, settings = cases.of_versions(str(reference), str(current), config=config, seed=seed)
+        system = settings.system
+    entries = registry.check.load().values()
+    return conclude(base(case, system, *significant(case, *registry.run(entries, case, say)), seed), "inconclusive")
+
+
+def diff(
+    reference: str = "HEAD~1",
+    current: str = "HEAD",
+    *,
+    config: str | Path = FILE,
+    seed: int = 0,
+    say: Say = lambda _: None,
+) -> Investigation:
+    """Tell what changed between two versions: parameters, code, environment, data, model.
+
+    Returns
+    -------
+    Investigation
+        Without gap and causes: what of it mattered is what :func:`replay` answers.
+    """
+    case, settings = cases.of_versions(reference, current, config=config, seed=seed)
+    found = registry.run(registry.diff.load().values(), case, say)
+    return conclude(base(case, settings.system, *found, seed), "inconclusive")
+
+
+def replay(
+    reference: str = "HEAD~1",
+    current: str = "HEAD",
+    *,
+    config: str | Path = FILE,
+    seed: int = 0,
+    options: Options | None = None,
+    say: Say = lambda _: None,
+) -> Investigation:
+    """Run the pipeline with the changes put back one by one: what of the change between models came from which.
+
+    Returns
+    -------
+    Investigation
+        The causes sum, with the remainder, to the difference between the two models, as the mean over both
+        exams; the current exam's own shift is not part of it.
+    """
+    case, settings = cases.of_versions(reference, current, config=config, seed=seed)
+    outcomes, findings = registry.run(registry.diff.load().values(), case, say)
+    start = base(case, settings.system, outcomes, findings, seed)
+    try:
+        on = setting(case, metrics.get(settings.metric), findings, seed)
+        worth = [on.grid.both_exams(model) for model in on.grid.models]
+        whole, _ = measure(on.grid, settings.metric, rows(on))
+    except (InconclusiveError, DataError, ModelError) as missing:
+        return conclude(start, "inconclusive", reason=str(missing))
+    difference: Estimate = worth[1] - worth[0]
+    low, high = difference.interval()
+    gap = replace(
+        whole, reference=worth[0].value, current=worth[1].value, difference=difference.value, low=low, high=high
+    )
+    options = replace(options or Options(), say=say)
+    branch = model_part(on, 0.0, options)
+    found: Explained = judge([branch], gap, difference, commands(case, None, seed))
+    return conclude(start, "cause_found" if found.causes else "no_incident", gap, difference, found)
+
+
+def _is_table(source: Any) -> bool:
+    return not isinstance(source, str) or Path(source).is_file() or "://" in source
+
+
+
+def shift(
+    reference: str = "HEAD~1",
+    current: str = "HEAD",
+    *,
+    config: str | Path = FILE,
+    since: str | None = None,
+    seed: int = 0,
+    say: Say = lambda _: None,
+) -> Investigation:
+    """Attribute the gap between two versions to external inputs, taking the data as they are.
+
+    Returns
+    -------
+    Investigation
+        The model's part stays in one piece, and nothing is repaired before the inputs are looked at.
+    """
+    case, settings = cases.of_versions(reference, current, config=config, since=since, seed=seed)
+    start = base(case, settings.system, (), (), seed)
+    say("measuring the gap")
+    try:
+        on = setting(case, metrics.get(settings.metric), (), seed)
+        gap, difference = measure(on.grid, settings.metric, rows(on))
+    except (InconclusiveError, DataError, ModelError) as missing:
+        return conclude(start, "inconclusive", reason=str(missing))
+    if not is_material(gap, difference, settings.material):
+        return conclude(start, "no_incident", gap, difference)
+    say("looking at the inputs")
+    found = explain(on, gap, difference, None, commands(case, since, seed))
+    return conclude(start, "cause_found" if found.causes else "inconclusive", gap, difference, found)

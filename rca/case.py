@@ -1,0 +1,182 @@
+"""From names to a Case: the only place that opens what the user points at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rca import versions
+from rca.config import FILE, Config
+from rca.config import load as load_config
+from rca.errors import ConfigError, DataError, InconclusiveError
+from rca.gitrepo import Repository
+from rca.sandbox import fetcher
+from rca.tables import LIMIT, Table, open_table
+from rca.types import Case, Exam, Pair, Roles, Version
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Fewer labelled rows than this carry no verdict.
+FEWEST = 50
+
+
+def of_versions(
+    reference: str = "HEAD~1",
+    current: str = "HEAD",
+    *,
+    config: str | Path = FILE,
+    since: str | None = None,
+    seed: int = 0,
+) -> tuple[Case, Config]:
+    """Read two versions of the project whose ``rca.yaml`` is given.
+
+    Parameters
+    ----------
+    reference, current : str
+        Git revisions.
+    since : str, optional
+        Split the current version's production table at this time: the rows before are the reference exam.
+
+    Raises
+    ------
+    ConfigError, VersionError, DataError
+        If a name leads nowhere; the message says which there are.
+    """
+    path = Path(config)
+    settings = load_config(path)
+    repository = Repository(path.resolve().parent)
+    fetch = fetcher(repository)
+    old = versions.read(repository, reference, settings, fetch)
+    new = versions.read(repository, current, settings, fetch)
+    old, new = versions.code(repository, old, new)
+    tables = [t for v in (new, old) for t in v.tables.values() if isinstance(t, Table)]
+    roles = settings.roles(tables[0].columns if tables else ())
+    case = Case(
+        pairs=_pairs(old, new, settings, since, roles),
+        roles=roles,
+        reference=old,
+        current=new,
+        metric=settings.metric,
+        model_path=settings.model,
+        seed_key=settings.seed,
+        root=str(repository.root),
+    )
+    return case, settings
+
+
+def of_tables(reference: Any, current: Any, **roles: Any) -> Case:
+    """Make a case of two tables (paths, DataFrames, Arrow or Ibis tables).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> case = of_tables(pd.DataFrame({"a": [1, 2]}), pd.DataFrame({"a": [3]}), target="a")
+    >>> [(pair.name, column) for pair, column in case.columns()]
+    [('current', 'a')]
+    """
+    tables = open_table(reference, "the reference table"), open_table(current, "the current table")
+    known = Roles(**roles)
+    for table in tables:
+        table.require(known.target, known.prediction, known.time, *known.key, *known.features)
+    return Case((Pair("current", *tables),), known)
+
+
+def _pairs(old: Version, new: Version, config: Config, since: str | None, roles: Roles) -> tuple[Pair, ...]:
+    """Pair each table with its older self, and production with what the reference was judged on."""
+    pairs = []
+    for role in ("train", "evaluate"):
+        if role in old.tables and role in new.tables:
+            pairs.append(Pair(role, old.tables[role], new.tables[role]))
+    production = new.tables.get("production")
+    if since is not None:
+        pairs.append(Pair("production", *_split(new, since, roles), same_role=False))
+    elif production is not None and "evaluate" in old.tables:
+        pairs.append(Pair("production", old.tables["evaluate"], production, same_role=False))
+    return tuple(pairs)
+
+
+def exam_pair(case: Case) -> Pair:
+    """Return the tables on which the two sides are judged.
+
+    Raises
+    ------
+    VersionError
+        If a side has none.
+    """
+    found = next((p for p in reversed(case.pairs) if p.name in ("production", "evaluate", "current")), None)
+    if found is not None:
+        return found
+    assert case.reference is not None and case.current is not None  # noqa: S101  two tables always make a pair
+    versions.require(case.reference, "evaluate")
+    versions.require(case.current, "evaluate")
+    raise AssertionError("unreachable: a version without the table raises")
+
+
+def exams(case: Case, seed: int = 0, limit: int = LIMIT) -> tuple[Exam, Exam]:
+    """Bring the exams into memory, with the configured columns checked.
+
+    Raises
+    ------
+    DataError
+        If a configured column is absent.
+    InconclusiveError
+        If a side has too few labelled rows to judge anything.
+    """
+    pair = exam_pair(case)
+    found = []
+    for table in (pair.reference, pair.current):
+        assert isinstance(table, Table)  # noqa: S101  cases are made here, of rca's own tables
+        roles = case.roles
+        table.require(roles.target, roles.time, *roles.features, *roles.key, *_grouped(roles))
+        frame = table.frame(limit, seed).reset_index(drop=True)
+        labelled = int(frame[roles.target].notna().sum()) if roles.target else len(frame)
+        if labelled < FEWEST:
+            raise InconclusiveError(
+                f"{table.name} has {labelled} labelled rows, and {FEWEST} are the fewest that carry a verdict: "
+                "wait for labels, or choose another window."
+            )
+        found.append(Exam(table.name, frame, table.rows))
+    return found[0], found[1]
+
+
+def _grouped(roles: Roles) -> list[str]:
+    return [column for columns in roles.inputs.values() for column in columns]
+
+
+def _split(version: Version, since: str, roles: Roles) -> tuple[Table, Table]:
+    table = version.tables.get("production")
+    if roles.time is None or not isinstance(table, Table):
+        raise ConfigError(
+            f"--since needs a production table and a time column, and {version.rev} lacks one of them: "
+            "name 'data.production' and 'time' in rca.yaml."
+        )
+    moment = timestamp(since)
+    table.require(roles.time)
+    column = table.expr[roles.time]
+    if not (column.type().is_timestamp() or column.type().is_date()):
+        raise DataError(f"{table.name} has the time column '{roles.time}' of type {column.type()}: make it a timestamp.")
+    before = Table(table.expr.filter(column < moment), f"{table.name} before {since}")
+    after = Table(table.expr.filter(column >= moment), f"{table.name} since {since}")
+    return before, after
+
+
+def timestamp(text: str) -> pd.Timestamp:
+    """Read a moment in time.
+
+    Raises
+    ------
+    ConfigError
+        If it is none.
+
+    Examples
+    --------
+    >>> timestamp("2009-06-01")
+    Timestamp('2009-06-01 00:00:00')
+    """
+    import pandas as pd
+
+    try:
+        return pd.Timestamp(text)
+    except ValueError:
+        raise ConfigError(f"{text!r} is no time: write it as 2009-06-01 or 2009-06-01T12:00.") from None

@@ -1,0 +1,171 @@
+"""The gap tree: every cause is a term of one sum.
+
+The gap is split once into what the model did and what the data did (the Shapley values of the grid of both
+models on both exams), each part into terms (:mod:`rca.datapart`, :mod:`rca.modelpart`). Here the terms are
+judged: which are causes, which are ruled out, what is left.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rca.datapart import data_part
+from rca.evolution._bench import Options
+from rca.modelpart import model_part
+from rca.stats import Estimate, total
+from rca.tree import Branch, Setting, Term
+from rca.types import Cause, Gap, Rejected, Remainder, Status
+
+#: Terms smaller than this share of the gap are not worth a name.
+SHARE = 0.05
+#: A cause that explains this share of the one it lies within is named before it.
+SPECIFIC = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """The tree, judged. The contributions of outer causes and the remainder sum to the gap."""
+
+    causes: tuple[Cause, ...]
+    ruled_out: tuple[Rejected, ...]
+    not_testable: tuple[Rejected, ...]
+    unexplained: Remainder
+    notes: tuple[str, ...]
+
+
+def explain(
+    setting: Setting, gap: Gap, difference: Estimate, options: Options | None, commands: dict[str, str]
+) -> Explained:
+    """Explain a gap.
+
+    Parameters
+    ----------
+    setting : Setting
+        The case, both models on both exams, and the findings.
+    difference : Estimate
+        The gap with the influence of every row.
+    options : Options, optional
+        How to run the pipeline again; None does without.
+    commands : dict
+        Verb to the command that reproduces its numbers.
+    """
+    floor = SHARE * abs(gap.difference)
+    return judge([data_part(setting), model_part(setting, floor, options)], gap, difference, commands)
+
+
+def judge(branches: Sequence[Branch], gap: Gap, difference: Estimate, commands: dict[str, str]) -> Explained:
+    """Say which terms are causes and which are ruled out, rank the causes, and show what is left."""
+    floor = SHARE * abs(gap.difference)
+    terms = [t for b in branches for t in b.terms]
+    verdicts = [(t, _status(t, floor)) for t in terms]
+    kept = [(t, s) for t, s in verdicts if isinstance(s, str)]
+    outer = [(t, s) for t, s in kept if t.parent is None or t.parent not in {k.subject for k, _ in kept}]
+    ranked = _rank(kept, outer)
+    causes = [_cause(i + 1, t, s, gap, commands) for i, (t, s) in enumerate(ranked)]
+    ranks = {t.subject: i + 1 for i, (t, _) in enumerate(ranked) if t.parent is None}
+    causes = [replace(c, within=ranks.get(t.parent or "")) for c, (t, _) in zip(causes, ranked, strict=True)]
+    # The remainder is the difference itself minus what was named, so that the sum is exact.
+    rest = difference - total(t.part for t, _ in outer)
+    left = gap.difference - sum(c.contribution for c in causes if c.within is None)
+    low, high = rest.interval()
+    return Explained(
+        tuple(causes),
+        (
+            *(_rejected(t, s) for t, s in verdicts if isinstance(s, Refuted)),
+            *(r for b in branches for r in b.ruled_out),
+        ),
+        tuple(r for b in branches for r in b.not_testable),
+        Remainder(left, low, high),
+        tuple(n for b in branches for n in b.notes),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Refuted:
+    """Why a term is no cause."""
+
+    reason: str
+
+
+def _status(term: Term, floor: float) -> Status | Refuted:
+    """Judge a term by its size, its interval and whether it was tested by intervention.
+
+    Examples
+    --------
+    >>> term = Term("evolution", "hyperparameter", "params.depth", Estimate(-0.04), "depth changed", tested=True)
+    >>> _status(term, 0.005)
+    'confirmed'
+    >>> _status(replace(term, floor=0.05), 0.005).reason
+    'below the noise of other seeds, which alone moves the metric by 0.05'
+    >>> _status(replace(term, tested=False), 0.005)
+    'likely'
+    """
+    low, high = term.part.interval(extra_se=term.extra_se)
+    size = abs(term.part.value)
+    if size < floor:
+        return Refuted(f"too small: it moves the metric by {term.part.value:+.4g}, and {floor:.2g} would matter")
+    if not term.identified:
+        return "possible"
+    if size < term.floor and term.extra_se == 0:
+        return Refuted(f"below the noise of other seeds, which alone moves the metric by {term.floor:.2g}")
+    if low <= 0 <= high:
+        if term.tested:
+            return Refuted(f"below the noise: its interval [{low:+.4g}, {high:+.4g}] holds zero")
+        return "possible"
+    return "confirmed" if term.tested else "likely"
+
+
+def _rank(
+    kept: Sequence[tuple[Term, Status]], outer: Sequence[tuple[Term, Status]]
+) -> list[tuple[Term, Status]]:
+    """Order by size; what lies within a cause stands next to it, before it where it explains it."""
+    ranked: list[tuple[Term, Status]] = []
+    for term, status in sorted(outer, key=lambda item: -abs(item[0].part.value)):
+        inner = [k for k in kept if k[0].parent == term.subject and k not in outer]
+        inner.sort(key=lambda item: -abs(item[0].part.value))
+        first = [k for k in inner if k[0].part.value / (term.part.value or 1.0) >= SPECIFIC]
+        specific = first if term.kind == "training_data" else []
+        ranked += [*specific, (term, status), *(k for k in inner if k not in specific)]
+    return ranked
+
+
+def _cause(rank: int, term: Term, status: Status, gap: Gap, commands: dict[str, str]) -> Cause:
+    low, high = term.part.interval(extra_se=term.extra_se) if term.identified else (float("-inf"), float("inf"))
+    return Cause(
+        pillar=term.pillar,
+        kind=term.kind,
+        subject=term.subject,
+        contribution=term.part.value,
+        low=low,
+        high=high,
+        status=status,
+        summary=term.summary,
+        rank=rank,
+        stage=term.stage,
+        share=term.part.value / gap.difference if gap.difference else None,
+        counterfactual=term.counterfactual,
+        reproduce=commands.get(term.verb),
+        findings=term.findings,
+        mitigations=tuple(mitigations().get(term.kind, ())),
+    )
+
+
+def _rejected(term: Term, verdict: Refuted) -> Rejected:
+    low, high = term.part.interval(extra_se=term.extra_se)
+    return Rejected(
+        term.pillar, term.kind, term.subject, verdict.reason, term.part.value, low, high, findings=term.findings
+    )
+
+
+@functools.cache
+def mitigations() -> dict[str, list[str]]:
+    """Return what to do about a cause, by kind."""
+    text = (Path(__file__).parent / "mitigations.yaml").read_text(encoding="utf-8")
+    content: dict[str, Any] = yaml.safe_load(text)
+    return content

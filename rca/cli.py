@@ -1,0 +1,369 @@
+"""The command line: each verb reads its arguments, calls one function, and writes what it returned.
+
+Data goes to stdout, progress to stderr. Exit codes are those of the errors, and 1 where something was found.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rca.errors import ConfigError, NotApplicable, RcaError
+from rca.types import STATUSES
+
+if TYPE_CHECKING:
+    from rca.types import Investigation
+
+app = typer.Typer(
+    name="rca",
+    help="Root cause analysis of AI incidents: every cause is a term of one sum, the gap.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Format(str, Enum):
+    """How a result is written."""
+
+    text = "text"
+    json = "json"
+    md = "md"
+
+
+class FailOn(str, Enum):
+    """From which status on a cause makes the command exit with 1."""
+
+    none = "none"
+    possible = "possible"
+    likely = "likely"
+    confirmed = "confirmed"
+
+
+Reference = Annotated[str | None, typer.Option(help="Git revision of the good version.")]
+Current = Annotated[str | None, typer.Option(help="Git revision of the version in question.")]
+ReferenceData = Annotated[Path | None, typer.Option(help="A table instead of a version.")]
+CurrentData = Annotated[Path | None, typer.Option(help="The table to compare with it.")]
+ConfigFile = Annotated[Path, typer.Option("--config", help="The configuration of the project.")]
+OutputFormat = Annotated[Format, typer.Option("--format", help="How the result is written.")]
+Output = Annotated[Path | None, typer.Option(help="Write the result to a file instead of stdout.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same numbers.")]
+Fail = Annotated[FailOn, typer.Option("--fail-on", help="Exit with 1 from this status on.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Every check, and where errors come from.")]
+Since = Annotated[str | None, typer.Option(help="Judge production from this time on against the time before.")]
+Repeats = Annotated[int, typer.Option(min=1, help="Paired seeds where noise decides.")]
+MaxRuns = Annotated[int, typer.Option(min=2, help="Runs of the pipeline at most.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Runs side by side.")]
+Timeout = Annotated[float, typer.Option(min=1, help="Seconds after which a run is given up.")]
+CONFIG = Path("rca.yaml")
+
+
+def guarded(function: Callable[..., None]) -> Callable[..., None]:
+    """Turn every error into one sentence on stderr and the exit code of the contract."""
+
+    @functools.wraps(function)
+    def run(*arguments: Any, **options: Any) -> None:
+        try:
+            function(*arguments, **options)
+        except (RcaError, NotApplicable) as problem:
+            _stop(str(problem), getattr(problem, "exit_code", 3), options)
+        except KeyboardInterrupt:
+            _stop("interrupted; stages that ran are kept in the DVC cache.", 130, options)
+        except BrokenPipeError:
+            raise typer.Exit(0) from None
+        except (OSError, MemoryError, RecursionError, ValueError, TypeError, LookupError, ArithmeticError) as problem:
+            kind = type(problem).__name__
+            _stop(f"the analysis failed ({kind}: {problem}): run it with -v for the place.", 3, options)
+
+    return run
+
+
+def _stop(message: str, code: int, options: dict[str, Any]) -> None:
+    if options.get("verbose") and code == 3:
+        import traceback
+
+        traceback.print_exc()
+    from rca.report.words import clean
+
+    typer.echo(f"error: {clean(message)}", err=True)
+    raise typer.Exit(code) from None
+
+
+def _say(quiet: bool) -> Callable[[str], None]:
+    if quiet:
+        return lambda _: None
+    return lambda text: typer.echo(f"… {text}", err=True)
+
+
+def _write(found: Investigation, form: Format, output: Path | None, verbose: bool) -> None:
+    from rca.report import markdown, text
+
+    if form is Format.text and output is None:
+        text.render(found, verbose=verbose)
+        return
+    content = {
+        Format.json: found.to_json,
+        Format.md: lambda: markdown.render(found),
+        Format.text: lambda: "\n".join(text.lines(found, verbose=verbose)),
+    }[form]()
+    if output is None:
+        typer.echo(content)
+    else:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(content + "\n", encoding="utf-8")
+
+
+def exit_code(found: Investigation, fail_on: str) -> int:
+    """Return the exit code of a result.
+
+    Findings of a check count as likely, those of a diff as possible: they are no causes yet.
+    """
+    if found.gap is not None and found.verdict == "inconclusive":
+        return 4
+    if found.gap is None and not found.outcomes:
+        return 4
+    if fail_on == "none":
+        return 0
+    least = STATUSES.index(fail_on)  # type: ignore[arg-type]  # "none" is handled above
+    reached = [STATUSES.index(cause.status) for cause in found.causes]
+    if found.gap is None:
+        reached += [0 if f.code.startswith("RCA2") else 1 for f in found.findings]
+    return int(any(status >= least for status in reached))
+
+
+def _options(repeats: int, max_runs: int, jobs: int, timeout: float) -> Any:
+    from rca.evolution._bench import Options
+
+    return Options(repeats=repeats, max_runs=max_runs, jobs=jobs, timeout=timeout)
+
+
+@app.command()
+@guarded
+def check(
+    reference: Reference = None,
+    current: Current = None,
+    reference_data: ReferenceData = None,
+    current_data: CurrentData = None,
+    config: ConfigFile = CONFIG,
+    format: OutputFormat = Format.text,
+    output: Output = None,
+    seed: Seed = 0,
+    fail_on: Fail = FailOn.likely,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Are data corrupted or incomplete?"""
+    from rca import api
+
+    sides = _sides(reference, current, reference_data, current_data)
+    found = api.check(*sides, config=config, seed=seed, say=_say(quiet))
+    _write(found, format, output, verbose)
+    raise typer.Exit(exit_code(found, fail_on.value))
+
+
+def _sides(
+    reference: str | None, current: str | None, reference_data: Path | None, current_data: Path | None
+) -> tuple[Any, Any]:
+    """Return two revisions or two tables, never one of each."""
+    tables, revisions = (reference_data, current_data), (reference, current)
+    if any(tables) and (any(revisions) or not all(tables)):
+        raise ConfigError("two tables need both --reference-data and --current-data, and no revisions: give one pair.")
+    return tables if all(tables) else (reference or "HEAD~1", current or "HEAD")
+
+
+@app.command()
+@guarded
+def diff(
+    reference: Annotated[str, typer.Argument(help="Git revision.")],
+    current: Annotated[str, typer.Argument(help="Git revision.")],
+    config: ConfigFile = CONFIG,
+    format: OutputFormat = Format.text,
+    output: Output = None,
+    seed: Seed = 0,
+    fail_on: Fail = FailOn.likely,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """What changed between two versions?"""
+    from rca import api
+
+    found = api.diff(reference, current, config=config, seed=seed, say=_say(quiet))
+    _write(found, format, output, verbose)
+    raise typer.Exit(exit_code(found, fail_on.value))
+
+
+@app.command()
+@guarded
+def replay(
+    reference: Annotated[str, typer.Argument(help="Git revision.")],
+    current: Annotated[str, typer.Argument(help="Git revision.")],
+    repeats: Repeats = 5,
+    max_runs: MaxRuns = 64,
+    jobs: Jobs = 2,
+    timeout: Timeout = 3600.0,
+    config: ConfigFile = CONFIG,
+    format: OutputFormat = Format.text,
+    output: Output = None,
+    seed: Seed = 0,
+    fail_on: Fail = FailOn.likely,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Which of the changes moved the model? Runs the pipeline again in throw-away copies."""
+    from rca import api
+
+    options = _options(repeats, max_runs, jobs, timeout)
+    found = api.replay(reference, current, config=config, seed=seed, options=options, say=_say(quiet))
+    _write(found, format, output, verbose)
+    raise typer.Exit(exit_code(found, fail_on.value))
+
+
+@app.command()
+@guarded
+def investigate(
+    reference: Reference = None,
+    current: Current = None,
+    since: Since = None,
+    no_replay: Annotated[bool, typer.Option("--no-replay", help="Run nothing again.")] = False,
+    repeats: Repeats = 5,
+    max_runs: MaxRuns = 64,
+    jobs: Jobs = 2,
+    timeout: Timeout = 3600.0,
+    config: ConfigFile = CONFIG,
+    format: OutputFormat = Format.text,
+    output: Output = None,
+    seed: Seed = 0,
+    fail_on: Fail = FailOn.likely,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Why did the metric move?"""
+    from rca.investigation import investigate as run
+
+    found = run(
+        reference or "HEAD~1",
+        current or "HEAD",
+        config=config,
+        since=since,
+        seed=seed,
+        replay=not no_replay,
+        options=_options(repeats, max_runs, jobs, timeout),
+        say=_say(quiet),
+    )
+    _warn_uncommitted(found, quiet)
+    _write(found, format, output, verbose)
+    code = 4 if found.verdict == "inconclusive" else exit_code(found, fail_on.value)
+    raise typer.Exit(code)
+
+
+def _warn_uncommitted(found: Investigation, quiet: bool) -> None:
+    changed = found.provenance.get("uncommitted") or []
+    if changed and not quiet:
+        from rca.report.words import clean
+
+        text = f"{len(changed)} files have changes that are in no revision (such as {clean(changed[0])})"
+        typer.echo(f"note: {text}; they are not looked at: commit them first if they matter.", err=True)
+
+
+@app.command()
+@guarded
+def attribute(
+    reference: Reference = None,
+    current: Current = None,
+    since: Since = None,
+    reference_data: ReferenceData = None,
+    current_data: CurrentData = None,
+    target: Annotated[str | None, typer.Option(help="The target column, for two tables.")] = None,
+    prediction: Annotated[str | None, typer.Option(help="The score column, for two tables.")] = None,
+    metric: Annotated[str, typer.Option(help="The metric, for two tables.")] = "log_loss",
+    config: ConfigFile = CONFIG,
+    format: OutputFormat = Format.text,
+    output: Output = None,
+    seed: Seed = 0,
+    fail_on: Fail = FailOn.likely,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Did the inputs move, or their relation to the target?"""
+    from rca import api
+
+    sides = _sides(reference, current, reference_data, current_data)
+    if reference_data is not None:
+        if target is None:
+            raise ConfigError("two tables need --target COLUMN: name the column that is predicted.")
+        found = api.shift_of_tables(*sides, target=target, prediction=prediction, metric=metric, seed=seed)
+    else:
+        found = api.shift(*sides, config=config, since=since, seed=seed, say=_say(quiet))
+    _write(found, format, output, verbose)
+    raise typer.Exit(exit_code(found, fail_on.value))
+
+
+@app.command()
+@guarded
+def report(
+    investigation: Annotated[Path, typer.Argument(help="The JSON document of an investigation.")],
+    output: Annotated[Path, typer.Option(help="By its extension: .html, .ipynb or .md.")] = Path("report.html"),
+    title: Annotated[str, typer.Option(help="What stands on top.")] = "",
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run the report notebook and write it as one file."""
+    from rca.report import write
+    from rca.report.document import read
+
+    _say(quiet)("running the report notebook")
+    typer.echo(write(read(investigation), output, title=title))
+
+
+@app.command()
+@guarded
+def demo(
+    keep: Annotated[Path | None, typer.Option(help="Make the workspace here and leave it.")] = None,
+    healthy: Annotated[bool, typer.Option("--healthy", help="The same without the damage.")] = False,
+    format: OutputFormat = Format.text,
+    output: Output = None,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show it all: a system, an incident with a decoy, the investigation, the report."""
+    from rca import demo as show
+
+    found, path = show.run(keep, damage=not healthy, seed=seed, say=_say(quiet))
+    _write(found, format, output, verbose)
+    typer.echo(f"report: {path}", err=format is not Format.text)
+
+
+@app.command("list")
+@guarded
+def list_plugins(
+    format: OutputFormat = Format.text,
+    verbose: Verbose = False,
+) -> None:
+    """Every check, diff, repair and fault."""
+    import json
+
+    from rca import registry
+
+    kinds = {"check": registry.check, "diff": registry.diff, "repair": registry.repair, "fault": registry.fault}
+    rows = [(name, code, entry.title) for name, kind in kinds.items() for code, entry in kind.load().items()]
+    if format is Format.json:
+        typer.echo(json.dumps([dict(zip(("type", "code", "title"), row, strict=True)) for row in rows], indent=2))
+        return
+    for row in rows:
+        typer.echo("{:<8} {:<18} {}".format(*row))
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,211 @@
+"""The data part of the gap, in this order: broken, outside support, covariate shift, concept shift.
+
+Each is averaged over both models. What is broken is repaired and re-scored, an intervention; the rest is
+estimated from the rows as they are.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rca.errors import RcaError
+from rca.exam import CURRENT, REFERENCE
+from rca.hypotheses import Damage, damages
+from rca.inputs.decompose import Decomposition, decompose
+from rca.inputs.labels import LabelShift, label_shift
+from rca.metrics import linearised
+from rca.stats import Estimate, Floats, shapley
+from rca.tree import Branch, Setting, Term
+from rca.types import Rejected
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Damages are told apart by exact Shapley values up to this many; smaller ones share a place.
+MOST = 6
+OTHER = "other"
+
+Rows = dict[str, "np.ndarray[tuple[int], np.dtype[np.int64]]"]
+
+
+def data_part(setting: Setting) -> Branch:
+    """Split what the data did.
+
+    Returns
+    -------
+    Branch
+        Terms that sum, but for the error of linearisation, to the data's Shapley value in the grid.
+    """
+    branch = Branch()
+    repaired = _broken(setting, branch)
+    _moved(setting, branch, repaired)
+    return branch
+
+
+def _broken(setting: Setting, branch: Branch) -> pd.DataFrame:
+    """Repair the damages in every combination and re-score; return the table with all of them undone."""
+    grid, case = setting.grid, setting.case
+    pair = next(p for p in case.pairs if p.name == setting.exam)
+    table = grid.tables[CURRENT]
+    found, lost = damages(setting.findings, pair, (grid.tables[REFERENCE], table), case, setting.seed)
+    branch.not_testable += [
+        Rejected("integrity", x.finding.kind, x.finding.subject, x.reason, findings=(x.finding.id,)) for x in lost
+    ]
+    found.sort(key=lambda d: d.main.code)
+
+    @functools.cache
+    def without(undone: frozenset[str]) -> pd.DataFrame:
+        return functools.reduce(lambda t, d: d.undo(t) if d.subject in undone else t, found, table)
+
+    grid.make_room([without(frozenset({d.subject})) for d in found])
+    scored = [d for d in found if _scores(setting, branch, without, d)]
+    players = _players(setting, without, scored)
+    subjects = {name: frozenset(d.subject for d in group) for name, group in players.items()}
+    everything = frozenset(d.subject for d in scored)
+
+    def worth(present: frozenset[str]) -> Estimate:
+        kept = frozenset().union(*(subjects[name] for name in present)) if present else frozenset[str]()
+        return grid.both_models(without(everything - kept))
+
+    for name, part in shapley(worth, list(players)).items() if players else ():
+        branch.terms.append(_damage(setting, players[name], part, without(subjects[name])))
+    return without(everything)
+
+
+def _scores(
+    setting: Setting, branch: Branch, without: Callable[[frozenset[str]], pd.DataFrame], damage: Damage
+) -> bool:
+    try:
+        setting.grid.both_models(without(frozenset({damage.subject})))
+    except RcaError as problem:
+        ids = tuple(f.id for f in damage.findings)
+        reason = f"the repaired table could not be scored: {problem}"
+        branch.not_testable.append(Rejected("integrity", damage.main.kind, damage.subject, reason, findings=ids))
+        return False
+    return True
+
+
+def _players(
+    setting: Setting, without: Callable[[frozenset[str]], pd.DataFrame], scored: Sequence[Damage]
+) -> dict[str, list[Damage]]:
+    """One player for each of the largest damages; the small ones play together."""
+    table, grid = setting.grid.tables[CURRENT], setting.grid
+    if len(scored) <= MOST:
+        return {d.subject: [d] for d in scored}
+
+    def size(damage: Damage) -> float:
+        return abs((grid.both_models(table) - grid.both_models(without(frozenset({damage.subject})))).value)
+
+    ranked = sorted(scored, key=size, reverse=True)
+    return {**{d.subject: [d] for d in ranked[: MOST - 1]}, ranked[MOST - 1].subject: ranked[MOST - 1 :]}
+
+
+def _damage(setting: Setting, group: Sequence[Damage], part: Estimate, repaired: pd.DataFrame) -> Term:
+    first = group[0]
+    grid = setting.grid
+    after = grid.value(grid.models[1], repaired, CURRENT).value
+    others = f" (with {len(group) - 1} smaller damages)" if len(group) > 1 else ""
+    how = "undoing it" if first.exact else "redrawing the damaged cells from the reference"
+    return Term(
+        pillar="integrity",
+        kind=first.main.kind,
+        subject=first.subject,
+        part=part,
+        summary=first.main.text.rstrip(".") + others,
+        tested=True,
+        counterfactual=f"{how} brings {grid.metric.name} to {after:.4g}",
+        verb="check",
+        stage=first.main.stage,
+        findings=tuple(f.id for d in group for f in d.findings),
+    )
+
+
+def _moved(setting: Setting, branch: Branch, repaired: pd.DataFrame) -> None:
+    """Split the rest into support, covariates by group of inputs, and concept, or label shift instead."""
+    values, tables, rows, labels, hints = _row_values(setting, repaired)
+    groups = input_groups(setting)
+    columns = [column for names in groups.values() for column in names]
+    inputs = [table[columns] for table in tables]
+    rng = np.random.default_rng(setting.seed)
+    try:
+        found = decompose(*values, *inputs, groups, rng=rng, hints_p=hints[0], hints_q=hints[1])
+    except RcaError as problem:
+        branch.not_testable.append(Rejected("inputs", "covariate_shift", "inputs", str(problem)))
+        return
+    grid = setting.grid
+
+    def spread(estimate: Estimate) -> Estimate:
+        return grid.spread(estimate, rows)
+
+    shift = label_shift(*values, *labels, *inputs, np.random.default_rng(setting.seed + 1))
+    for group, part in found.support_groups.items():
+        branch.terms.append(_term("new_population", f"inputs.{group}", spread(part), _support_text(found, group)))
+    if shift.verdict == "label" and shift.label is not None:
+        _as_labels(branch, found, shift, spread)
+        return
+    if not found.identified:
+        branch.notes.append(f"covariate and concept shift cannot be told apart: {found.reason}")
+        both = spread(found.covariate + found.concept)
+        text = "inputs and their relation to the target moved together, and the overlap does not tell them apart"
+        branch.terms.append(_term("covariate_shift", "inputs", both, text, identified=False))
+        return
+    for group, part in found.groups.items():
+        text = f"the inputs '{group}' moved; the relation to the target is that of the reference"
+        branch.terms.append(_term("covariate_shift", f"inputs.{group}", spread(part), text))
+    text = "on like inputs the target behaves otherwise than in the reference"
+    branch.terms.append(_term("concept_shift", "inputs.target", spread(found.concept), text))
+
+
+def _as_labels(
+    branch: Branch, found: Decomposition, shift: LabelShift, spread: Callable[[Estimate], Estimate]
+) -> None:
+    """Label shift explains the rows better: it takes the place of covariate and concept shift."""
+    text = "the shares of the target's classes moved, and within each class the inputs did not"
+    branch.terms.append(_term("label_shift", "inputs.target", spread(shift.label), text))
+    rest = found.covariate + found.concept - shift.label
+    text = "what the change of the class shares leaves"
+    branch.terms.append(_term("concept_shift", "inputs", spread(rest), text))
+
+
+def _term(kind: str, subject: str, part: Estimate, text: str, *, identified: bool = True) -> Term:
+    return Term("inputs", kind, subject, part, text, tested=False, verb="attribute", identified=identified)
+
+
+def _support_text(found: Decomposition, group: str) -> str:
+    return f"rows whose inputs '{group}' the reference never had"
+
+
+def input_groups(setting: Setting) -> dict[str, tuple[str, ...]]:
+    """Return the features by group of inputs; those in none form the group "other"."""
+    roles = setting.case.roles
+    have = set(setting.grid.tables[REFERENCE].columns) & set(setting.grid.tables[CURRENT].columns)
+    features = [c for c in roles.features if c in have]
+    groups = {
+        name: kept
+        for name, columns in roles.inputs.items()
+        if (kept := tuple(c for c in columns if c in have and (c in features or not roles.features)))
+    }
+    taken = {c for columns in groups.values() for c in columns}
+    rest = tuple(c for c in features if c not in taken)
+    return {**groups, **({OTHER: rest} if rest else {})}
+
+
+def _row_values(
+    setting: Setting, repaired: pd.DataFrame
+) -> tuple[tuple[Floats, Floats], tuple[pd.DataFrame, pd.DataFrame], Rows, tuple[Floats, Floats], list[Floats]]:
+    """Return each row's share of the gap (averaged over both models), the rows and what the models said."""
+    grid = setting.grid
+    tables = grid.tables[REFERENCE], repaired
+    pairs = [
+        (grid.scored(model, tables[0], REFERENCE), grid.scored(model, tables[1], CURRENT)) for model in grid.models
+    ]
+    both = [linearised(grid.metric, *pair) for pair in pairs]
+    values = tuple((both[0][side] + both[1][side]) / 2 for side in (0, 1))
+    labelled = tuple(table.loc[pairs[0][side].rows] for side, table in enumerate(tables))
+    rows = {REFERENCE: pairs[0][0].rows, CURRENT: pairs[0][1].rows}
+    hints = [np.column_stack([pair[side].response for pair in pairs]) for side in (0, 1)]
+    return (values[0], values[1]), (labelled[0], labelled[1]), rows, (pairs[0][0].y, pairs[0][1].y), hints

@@ -1,0 +1,180 @@
+"""The showcase: a healthy system, then an incident with a decoy, as a real git and DVC repository."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rca.errors import ConfigError, ReplayError
+from rca.resources import share
+
+if TYPE_CHECKING:
+    from rca.types import Investigation
+
+GOOD, BAD = "good", "bad"
+#: What travels from the packaged system into a workspace.
+PARTS = (
+    "data/raw",
+    "data/events.csv",
+    "data/production.parquet",
+    "pipeline",
+    "dvc.yaml",
+    "params.yaml",
+    "rca.yaml",
+    "requirements.lock",
+)
+PRODUCTION = "data/production.parquet"
+#: The rates feed sends basis points instead of percent from here on.
+SINCE = "2009-06-01"
+#: A harmless retrain lands in the same week.
+DECOY = {"learning_rate": 0.08, "max_leaf_nodes": 20}
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A git and DVC repository of the demo system."""
+
+    root: Path
+
+    def run(self, *command: str) -> None:
+        """Run a command in the workspace.
+
+        Raises
+        ------
+        ReplayError
+            If it fails, with what it said.
+        """
+        env = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("GIT_")},
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "DVC_NO_ANALYTICS": "1",
+            "DO_NOT_TRACK": "1",
+        }
+        done = subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ReplayError(f"'{' '.join(command)}' failed in {self.root}: {(done.stderr or done.stdout)[-600:]}")
+
+    def git(self, *arguments: str) -> None:
+        """Run git as nobody in particular."""
+        self.run("git", "-c", "user.name=demo", "-c", "user.email=demo@example.org", *arguments)
+
+    def dvc(self, *arguments: str) -> None:
+        """Run dvc."""
+        self.run(sys.executable, "-m", "dvc", *arguments)
+
+    def commit(self, message: str, tag: str) -> None:
+        """Reproduce the pipeline, track the production log, commit everything and tag it."""
+        self.dvc("add", "--quiet", PRODUCTION)
+        self.dvc("repro", "--quiet")
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", message)
+        self.git("tag", tag)
+
+
+def build(root: Path, *, damage: bool = True, say: Callable[[str], None] = lambda _: None) -> Workspace:
+    """Make the workspace with the versions ``good`` and ``bad``.
+
+    Parameters
+    ----------
+    root : Path
+        An empty folder, or one that does not exist yet.
+    damage : bool
+        Whether the rates feed breaks in ``bad``; without it only the harmless retrain differs.
+
+    Raises
+    ------
+    ConfigError
+        If `root` is not empty.
+    """
+    if root.exists() and any(root.iterdir()):
+        raise ConfigError(f"{root} is not empty: name a new folder.")
+    root.mkdir(parents=True, exist_ok=True)
+    workspace = Workspace(root.resolve())
+    say("copying the demo system")
+    for part in PARTS:
+        _copy(share(part), workspace.root / part)
+    workspace.run("git", "init", "--quiet", "--initial-branch", "main")
+    workspace.dvc("init", "--quiet")
+    say("training the good version")
+    workspace.commit("Term-deposit propensity model", GOOD)
+    say("planting the incident")
+    retrain(workspace.root)
+    if damage:
+        break_feed(workspace.root)
+    workspace.commit("Retrain with a smaller step; tidy train.py", BAD)
+    return workspace
+
+
+def retrain(root: Path) -> None:
+    """Change two hyper-parameters a little and reformat the training script: the decoys."""
+    from ruamel.yaml import YAML
+
+    path, yaml = root / "params.yaml", YAML()
+    params: Any = yaml.load(path.read_text(encoding="utf-8"))
+    params["train"].update(DECOY)
+    with path.open("w", encoding="utf-8") as stream:
+        yaml.dump(params, stream)
+    script = root / "pipeline" / "train.py"
+    script.write_text(ast.unparse(ast.parse(script.read_text(encoding="utf-8"))) + "\n", encoding="utf-8")
+
+
+def break_feed(root: Path) -> None:
+    """Let the rates feed of the production log switch from percent to basis points."""
+    import numpy as np
+    import pandas as pd
+
+    from rca.registry import fault
+
+    path = root / PRODUCTION
+    damaged, _ = fault.get("unit_change").function(
+        pd.read_parquet(path), "euribor3m", np.random.default_rng(0), factor=100.0, time="contacted_at", since=SINCE
+    )
+    path.unlink()
+    damaged.to_parquet(path, index=False)
+
+
+def run(
+    keep: Path | None = None, *, damage: bool = True, seed: int = 0, say: Callable[[str], None] = lambda _: None
+) -> tuple[Investigation, Path]:
+    """Build the workspace, investigate without being told, and write report and JSON.
+
+    Parameters
+    ----------
+    keep : Path, optional
+        Where the workspace is made and left. Without it, it is made in a temporary folder and removed; report
+        and JSON are then written to the folder ``reports`` here.
+
+    Returns
+    -------
+    investigation, path
+        The answer and the path of the report.
+    """
+    from rca.investigation import investigate
+    from rca.report import write
+    from rca.report.document import dump
+
+    with tempfile.TemporaryDirectory(prefix="rca-demo-") as folder:
+        workspace = build(keep or Path(folder) / "workspace", damage=damage, say=say)
+        found = investigate(GOOD, BAD, config=workspace.root / "rca.yaml", seed=seed, say=say)
+        home = (keep or Path.cwd()) / "reports"
+        home.mkdir(parents=True, exist_ok=True)
+        say("writing the report")
+        dump(found, home / "investigation.json")
+        return found, Path(write(found, home / "report.html"))
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".gitignore"))
+    else:
+        shutil.copyfile(source, target)

@@ -1,0 +1,224 @@
+"""Root changes: what differs between two versions and no upstream output explains.
+
+A stage's output differs because its command, code, parameters or inputs do; the inputs that no stage made
+are where differences enter. These are the players of a replay.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from rca.errors import NotApplicable
+from rca.types import Case, Stage, Version
+from rca.versions import is_code
+
+PARAMS = "params.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One root change, that can be put back alone."""
+
+    subject: str
+    kind: str
+    stage: str
+    """The first stage that it enters."""
+    paths: tuple[str, ...] = ()
+    """Git-tracked files that carry it."""
+    keys: tuple[tuple[str, str], ...] = ()
+    """Parameter file and dotted key."""
+    text: str = ""
+
+
+def sides(case: Case) -> tuple[Version, Version]:
+    """Return both versions of a case.
+
+    Raises
+    ------
+    NotApplicable
+        If the case is two tables.
+    """
+    if case.reference is None or case.current is None:
+        raise NotApplicable("two tables were given, and this compares two versions of a system")
+    return case.reference, case.current
+
+
+def producer(version: Version, path: str | None) -> str | None:
+    """Return the stage that makes a file."""
+    if path is None:
+        return None
+    folders = {path, *map(str, PurePosixPath(path).parents)}
+    return next((s.name for s in version.stages.values() if folders & set(s.outs)), None)
+
+
+def upstream(version: Version, stage: str | None) -> list[str]:
+    """Return the stages that lead to one, inputs first, itself last."""
+    order: list[str] = []
+
+    def visit(name: str | None) -> None:
+        if name is None or name in order or name not in version.stages:
+            return
+        for dep in version.stages[name].deps:
+            visit(producer(version, dep))
+        order.append(name)
+
+    visit(stage)
+    return order
+
+
+def root_changes(case: Case) -> tuple[Change, ...]:
+    """Return what changed on the way to the model, in pipeline order.
+
+    Files that differ in formatting and comments alone are no changes: their syntax trees are equal.
+    """
+    reference, current = sides(case)
+    order = list(dict.fromkeys(s for v in (current, reference) for s in upstream(v, producer(v, case.model_path))))
+    found: dict[str, Change] = {}
+    for name in order:
+        before, after = reference.stages.get(name), current.stages.get(name)
+        for change in _of_stage(case, name, before, after):
+            found.setdefault(change.subject, change)
+    return tuple(_name_data(list(found.values())))
+
+
+def _of_stage(case: Case, name: str, before: Stage | None, after: Stage | None) -> Iterator[Change]:
+    reference, current = sides(case)
+    if before is None or after is None or before.cmd != after.cmd or set(before.outs) != set(after.outs):
+        home = name.split(":")[0] if ":" in name else "dvc.yaml"
+        how = "is new" if before is None else "is gone" if after is None else "has another command or other outputs"
+        yield Change(f"code.{home}", "code_change", name, paths=(home,), text=f"stage {name} {how}")
+    yield from _params(case, name, before, after)
+    deps = {**(before.deps if before else {}), **(after.deps if after else {})}
+    for path in deps:
+        hashes = [s.deps.get(path) if s else None for s in (before, after)]
+        if hashes[0] == hashes[1] or producer(reference, path) or producer(current, path):
+            continue
+        yield from _dependency(case, name, path)
+    for path in _undeclared(current, name):
+        if reference.files.get(path) != current.files.get(path) and not same_program(*texts(case, path)):
+            yield Change(f"code.{path}", "code_change", name, (path,), text=f"{path} changed, and no stage declares it")
+
+
+def _params(case: Case, name: str, before: Stage | None, after: Stage | None) -> Iterator[Change]:
+    files = {**(before.params if before else {}), **(after.params if after else {})}
+    for file in files:
+        old = dict(before.params.get(file, {})) if before else {}
+        new = dict(after.params.get(file, {})) if after else {}
+        for key in {**old, **new}:
+            if (key in old, old.get(key)) != (key in new, new.get(key)):
+                lead = "" if file == PARAMS else f"{file}:"
+                text = f"{lead}{key} {old.get(key, 'unset')!s} → {new.get(key, 'unset')!s}"
+                kind = kind_of_key(key, case.seed_key)
+                yield Change(f"params.{lead}{key}", kind, name, keys=((file, key),), text=text)
+
+
+def _dependency(case: Case, name: str, path: str) -> Iterator[Change]:
+    reference, current = sides(case)
+    tracker = current.tracked.get(path) or reference.tracked.get(path)
+    if tracker is not None:
+        yield Change(f"data.{path}", "training_data", name, (tracker,), text=f"{path} differs")
+        return
+    inside = {p for v in (reference, current) for p in v.files if p == path or p.startswith(f"{path}/")}
+    changed = sorted(p for p in inside if reference.files.get(p) != current.files.get(p))
+    for file in changed:
+        if not is_code(file):
+            yield Change(f"data.{file}", "training_data", name, (file,), text=f"{file} differs")
+        elif not same_program(*texts(case, file)):
+            yield Change(f"code.{file}", "code_change", name, (file,), text=f"{file} differs")
+    if not inside:
+        text = f"{path} differs and is in neither git nor DVC, so it cannot be put back"
+        yield Change(f"data.{path}", "training_data", name, text=text)
+
+
+def _name_data(changes: list[Change]) -> list[Change]:
+    """One changed source is "the training data"; several keep their paths."""
+    data = [c for c in changes if c.kind == "training_data"]
+    if len(data) != 1:
+        return changes
+    one = data[0]
+    named = Change("data.train", one.kind, one.stage, one.paths, one.keys, one.text)
+    return [named if c is one else c for c in changes]
+
+
+def texts(case: Case, path: str) -> tuple[str | None, str | None]:
+    """Return the source of a changed file on both sides."""
+    reference, current = sides(case)
+    return reference.code.get(path), current.code.get(path)
+
+
+def same_program(before: str | None, after: str | None) -> bool:
+    r"""Whether two Python sources are one program: their syntax trees are equal.
+
+    Examples
+    --------
+    >>> same_program("x = 1  # one\n", "x=1"), same_program("x = 1", "x = 2"), same_program("x = 1", None)
+    (True, False, False)
+    """
+    if before is None or after is None:
+        return before == after
+    try:
+        return ast.dump(ast.parse(before)) == ast.dump(ast.parse(after))
+    except (SyntaxError, ValueError, RecursionError):
+        return before == after
+
+
+def _undeclared(version: Version, stage: str) -> Iterable[str]:
+    """Files of the project that the stage's code imports and that DVC was not told of."""
+    deps = version.stages[stage].deps if stage in version.stages else {}
+    declared = {p for p in version.files if any(p == d or p.startswith(f"{d}/") for d in deps)}
+    queue, seen = [p for p in declared if p.endswith(".py")], set(declared)
+    while queue:
+        path = queue.pop()
+        for module in _imports(version.code.get(path, "")):
+            tail = module.replace(".", "/")
+            near = PurePosixPath(path).parent / tail
+            for base in (str(near), tail, f"src/{tail}"):
+                for candidate in (f"{base}.py", f"{base}/__init__.py"):
+                    if candidate in version.files and candidate not in seen:
+                        seen.add(candidate)
+                        queue.append(candidate)
+                        yield candidate
+
+
+def _imports(source: str) -> Iterator[str]:
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "seed": ("seed", "random_state"),
+    "threshold": ("threshold", "cutoff", "cut_off"),
+    "objective": ("objective", "loss", "criterion", "target", "label", "metric", "scoring", "class_weight", "eval"),
+    "algorithm": ("algorithm", "model", "estimator", "kind", "type", "name", "classifier", "regressor"),
+    "preprocessing": ("impute", "scale", "encod", "features", "columns", "bins", "edges", "normal", "clip"),
+}
+
+
+def kind_of_key(key: str, seed_key: str | None = None) -> str:
+    """Return what a parameter governs, by its name; without a hint it is a hyper-parameter.
+
+    Examples
+    --------
+    >>> [kind_of_key(k) for k in ("train.max_depth", "train.seed", "decide.threshold", "train.class_weight")]
+    ['hyperparameter', 'seed', 'threshold', 'objective']
+    """
+    if key == seed_key:
+        return "seed"
+    leaf = key.rsplit(".", 1)[-1].lower()
+    return next((kind for kind, words in _WORDS.items() if any(_says(leaf, w, kind) for w in words)), "hyperparameter")
+
+
+def _says(leaf: str, word: str, kind: str) -> bool:
+    """Short words of an algorithm's name count only when they are the whole key."""
+    return leaf == word if kind == "algorithm" else word in leaf

@@ -1,0 +1,265 @@
+"""Counterfactual replay: run the pipeline again with the changes put back one by one.
+
+The players are the root changes between two versions. For a set of them, the pipeline of the reference
+is run with these taken from the current version; the worth of the set is what the resulting model does.
+The contribution of a change is its exact Shapley value over all sets. A set that cannot run (new code that
+needs a new parameter) has no worth, so changes that never ran apart are merged and judged as one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+
+from rca.errors import NotApplicable, ReplayError
+from rca.evolution._bench import Bench, Coalition, Judge, Options, Player
+from rca.evolution._changes import Change, producer, root_changes, sides, upstream
+from rca.gitrepo import Repository
+from rca.stats import Estimate, shapley, total
+from rca.types import Case
+
+#: A full factorial up to this many players.
+PLAYERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one player contributes to the difference between the models."""
+
+    player: Player
+    contribution: Estimate
+    seed_se: float
+    """Standard error from repeating with other seeds; 0 where one run was enough to judge."""
+    noise: float
+    """The spread over seeds below which a single run says nothing."""
+    repeats: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What was run and what it says."""
+
+    shares: tuple[Share, ...]
+    residual: Estimate
+    """The recorded difference between the models minus the one that was reproduced."""
+    reproducible: bool
+    stages_run: int
+    coalitions: int
+    merged: tuple[str, ...] = ()
+    interactions: Mapping[str, float] = field(default_factory=dict)
+    failures: tuple[str, ...] = ()
+    worth: Mapping[Coalition, Estimate] = field(default_factory=dict)
+
+
+def players(case: Case) -> tuple[tuple[Player, ...], tuple[str, ...]]:
+    """Return the players of a replay and the stages that they reach, in order.
+
+    Raises
+    ------
+    NotApplicable
+        If no stage makes the model, or a change cannot be put back.
+    """
+    reference, current = sides(case)
+    target = producer(current, case.model_path)
+    if case.root is None or target is None or producer(reference, case.model_path) is None:
+        raise NotApplicable(f"no stage of dvc.lock makes {case.model_path}, so nothing can be run again")
+    changes = root_changes(case)
+    lost = [c.subject for c in changes if not c.paths and not c.keys]
+    if lost:
+        raise NotApplicable(f"{', '.join(lost)} is in neither git nor DVC, so it cannot be put back")
+    found = tuple(Player((c,)) for c in changes)
+    if len(found) > PLAYERS:
+        found = _coarse(changes)
+    order = upstream(current, target)
+    reached: set[str] = set()
+    for name in order:
+        makers = {producer(current, dep) for dep in current.stages[name].deps}
+        if any(c.stage == name for c in changes) or makers & reached:
+            reached.add(name)
+    return found, tuple(name for name in order if name in reached)
+
+
+def _coarse(changes: Sequence[Change]) -> tuple[Player, ...]:
+    """Group the changes by what they are: code, data, parameters."""
+    groups: dict[str, list[Change]] = {}
+    for change in changes:
+        groups.setdefault(change.subject.split(".")[0], []).append(change)
+    return tuple(Player(tuple(group)) for group in groups.values())
+
+
+def replay(
+    case: Case, judge: Judge, recorded: Estimate, options: Options | None = None, material: float = 0.0
+) -> Replay:
+    """Attribute the difference between two versions' models to the changes between the versions.
+
+    Parameters
+    ----------
+    case : Case
+        With both versions and the folder of the project.
+    judge : callable
+        Gives the worth of a model, such as its metric averaged over both exams.
+    recorded : Estimate
+        The difference in worth between the two recorded models.
+    material : float
+        Contributions smaller than this in absolute value are not worth more runs.
+
+    Returns
+    -------
+    Replay
+        The shares sum to the reproduced difference; `residual` is what the re-run did not give again.
+
+    Raises
+    ------
+    NotApplicable
+        If there is nothing to run again.
+    ReplayError
+        If the reference itself does not run, or the budget of runs is too small.
+    """
+    options = options or Options()
+    found, stages = players(case)
+    if not found:
+        raise NotApplicable("no declared code, parameter or data differs between the versions")
+    bench = Bench(case, found, stages, judge, options, Repository(Path(str(case.root))))
+    _corners(bench)
+    merged = _complete(bench)
+    value = _table(bench, None)
+    base = shapley(value, [p.subject for p in bench.players])
+    everyone = frozenset(p.subject for p in bench.players)
+    reproduced = value(everyone) - value(frozenset())
+    spread, effects = _repeat(bench, base, material)
+    shares = tuple(_share(p, base[p.subject], spread, effects.get(p.subject, [])) for p in bench.players)
+    return Replay(
+        shares=shares,
+        residual=recorded - total(s.contribution for s in shares),
+        reproducible=abs((recorded - reproduced).value) <= max(1e-6, 0.05 * abs(recorded.value)),
+        stages_run=bench.stages_run,
+        coalitions=len(bench.worth),
+        merged=merged,
+        interactions=_interactions(value, [p.subject for p in bench.players]),
+        failures=tuple(bench.failures),
+        worth={s: e for (s, seed), e in bench.worth.items() if seed is None and e is not None},
+    )
+
+
+def _corners(bench: Bench) -> None:
+    corners = [frozenset[str](), frozenset(p.subject for p in bench.players)]
+    bench.need(corners)
+    for coalition in corners:
+        if bench.worth[coalition, None] is None:
+            raise ReplayError(f"the pipeline does not run again here: {bench.failures[-1]}")
+
+
+def _complete(bench: Bench) -> tuple[str, ...]:
+    """Run every coalition; merge players that never ran apart until all that is needed is known."""
+    merged: list[str] = []
+    while True:
+        subjects = [p.subject for p in bench.players]
+        every = [frozenset(s) for size in range(len(subjects) + 1) for s in combinations(subjects, size)]
+        bench.need(every)
+        invalid = [s for s in every if bench.worth[s, None] is None]
+        if not invalid:
+            return tuple(merged)
+        one, other = _inseparable(subjects, [s for s in every if s not in invalid], invalid)
+        joined = Player(tuple(c for p in bench.players if p.subject in (one, other) for c in p.changes))
+        known = {s: e for (s, seed), e in bench.worth.items() if seed is None and ((one in s) == (other in s))}
+        bench.players = (*(p for p in bench.players if p.subject not in (one, other)), joined)
+        for coalition, worth in known.items():
+            renamed = coalition - {one, other} | ({joined.subject} if one in coalition else set())
+            bench.worth[frozenset(renamed), None] = worth
+        merged.append(joined.subject)
+
+
+def _inseparable(subjects: Sequence[str], valid: Sequence[Coalition], invalid: Sequence[Coalition]) -> tuple[str, str]:
+    """Return two players that no valid run has apart, or else those most often apart in failed runs."""
+    pairs = list(combinations(subjects, 2))
+
+    def apart(pair: tuple[str, str], runs: Sequence[Coalition]) -> int:
+        return sum((pair[0] in s) != (pair[1] in s) for s in runs)
+
+    return min(pairs, key=lambda pair: (apart(pair, valid), -apart(pair, invalid)))
+
+
+def _table(bench: Bench, seed: int | None) -> Callable[[Coalition], Estimate]:
+    def value(coalition: Coalition) -> Estimate:
+        worth = bench.worth[coalition, seed]
+        if worth is None:
+            raise ReplayError(f"the run with {', '.join(sorted(coalition))} failed with seed {seed}")
+        return worth
+
+    return value
+
+
+def _repeat(bench: Bench, base: Mapping[str, Estimate], material: float) -> tuple[float, dict[str, list[Estimate]]]:
+    """Repeat with other seeds, as far as it can change the answer.
+
+    First the corners alone: their spread is the noise floor. Only if a change stands out of it are all
+    coalitions repeated.
+    """
+    key, subjects = bench.case.seed_key, [p.subject for p in bench.players]
+    seeds = _seeds(bench.case, bench.options.repeats)
+    if not seeds or key is None or f"params.{key}" in subjects:
+        return 0.0, {}
+    if all(abs(e.value) < material for e in base.values()):
+        return 0.0, {}
+    corners = [frozenset[str](), frozenset(subjects)]
+    recorded = _table(bench, None)
+    differences = [recorded(corners[1]).value - recorded(corners[0]).value]
+    for seed in seeds:
+        bench.need(corners, seed)
+        again = _table(bench, seed)
+        differences.append(again(corners[1]).value - again(corners[0]).value)
+    spread = _sd(differences)
+    floor = 1.645 * spread
+    if len(subjects) > 1 and all(abs(e.value) < max(floor, material) for e in base.values()):
+        return spread, {}
+    every = [frozenset(s) for size in range(len(subjects) + 1) for s in combinations(subjects, size)]
+    effects: dict[str, list[Estimate]] = {name: [base[name]] for name in subjects}
+    for seed in seeds:
+        bench.need(every, seed)
+        for name, effect in shapley(_table(bench, seed), subjects).items():
+            effects[name].append(effect)
+    return spread, effects
+
+
+def _seeds(case: Case, repeats: int) -> list[int]:
+    reference, _ = sides(case)
+    recorded = reference.params.get(case.seed_key) if case.seed_key else None
+    if not isinstance(recorded, int) or isinstance(recorded, bool):
+        return []
+    return [recorded + i for i in range(1, repeats)]
+
+
+def _share(player: Player, base: Estimate, spread: float, effects: Sequence[Estimate]) -> Share:
+    """A change's contribution is that of the recorded seed; the other seeds tell how far to trust it."""
+    values = [e.value for e in effects]
+    se = _t_over_z(len(values)) * _sd(values) if len(values) > 1 else 0.0
+    return Share(player, base, se, spread, max(1, len(values)))
+
+
+def _sd(values: Sequence[float]) -> float:
+    mean = sum(values) / len(values)
+    return float((sum((v - mean) ** 2 for v in values) / max(1, len(values) - 1)) ** 0.5)
+
+
+def _t_over_z(n: int) -> float:
+    """Few repeats know their own spread badly: widen as Student's t does."""
+    from scipy.stats import norm, t
+
+    return float(t.ppf(0.95, n - 1) / norm.ppf(0.95))
+
+
+def _interactions(value: Callable[[Coalition], Estimate], subjects: Sequence[str]) -> dict[str, float]:
+    """How much two changes do together beyond what they do alone, from the reference."""
+    none = value(frozenset()).value
+    return {
+        f"{a} × {b}": value(frozenset({a, b})).value - value(frozenset({a})).value - value(frozenset({b})).value + none
+        for a, b in combinations(subjects, 2)
+    }
+
+
+def default_jobs() -> int:
+    """Return how many runs go side by side unless told: the cores, at most two."""
+    return min(2, os.cpu_count() or 1)

@@ -1,0 +1,72 @@
+"""Retrain without it: the model that the current version would have had with another training table."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from rca import models
+from rca.errors import NotApplicable, ReplayError
+from rca.evolution._bench import Options
+from rca.evolution._changes import producer, sides, upstream
+from rca.gitrepo import Repository
+from rca.sandbox import sandbox
+from rca.types import Case, Model
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def retrain(case: Case, path: str, table: pd.DataFrame, options: Options | None = None) -> Model:
+    """Run the stages between a table and the model, with `table` in its place.
+
+    Parameters
+    ----------
+    path : str
+        The training table in the project.
+
+    Raises
+    ------
+    NotApplicable
+        If no stage makes the model from that table.
+    ReplayError
+        If a stage fails on it.
+    """
+    options = options or Options()
+    _, current = sides(case)
+    target = producer(current, case.model_path)
+    readers = {name for name, stage in current.stages.items() if path in stage.deps}
+    order = [
+        name
+        for name in upstream(current, target)
+        if name in readers or readers & set(upstream(current, name))
+    ]
+    if case.root is None or target is None or not order:
+        raise NotApplicable(f"no stage of dvc.lock makes the model from {path}")
+    with sandbox(Repository(Path(case.root)), current.commit) as box:
+        made = {out for name in order for out in current.stages[name].outs}
+        read = {dep for name in order for dep in current.stages[name].deps}
+        inputs = sorted(p for p in read - made - {path} if not (box.root / p).exists())
+        if inputs:
+            box.dvc("pull", "--quiet", "--allow-missing", *inputs, timeout=options.timeout)
+        target_file = box.root / path
+        target_file.parent.mkdir(parents=True, exist_ok=True)
+        target_file.unlink(missing_ok=True)
+        _write(table, target_file)
+        # Not the run cache: the table is a hypothesis, and the user's cache need not remember it.
+        how = ("--force", "--no-run-cache", "--no-commit", "--single-item", *order)
+        box.dvc("repro", *how, timeout=options.timeout)
+        file = box.root / str(case.model_path)
+        if not file.is_file():
+            raise ReplayError(f"the run made no {case.model_path}")
+        return models.load(str(file), str(case.model_path))
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    suffix = PurePosixPath(path.name).suffix
+    if suffix == ".parquet":
+        table.to_parquet(path, index=False)
+    elif suffix in {".csv", ".tsv"}:
+        table.to_csv(path, index=False, sep="\t" if suffix == ".tsv" else ",")
+    else:
+        raise NotApplicable(f"a table cannot be written as {suffix or path.name} here: the formats are parquet and csv")

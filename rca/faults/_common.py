@@ -1,0 +1,68 @@
+"""What the faults share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from rca.errors import ConfigError, choices
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def some(frame: pd.DataFrame, rng: np.random.Generator, share: float) -> NDArray[np.bool_]:
+    """Return a random choice of exactly this share of the rows.
+
+    Raises
+    ------
+    ConfigError
+        If the share is not above 0 and at most 1.
+
+    Examples
+    --------
+    >>> int(some(pd.DataFrame({"a": range(200)}), np.random.default_rng(0), 0.1).sum())
+    20
+    """
+    if not 0 < share <= 1:
+        raise ConfigError(f"share is {share}: choose a number above 0 and at most 1.")
+    rows = np.zeros(len(frame), dtype=bool)
+    rows[rng.choice(len(frame), round(share * len(frame)), replace=False)] = True
+    return rows
+
+
+def since_time(frame: pd.DataFrame, time: str | None, since: str) -> NDArray[np.bool_]:
+    """Return the rows at or after a moment."""
+    if time is None or time not in frame.columns:
+        raise ConfigError(
+            f"'since' needs the time column: there is no '{time}', choose one of {choices(frame.columns)}."
+        )
+    return frame[time].ge(pd.Timestamp(since)).to_numpy(dtype=bool)
+
+
+def require(frame: pd.DataFrame, column: str | None, *, number: bool = False) -> str:
+    """Return the column if it is there, and a number where that is needed.
+
+    Raises
+    ------
+    ConfigError
+        Naming the columns that would do.
+
+    Examples
+    --------
+    >>> require(pd.DataFrame({"age": [1], "city": ["A"]}), "city", number=True)
+    Traceback (most recent call last):
+    ...
+    rca.errors.ConfigError: 'city' is no numeric column: choose one of 'age'.
+    """
+    fit = [
+        name
+        for name in frame.columns
+        if not number or (pd.api.types.is_numeric_dtype(frame[name]) and not pd.api.types.is_bool_dtype(frame[name]))
+    ]
+    if column not in fit:
+        what = "numeric column" if number else "column of the table"
+        raise ConfigError(f"'{column}' is no {what}: choose one of {choices(fit)}.")
+    return str(column)

@@ -1,0 +1,53 @@
+"""The fault of a new category."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rca.errors import ConfigError
+from rca.faults._common import require, some
+from rca.registry import fault
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+
+@fault("new_category", "write a category that never was")
+def new_category(
+    frame: pd.DataFrame, column: str | None, rng: np.random.Generator, *, share: float = 0.1, value: str = "unheard of"
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Give a random share of the rows a category that the column never had.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The sound table; it is not changed.
+    column : str
+    rng : Generator
+        Chooses the rows.
+    share : float
+        Of the rows.
+    value : str
+        The new category.
+
+    Returns
+    -------
+    DataFrame, dict
+        The damaged table, and the truth about it.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> whole = pd.DataFrame({"city": ["Rome", "Oslo"] * 5})
+    >>> damaged, truth = new_category(whole, "city", np.random.default_rng(0), share=0.2, value="Lima")
+    >>> int((damaged["city"] == "Lima").sum()), truth["rows"]
+    (2, 2)
+    """
+    name = require(frame, column)
+    if (frame[name] == value).any():
+        raise ConfigError(f"'{value}' is a category of {name} already: choose another value.")
+    rows = some(frame, rng, share)
+    damaged = frame.assign(**{name: frame[name].astype("object").mask(rows, value).astype("str")})
+    damaged.loc[frame[name].isna() & ~rows, name] = None
+    return damaged, {"kind": "new_category", "column": name, "value": value, "share": share, "rows": int(rows.sum())}

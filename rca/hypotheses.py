@@ -1,0 +1,107 @@
+"""From findings to hypotheses: one for each damaged thing, with the repair that would undo it.
+
+Several checks see one damage (a changed unit also leaves the range), so findings on one subject are one
+hypothesis. Which repair it deserves is decided by trying: the one after which most of them vanish; among
+equals an inverse, which needs no chance, before a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rca import registry
+from rca.errors import NotApplicable
+from rca.tables import open_table
+from rca.types import Case, Finding, Pair
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Undo = Callable[["pd.DataFrame"], "pd.DataFrame"]
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A damaged column or table, and how to undo the damage."""
+
+    subject: str
+    main: Finding
+    findings: tuple[Finding, ...]
+    undo: Undo
+    exact: bool
+    """Whether the repair is the inverse of the damage rather than a draw from the reference."""
+    vanished: int
+    """How many of the findings are gone after the repair."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unrepairable:
+    """A damage that nothing here undoes."""
+
+    finding: Finding
+    reason: str
+
+
+def damages(
+    findings: Sequence[Finding], pair: Pair, tables: tuple[pd.DataFrame, pd.DataFrame], case: Case, seed: int
+) -> tuple[list[Damage], list[Unrepairable]]:
+    """Group the findings on one pair of tables and choose a repair for each group.
+
+    Parameters
+    ----------
+    tables : tuple of DataFrame
+        The pair in memory, reference first; the second is what repairs are applied to.
+    """
+    mine = [f for f in findings if f.subject == f"data.{pair.name}" or f.subject.startswith(f"data.{pair.name}.")]
+    found: list[Damage] = []
+    lost: list[Unrepairable] = []
+    for subject in dict.fromkeys(f.subject for f in mine):
+        group = [f for f in mine if f.subject == subject]
+        tried = []
+        for finding in group:
+            try:
+                tried.append(_try(finding, group, pair, tables, case, seed))
+            except NotApplicable as reason:
+                lost.append(Unrepairable(finding, str(reason)))
+            except Exception as failure:  # noqa: BLE001  a repair that fails leaves the damage, and says so
+                lost.append(Unrepairable(finding, f"the repair failed ({type(failure).__name__}: {failure})"))
+        if tried:
+            found.append(max(tried, key=lambda d: (d.vanished, d.exact, -group.index(d.main))))
+            lost = [item for item in lost if item.finding.subject != subject]
+    return found, lost
+
+
+def _try(
+    finding: Finding,
+    group: Sequence[Finding],
+    pair: Pair,
+    tables: tuple[pd.DataFrame, pd.DataFrame],
+    case: Case,
+    seed: int,
+) -> Damage:
+    repairs = registry.repair.load()
+    if finding.kind not in repairs:
+        raise NotApplicable(f"there is no repair for {finding.kind} yet")
+    function = repairs[finding.kind].function
+
+    def undo(table: pd.DataFrame, draw: int = seed) -> pd.DataFrame:
+        return function(table, finding, tables[0], np.random.default_rng(draw))  # type: ignore[no-any-return]  # repairs return frames
+
+    repaired = undo(tables[1])
+    exact = repaired.equals(undo(tables[1], seed + 1))
+    after = Pair(pair.name, pair.reference, open_table(repaired, pair.name), pair.same_role)
+    left = _again({f.code for f in group}, replace(case, pairs=(after,)))
+    gone = sum((f.kind, f.subject) not in left for f in group)
+    if (finding.kind, finding.subject) in left:
+        raise NotApplicable("the finding is still there after its repair")
+    return Damage(finding.subject, finding, tuple(group), undo, exact, gone)
+
+
+def _again(codes: set[str], case: Case) -> set[tuple[str, str]]:
+    entries = [e for code, e in registry.check.load().items() if code in codes]
+    _, findings = registry.run(entries, case)
+    return {(f.kind, f.subject) for f in findings}

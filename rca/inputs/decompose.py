@@ -1,0 +1,321 @@
+"""The gap of two samples' means as support + covariate + concept, the covariate part by group of inputs.
+
+Each term is a one-step (doubly robust) estimate: what the reference expects of the current rows,
+corrected by the weighted residuals of the reference's own rows. It errs only by the product of the
+errors of expectation and weight, and the pull of every row on it is known, which gives its interval.
+
+References
+----------
+Cai, Namkoong and Yadlowsky (2023), Diagnosing model performance under distribution shift.
+Quintas-Martinez et al. (2024), Multiply-robust causal change attribution.
+Singh, Xia, Petersen and Feng (2024), A hierarchical decomposition for explaining ML performance discrepancies.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rca.errors import DataError
+from rca.inputs.encode import Encoded, canonical, encode, smooth, stack
+from rca.inputs.groups import OTHER, complete, keep_largest
+from rca.inputs.nuisance import FIT, Folds, expected, log_ratio, split
+from rca.inputs.support import outside
+from rca.stats import Estimate, mean, shapley
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from rca.inputs.encode import Order
+    from rca.inputs.nuisance import Mask
+    from rca.stats import Floats
+
+MIN_ROWS = 50
+_FEW = 30  # current rows inside the support that are too few to be weighed against anything
+_ESS = 0.1  # effective share of the reference rows below which nothing is identified
+_CAP = 50.0  # largest weight: a current row beyond it has next to no like among the reference
+_THIN = 0.05  # share of such rows above which nothing is identified
+_BUDGET = 140_000  # rows of a side that all coalitions together are fitted on
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostics:
+    """How well the two samples can be compared, on the rows inside the support."""
+
+    ess: float = 1.0
+    """Effective share of the reference rows once they are weighted to look like the current ones."""
+    auc: float = 0.5
+    """How well the inputs tell a current row from a reference row, out of fold."""
+    clipped: float = 0.0
+    """Share of current rows that next to no reference row is like."""
+    first: Mapping[str, float] = field(default_factory=dict)
+    """What each group changes alone."""
+    last: Mapping[str, float] = field(default_factory=dict)
+    """What each group changes once the others have: near 0 for one that is only correlated."""
+    merged: tuple[str, ...] = ()
+    """Groups that were put into ``other``, as there were too many for exact values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decomposition:
+    """The terms of a gap, each with its interval; they sum to it.
+
+    Attributes
+    ----------
+    support : Estimate or None
+        Rows the reference has no like of; None where there are none.
+    support_groups : mapping of str to Estimate
+    covariate, concept : Estimate
+        Where they are not identified, `covariate` holds the sum of both and `concept` is 0.
+    groups : mapping of str to Estimate
+        Shapley values that sum to `covariate`; empty where that is not identified.
+    identified : bool
+        Whether covariate and concept could be told apart.
+    reason : str or None
+        Why not.
+    diagnostics : Diagnostics
+    """
+
+    support: Estimate | None
+    support_groups: Mapping[str, Estimate]
+    covariate: Estimate
+    groups: Mapping[str, Estimate]
+    concept: Estimate
+    identified: bool
+    reason: str | None
+    diagnostics: Diagnostics
+
+
+def decompose(  # noqa: PLR0913  two samples come in pairs
+    values_p: Floats,
+    values_q: Floats,
+    p: pd.DataFrame,
+    q: pd.DataFrame,
+    groups: Mapping[str, Sequence[str]],
+    *,
+    rng: np.random.Generator,
+    hints_p: Floats | None = None,
+    hints_q: Floats | None = None,
+) -> Decomposition:
+    """Split ``mean(values_q) - mean(values_p)``.
+
+    Parameters
+    ----------
+    values_p, values_q : ndarray
+        A number a row, such as its loss.
+    p, q : DataFrame
+        The inputs of the reference and of the current rows.
+    groups : mapping of str to sequence of str
+        Columns of each group; columns in none form the group ``other``.
+    rng : numpy.random.Generator
+    hints_p, hints_q : ndarray of shape (n, k), optional
+        Functions of the inputs that foretell the values, such as a model's score.
+
+    Raises
+    ------
+    DataError
+        With fewer than 50 rows on a side, or values that are not finite.
+    ConfigError
+        If the groups do not fit the columns.
+
+    Examples
+    --------
+    The weather moves by half a unit, and every unit costs 2. The price has nothing to do with it.
+
+    >>> import pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> p = pd.DataFrame({"rain": rng.normal(size=1000), "price": rng.normal(size=1000)})
+    >>> q = pd.DataFrame({"rain": rng.normal(0.5, 1, 1000), "price": rng.normal(size=1000)})
+    >>> parts = decompose(2 * p.rain.to_numpy(), 2 * q.rain.to_numpy(), p, q, {"weather": ["rain"]}, rng=rng)
+    >>> {name: round(part.value, 1) + 0.0 for name, part in parts.groups.items()}, round(parts.concept.value, 2) + 0.0
+    ({'weather': 1.0, 'other': 0.0}, 0.0)
+    """
+    from threadpoolctl import threadpool_limits
+
+    values_p, values_q = np.asarray(values_p, dtype=float), np.asarray(values_q, dtype=float)
+    _check(values_p, values_q)
+    parts = complete(groups, list(p.columns), list(q.columns))
+    columns = sorted(name for group in parts.values() for name in group)
+    p, q = p[columns], q[columns]
+    found = outside(p, q)
+    inside = ~found.rows
+    level = mean(values_p, "reference")
+    support_groups = {name: _excess(values_q, mask, level) for name, mask in found.by_group(parts).items()}
+    share = float(inside.mean())
+    # Everything that follows sees the rows in an order of their own, so that theirs cannot matter.
+    order_p = canonical(values_p, p)
+    order_q = np.flatnonzero(inside)[canonical(values_q[inside], q[inside])]
+    support = _excess(values_q, found.rows, level) if found.rows.any() else None
+    rest = _excess(values_q, inside, level)
+    if share == 0.0:
+        nothing = Estimate(0.0)
+        return Decomposition(
+            support, support_groups, nothing, dict.fromkeys(parts, nothing), nothing, True, None, Diagnostics()
+        )
+    hints = None if hints_p is None or hints_q is None else _both(hints_p[order_p], hints_q[order_q])
+    with threadpool_limits(1):
+        task = _Task(
+            values_p[order_p],
+            encode(p.iloc[order_p], q.iloc[order_q]),
+            split(len(order_p), len(order_q), rng),
+            hints,
+        )
+        whole, diagnostics, reason = _whole(task, parts)
+        if reason is not None:
+            return Decomposition(support, support_groups, rest, {}, Estimate(0.0), False, reason, diagnostics)
+        merged = keep_largest(parts, task.data, task.values, task.folds)
+        worth = _coalitions(task, merged, whole)
+    place = _Placing(order_p, order_q, len(values_p), len(values_q), share, level.value)
+    worth = {coalition: place.back(part) for coalition, part in worth.items()}
+    base, everything = frozenset[str](), frozenset(merged)
+    covariate = worth[everything] - worth[base]
+    values = shapley(lambda coalition: worth[coalition], sorted(merged))
+    diagnostics = replace(
+        diagnostics,
+        first={name: (worth[frozenset({name})] - worth[base]).value for name in merged},
+        last={name: (worth[everything] - worth[everything - {name}]).value for name in merged},
+        merged=tuple(name for name in parts if name not in merged),
+    )
+    in_order = {name: values[name] for name in merged}
+    return Decomposition(support, support_groups, covariate, in_order, rest - covariate, True, None, diagnostics)
+
+
+def _check(values_p: Floats, values_q: Floats) -> None:
+    for name, values in (("reference", values_p), ("current", values_q)):
+        if len(values) < MIN_ROWS:
+            raise DataError(
+                f"the {name} side has {len(values)} rows, and a gap is split from {MIN_ROWS} up: give more rows."
+            )
+        if not np.isfinite(values).all():
+            raise DataError(f"the {name} side has values that are not finite: remove or repair those rows.")
+
+
+def _excess(values: Floats, rows: Mask, level: Estimate) -> Estimate:
+    """Return the part of the gap that some current rows carry: their share times their excess over the reference."""
+    part = np.where(rows, values - level.value, 0.0)
+    return mean(part, "current") + Estimate(0.0, {"reference": level.influence["reference"] * -float(rows.mean())})
+
+
+def _both(p: Floats, q: Floats) -> Floats:
+    hints = np.concatenate([p, q])
+    hints = hints[:, None] if hints.ndim == 1 else hints
+    return stack([feature for column in hints.T for feature in smooth(column)], len(hints))
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """The rows inside the support, in canonical order."""
+
+    values: Floats
+    data: Encoded
+    folds: Folds
+    hints: Floats | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """What was learned with all inputs: their worth, and which learners were of use."""
+
+    worth: Estimate
+    trees_expect: bool
+    trees_weigh: bool
+
+
+def _whole(task: _Task, parts: Mapping[str, Sequence[str]]) -> tuple[_Whole, Diagnostics, str | None]:
+    """Estimate with all inputs, and judge the overlap."""
+    from sklearn.metrics import roc_auc_score
+
+    n0, n1 = len(task.values), len(task.folds.fold) - len(task.values)
+    if n1 < _FEW:
+        reason = f"only {n1} current rows are inside the reference's support"
+        return _Whole(Estimate(0.0), False, False), Diagnostics(), reason
+    linear, wide = task.data.pick(c for columns in parts.values() for c in columns)
+    ratio, trees_weigh = log_ratio(linear, wide, task.folds)
+    odds = np.exp(np.minimum(ratio, 20.0))
+    weights = np.minimum(odds[:n0], _CAP)
+    # The current rows see overlap that is missing where no reference row is left to be weighted.
+    ess = min(
+        float(weights.sum() ** 2 / (weights @ weights) / n0), float(1 / np.minimum(odds[n0:], 4 * _CAP).mean()), 1.0
+    )
+    thin = float((odds[n0:] > _CAP).mean())
+    auc = float(roc_auc_score(task.folds.current, ratio))
+    diagnostics = Diagnostics(ess, auc, thin)
+    if ess < _ESS or thin > _THIN:
+        return _Whole(Estimate(0.0), False, False), diagnostics, _reason(task, parts, diagnostics)
+    if task.hints is not None:
+        linear, wide = np.hstack([linear, task.hints]), np.hstack([wide, task.hints])
+    m, trees_expect = expected(task.values, linear, wide, task.folds)
+    return _Whole(_one_step(task.values, m, ratio), trees_expect, trees_weigh), diagnostics, None
+
+
+def _reason(task: _Task, parts: Mapping[str, Sequence[str]], diagnostics: Diagnostics) -> str:
+    from sklearn.metrics import roc_auc_score
+
+    alone = {
+        name: roc_auc_score(task.folds.current, log_ratio(*task.data.pick(columns), task.folds, trees=False)[0])
+        for name, columns in sorted(parts.items())
+    }
+    worst = max(alone, key=lambda name: alone[name])
+    return (
+        f"reference and current overlap too little: {diagnostics.ess:.1%} of the reference rows count once they are "
+        f"weighted to look like the current ones, and {diagnostics.clipped:.0%} of the current rows have next to no "
+        f"like among them; '{worst}' tells the sides apart most (AUC {alone[worst]:.2f})"
+    )
+
+
+def _one_step(values: Floats, m: Floats, ratio: Floats) -> Estimate:
+    """Return E_{x~Q} E_P[value | x] with the influence of the rows of `values`, then of the current ones."""
+    n0 = len(values)
+    weights = np.minimum(np.exp(np.minimum(ratio[:n0], 20.0)), _CAP)
+    weights = weights / weights.mean()
+    residual = weights * (values - m[:n0])
+    correction = float(residual.mean())
+    plain = float(m[n0:].mean())
+    return Estimate(
+        plain + correction,
+        {"reference": (residual - correction * weights) / n0, "current": (m[n0:] - plain) / (len(m) - n0)},
+    )
+
+
+def _coalitions(task: _Task, parts: Mapping[str, Sequence[str]], whole: _Whole) -> dict[frozenset[str], Estimate]:
+    """Return the worth of every coalition of groups: those in it take the current law, the others follow."""
+    from itertools import combinations
+
+    names = sorted(parts)
+    # Two numbers are known already; the others share the time.
+    fit = max(4000, min(FIT, _BUDGET // max(1, 2 ** len(names) - 2)))
+    worth = {frozenset[str](): mean(task.values, "reference"), frozenset(names): whole.worth}
+    for size in range(1, len(names)):
+        for coalition in combinations(names, size):
+            linear, wide = task.data.pick(c for name in coalition for c in parts[name])
+            m, _ = expected(task.values, linear, wide, task.folds, fit=fit, trees=whole.trees_expect)
+            ratio, _ = log_ratio(linear, wide, task.folds, fit=fit, trees=whole.trees_weigh)
+            worth[frozenset(coalition)] = _one_step(task.values, m, ratio)
+    return worth
+
+
+@dataclass(frozen=True, slots=True)
+class _Placing:
+    """Takes an estimate on the rows inside the support back to all rows, as they came."""
+
+    order_p: Order
+    order_q: Order
+    n_reference: int
+    n_current: int
+    share: float
+    level: float
+
+    def back(self, part: Estimate) -> Estimate:
+        """Return ``share * part``; who is inside is random too, and pulls by its excess over the reference's level."""
+        pull_p, pull_q = np.zeros(self.n_reference), np.zeros(self.n_current)
+        pull_p[self.order_p] = part.influence["reference"] * self.share
+        excess = part.value - self.level
+        pull_q[:] = -self.share * excess / self.n_current
+        pull_q[self.order_q] += excess / self.n_current
+        if "current" in part.influence:
+            pull_q[self.order_q] += part.influence["current"] * self.share
+        return Estimate(self.share * part.value, {"reference": pull_p, "current": pull_q})

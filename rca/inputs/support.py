@@ -1,0 +1,134 @@
+"""Rows outside the support of the reference: values it never has, so that it cannot say what they cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from rca.inputs.encode import is_number, labels, numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
+_NEARLY_NEVER = 0.001  # share of missing values below which a column is said to be always filled
+_ALPHA = 1e-3  # chance, over all columns, that honest rows are called outside
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Which current rows are outside the reference's support, and why.
+
+    Attributes
+    ----------
+    rows : ndarray of bool
+        One entry for each current row.
+    columns : mapping of str to mapping of str to int
+        Column to reason (``"level"``, ``"missing"``, ``"present"``, ``"range"``) to count of rows.
+    by_column : mapping of str to ndarray of bool
+        The columns that have such rows, each with its own.
+    """
+
+    rows: Mask
+    columns: Mapping[str, Mapping[str, int]]
+    by_column: Mapping[str, Mask]
+
+    def by_group(self, groups: Mapping[str, Sequence[str]]) -> dict[str, Mask]:
+        """Assign each row to the group with the most columns outside, to the first among equals."""
+        names = [g for g in groups if any(c in self.by_column for c in groups[g])]
+        if not names:
+            return {}
+        votes = np.stack([sum(self.by_column[c].astype(int) for c in groups[g] if c in self.by_column) for g in names])
+        first = votes.argmax(axis=0)
+        return {name: self.rows & (first == i) for i, name in enumerate(names) if (self.rows & (first == i)).any()}
+
+
+def outside(p: pd.DataFrame, q: pd.DataFrame) -> Outside:
+    """Find the current rows that have a value the reference never has.
+
+    A level that was never seen, a missing value where there were (nearly) none, a number beyond the
+    reference's range by more than its interquartile range. A sample does not show all of its law, so
+    such rows count only where there are more of them than a second sample of the same law would have.
+
+    Parameters
+    ----------
+    p, q : DataFrame
+        Inputs of the reference and of the current rows, with the same columns.
+
+    Examples
+    --------
+    A third of the rows arrives in another unit.
+
+    >>> import pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> p = pd.DataFrame({"income": rng.normal(50, 5, 300), "city": rng.choice(["A", "B"], 300)})
+    >>> q = p.assign(income=p.income.where(np.arange(300) % 3 > 0, p.income * 100))
+    >>> found = outside(p, q)
+    >>> int(found.rows.sum()), found.columns
+    (100, {'income': {'range': 100}})
+    """
+    # If both samples came from one law, each of k rare rows is a current one with this chance.
+    current = len(q) / (len(p) + len(q))
+    alpha = _ALPHA / max(1, 4 * p.shape[1])
+    reasons: dict[str, dict[str, int]] = {}
+    masks: dict[str, Mask] = {}
+    for name in p.columns:
+        number = is_number(p[name]) and is_number(q[name])
+        test = _number if number else _category
+        found = {**_filled(p[name], q[name], current, alpha), **test(p[name], q[name], current, alpha)}
+        if found:
+            reasons[name] = {reason: int(mask.sum()) for reason, mask in found.items()}
+            masks[name] = np.logical_or.reduce(list(found.values()))
+    rows = np.logical_or.reduce(list(masks.values())) if masks else np.zeros(len(q), dtype=bool)
+    return Outside(rows, reasons, masks)
+
+
+def _too_many(k: int, current: float, alpha: float) -> bool:
+    """Return whether k rows on the current side and none on the other are no accident."""
+    return k > 0 and k * np.log(current) < np.log(alpha)
+
+
+def _filled(p: pd.Series[Any], q: pd.Series[Any], current: float, alpha: float) -> dict[str, Mask]:
+    """Compare what is missing: never on one side, often on the other."""
+    from scipy.stats import binom
+
+    gone, now = p.isna().to_numpy(), q.isna().to_numpy()
+    for reason, there, here in (("missing", gone, now), ("present", ~gone, ~now)):
+        k0, k1 = int(there.sum()), int(here.sum())
+        if k1 and k0 < _NEARLY_NEVER * len(there) and binom.sf(k1 - 1, k0 + k1, current) < alpha:
+            return {reason: here}
+    return {}
+
+
+def _number(p: pd.Series[Any], q: pd.Series[Any], current: float, alpha: float) -> dict[str, Mask]:
+    values, now = numbers(p), numbers(q)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return {}
+    first, third = np.quantile(values, [0.25, 0.75])
+    spread = third - first
+    found = np.zeros(len(now), dtype=bool)
+    for mask in (now < values.min() - spread, now > values.max() + spread):
+        if _too_many(int(mask.sum()), current, alpha):
+            found |= mask
+    return {"range": found} if found.any() else {}
+
+
+def _category(p: pd.Series[Any], q: pd.Series[Any], current: float, alpha: float) -> dict[str, Mask]:
+    codes, distinct = pd.factorize(np.concatenate([labels(p), labels(q)]))
+    known = len(p)
+    seen = np.bincount(codes[:known][codes[:known] >= 0], minlength=len(distinct))
+    counts = np.bincount(codes[known:][codes[known:] >= 0], minlength=len(distinct))
+    new = np.flatnonzero((seen == 0) & (counts > 0))
+    if not len(new) or not seen.any():
+        return {}
+    # Levels that come once in the reference tell how much of the law it has not shown (Good and Turing).
+    expected = int((seen == 1).sum()) * len(q) / known
+    if len(new) <= expected + 4 * np.sqrt(expected + 1) or not _too_many(int(counts[new].sum()), current, alpha):
+        new = new[[_too_many(int(counts[i]), current, alpha / len(distinct)) for i in new]]
+    mask = np.isin(codes[known:], new)
+    return {"level": mask} if mask.any() else {}

@@ -1,0 +1,227 @@
+"""Which change of unit explains a column, if any; asked by the unit check and, before it speaks, by the range check.
+
+A unit is a line: current = factor * reference + offset. A change of the whole column shows when undoing it
+lays the two distributions on each other. A change of part of the rows shows in values that no reference row
+comes near, which all fall back among the reference's values when it is undone. Only damaged rows that land
+outside the reference's support can be told from sound ones, so the law they should follow is the
+reference's among the values that the change would carry out of the support.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rca.integrity._common import beyond_chance, distance, noise, shares_below
+from rca.tables import Column, finite
+
+if TYPE_CHECKING:
+    from rca.stats import Floats
+    from rca.types import Pair
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A change of unit."""
+
+    name: str
+    factor: float
+    offset: float = 0.0
+
+
+def _both(one: str, other: str, factor: float) -> tuple[Unit, Unit]:
+    return Unit(f"{one} to {other}", factor), Unit(f"{other} to {one}", 1 / factor)
+
+
+def _power(k: int) -> Unit:
+    return Unit(f"x{10**k:,}" if k > 0 else f"/{10**-k:,}", 10.0**k)
+
+
+#: From the most to the least common; the order decides where the data cannot.
+UNITS: tuple[Unit, ...] = (
+    *(
+        Unit(f"x{10.0**k:g}" if k > 0 else f"/{10.0**-k:g}", 10.0**k)
+        for k in (2, -2, 3, -3, 1, -1, 6, -6, 4, -4, 5, -5)
+    ),
+    *_both("inches", "centimetres", 2.54),
+    *_both("pounds", "kilograms", 0.45359237),
+    *_both("miles", "kilometres", 1.609344),
+    *_both("minutes", "seconds", 60.0),
+    *_both("hours", "seconds", 3600.0),
+    Unit("Celsius to Fahrenheit", 1.8, 32.0),
+    Unit("Fahrenheit to Celsius", 1 / 1.8, -32 / 1.8),
+)
+_COMMON = 12  # so many of them are powers of ten
+_FEW = 5000  # a column with more distinct values is a continuum
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of unit in a column of a pair of tables."""
+
+    unit: Unit
+    low: float | None
+    """Values below are damaged; with `high` None, all values are."""
+    high: float | None
+    rows: int
+    p_value: float
+
+
+def support(reference: Column) -> tuple[float, float]:
+    """Return the bounds outside of which no reference row comes near: the extremes and a margin."""
+    margin = max(reference.at(0.75) - reference.at(0.25), 0.1 * (reference.at(0.99) - reference.at(0.01)))
+    return float(reference.min) - margin, float(reference.max) + margin
+
+
+def damaged(column: Any, change: Change) -> Any:
+    """Return the condition that a row is damaged."""
+    value = finite(column)
+    if change.low is None or change.high is None:
+        return value.notnull()
+    return (value < change.low) | (value > change.high)
+
+
+def explain(pair: Pair, reference: Column, current: Column, tolerance: float) -> Change | None:
+    """Return the change of unit that explains how a numeric column differs, or None."""
+    if not reference.quantiles or not current.quantiles:
+        return None
+    return _whole(pair, reference, current, tolerance) or _part(pair, reference, current)
+
+
+def _whole(pair: Pair, reference: Column, current: Column, tolerance: float) -> Change | None:
+    points = np.unique(reference.quantiles)
+    bar = tolerance + noise(reference.present, current.present)
+    name = reference.name
+    expected = shares_below(pair.reference.expr, name, points)
+    before = distance(expected, shares_below(pair.current.expr, name, points))
+    if before < max(3 * bar, 0.15):
+        return None
+    found: list[tuple[float, Unit]] = []
+    middle = current.at(0.5)
+    for unit in (*UNITS, *_constant(reference, current)):
+        undone = (middle - unit.offset) / unit.factor
+        if not reference.at(0.3) <= undone <= reference.at(0.7) or not _whole_numbers(pair, reference, current, unit):
+            continue
+        moved = shares_below(pair.current.expr, name, points, factor=unit.factor, offset=unit.offset)
+        after = distance(expected, moved)
+        if after <= min(bar, before / 3):
+            found.append((after, unit))
+    if not found:
+        return None
+    unit = min(found, key=lambda item: item[0])[1]
+    return Change(unit, None, None, current.present - current.infinite, 0.0)
+
+
+def _constant(reference: Column, current: Column) -> tuple[Unit, ...]:
+    """Return a factor that has no name, such as a currency's: only where a skewed column was stretched evenly."""
+    q0, q1 = np.array(reference.quantiles[2:-2]), np.array(current.quantiles[2:-2])
+    if q0[0] <= 0 or q1[0] <= 0 or q0[-1] < 5 * q0[0] or (q0[-1] - q0[9]) < 1.5 * (q0[9] - q0[0]):
+        return ()
+    ratios = np.log(q1 / q0)
+    factor = float(np.exp(np.median(ratios)))
+    if np.ptp(ratios) > 0.03 or abs(np.log(factor)) < 0.15 or any(abs(u.factor / factor - 1) < 0.03 for u in UNITS):
+        return ()
+    return (Unit(f"a constant x{factor:.3g}", factor),)
+
+
+def _whole_numbers(pair: Pair, reference: Column, current: Column, unit: Unit, where: Any = None) -> bool:
+    """Say whether undoing the unit gives whole numbers again where the reference has only such.
+
+    A count that grew tenfold is no multiple of ten; a column that was multiplied by ten is.
+    """
+    whole = all(column.type.startswith(("int", "uint")) for column in (reference, current))
+    # rounding after the change moves a value by half of one current unit
+    slack = 0.51 / unit.factor
+    if not whole or slack >= 0.25:
+        return True
+    undone = (finite(pair.current.expr[current.name]) - unit.offset) / unit.factor
+    close = ((undone - undone.round(0)).abs() <= slack * (unit.factor % 1 > 0) + 1e-9).mean(where=where)
+    return float(pair.current.expr.aggregate(close=close).to_pyarrow()["close"][0].as_py() or 0) >= 0.95
+
+
+def _part(pair: Pair, reference: Column, current: Column) -> Change | None:
+    low, high = support(reference)
+    if current.min >= low and current.max <= high:
+        return None
+    value = finite(pair.current.expr[current.name])
+    outside = (value < low) | (value > high)
+    edges = [reference.at(p) for p in (0.001, 0.01, 0.99, 0.999)]
+    undone = [(value - unit.offset) / unit.factor for unit in UNITS]
+    # hair: what was multiplied and divided again may miss the edge by a rounding error
+    hair = 1e-9 * (high - low)
+    counts = pair.current.expr.aggregate(
+        n=outside.sum(),
+        **{f"back{i}": (outside & u.between(low, high)).sum() for i, u in enumerate(undone)},
+        **{f"wide{i}": (outside & u.between(edges[0] - hair, edges[3] + hair)).sum() for i, u in enumerate(undone)},
+        **{f"core{i}": (outside & u.between(edges[1] - hair, edges[2] + hair)).sum() for i, u in enumerate(undone)},
+    )
+    row = counts.to_pyarrow().to_pylist()[0]
+    n = int(row["n"] or 0)
+    chance = beyond_chance(n, reference.present, current.present)
+    if not n or chance > 1e-3:
+        return None
+    found: list[tuple[float, Unit]] = []
+    for i, unit in enumerate(UNITS):
+        if row[f"back{i}"] < 0.95 * n or row[f"wide{i}"] < 0.9 * n or row[f"core{i}"] < 0.6 * n:
+            continue
+        if not _whole_numbers(pair, reference, current, unit, outside):
+            continue
+        fit = _fit(pair, reference, unit, low, high, n)
+        if fit is not None:
+            found.append((fit + 0.1 * (i >= _COMMON), unit))
+    if not found:
+        return None
+    unit = min(found, key=lambda item: item[0])[1]
+    return Change(unit, low, high, n, chance)
+
+
+def _fit(pair: Pair, reference: Column, unit: Unit, low: float, high: float, count: int) -> float | None:
+    """Return how badly the undone rows fit the reference, or None where they do not.
+
+    Most of the reference must be such that the change carries it out of the support. A factor of ten or more
+    leaves no doubt about where the values belong, so these may come from one corner of the reference (one
+    season, one segment). A small factor may be a natural move, and must either reproduce the reference's law or
+    hit values that the reference has.
+    """
+    name = reference.name
+    original = finite(pair.reference.expr[name])
+    carried = original * unit.factor + unit.offset
+    visible = (carried < low) | (carried > high)
+    now = finite(pair.current.expr[name])
+    points = np.unique(reference.quantiles)
+    expected = shares_below(pair.reference.expr, name, points, where=visible)
+    seen = int(pair.reference.expr.aggregate(n=visible.sum()).to_pyarrow()["n"][0].as_py() or 0)
+    # a tail that grew a little longer looks like a change of which only the extremes can be seen
+    if seen < 0.5 * reference.present:
+        return None
+    outside = (now < low) | (now > high)
+    moved = shares_below(pair.current.expr, name, points, outside, unit.factor, unit.offset)
+    gap, known = distance(expected, moved), _known(pair, reference, unit, outside)
+    sharp = max(unit.factor, 1 / unit.factor) >= 9.99
+    few = (reference.distinct or 0) < 50
+    if not sharp and known < 0.9 and (few or gap > min(0.2 + noise(seen, count), 0.35)):
+        return None
+    return gap - known
+
+
+def _known(pair: Pair, reference: Column, unit: Unit, outside: Any) -> float:
+    """Return the share of distinct undone values that are among the reference's own, where those are few."""
+    name = reference.name
+    if not reference.type.startswith(("float", "decimal")) or (reference.distinct or 0) > min(
+        5000, reference.present / 2
+    ):
+        return 0.0
+    own = _distinct(pair.reference.expr, name)
+    now = (_distinct(pair.current.expr.filter(outside), name) - unit.offset) / unit.factor
+    if len(now) < 5 or not len(own):
+        return 0.0
+    place = np.clip(np.searchsorted(own, now), 1, max(len(own) - 1, 1))
+    near = np.minimum(np.abs(own[place - 1] - now), np.abs(own[np.minimum(place, len(own) - 1)] - now))
+    return float((near <= 1e-6 * np.maximum(np.abs(now), 1e-12)).mean())
+
+
+def _distinct(table: Any, name: str) -> Floats:
+    found = table.select(value=finite(table[name])).distinct().filter(lambda t: t.value.notnull())
+    return np.sort(found.order_by("value").limit(_FEW).to_pyarrow()["value"].to_numpy().astype(float))

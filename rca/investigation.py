@@ -1,0 +1,213 @@
+"""The conductor: load, look (checks and diffs), measure the gap, explain it, say it in one sentence."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rca import case as cases
+from rca import metrics, registry
+from rca.causes import Explained, explain
+from rca.config import FILE
+from rca.errors import DataError, InconclusiveError, ModelError, VersionError
+from rca.evolution._bench import Options
+from rca.exam import Grid
+from rca.findings import significant
+from rca.gitrepo import Repository
+from rca.summary import sentence
+from rca.tree import Setting, is_material, measure
+from rca.types import Case, Finding, Gap, Investigation, Outcome, Remainder, Side, Verdict, Version
+
+if TYPE_CHECKING:
+    from rca.stats import Estimate
+
+Say = Callable[[str], None]
+
+
+def investigate(
+    reference: str = "HEAD~1",
+    current: str = "HEAD",
+    *,
+    config: str | Path = FILE,
+    since: str | None = None,
+    seed: int = 0,
+    replay: bool = True,
+    options: Options | None = None,
+    say: Say = lambda _: None,
+) -> Investigation:
+    """Find out why the metric of two versions differs.
+
+    Parameters
+    ----------
+    reference, current : str
+        Git revisions of the project whose `config` is given.
+    since : str, optional
+        Judge the current version's production rows from this time on against those before it.
+    seed : int
+        The same seed gives the same numbers.
+    replay : bool
+        Whether the pipeline may be run again, in throw-away copies.
+    options : Options, optional
+        How it is run: repeats, runs at most, side by side.
+    say : callable
+        Told what is being done.
+
+    Returns
+    -------
+    Investigation
+        With the verdict ``no_incident`` where the metric did not move materially, and ``inconclusive``
+        where inputs are missing; the summary then says what.
+
+    Raises
+    ------
+    ConfigError
+        If a name leads nowhere; the message says which there are.
+    """
+    say("reading both versions")
+    case, settings = cases.of_versions(reference, current, config=config, since=since, seed=seed)
+    metric = metrics.get(settings.metric)
+    outcomes, findings = look(case, say)
+    start = base(case, settings.system, outcomes, findings, seed)
+    try:
+        on = setting(case, metric, findings, seed)
+        gap, difference = measure(on.grid, settings.metric, rows(on))
+    except VersionError:
+        raise
+    except (InconclusiveError, DataError, ModelError) as missing:
+        return conclude(start, "inconclusive", reason=str(missing))
+    if not is_material(gap, difference, settings.material):
+        return conclude(start, "no_incident", gap, difference)
+    say(f"explaining a gap of {gap.difference:+.4g}")
+    run = replace(options or Options(), say=say) if replay else None
+    found = explain(on, gap, difference, run, commands(case, since, seed))
+    return conclude(start, "cause_found" if found.causes else "inconclusive", gap, difference, found)
+
+
+def look(case: Case, say: Say = lambda _: None) -> tuple[tuple[Outcome, ...], tuple[Finding, ...]]:
+    """Run every check and every diff, and keep the findings that chance does not explain."""
+    entries = [*registry.check.load().values(), *registry.diff.load().values()]
+    return significant(case, *registry.run(entries, case, say))
+
+
+def setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], seed: int) -> Setting:
+    """Put both models before both exams.
+
+    Raises
+    ------
+    InconclusiveError, ModelError
+        If a model or the labels are missing.
+    """
+    exams = cases.exams(case, seed)
+    models = []
+    for side in (case.reference, case.current):
+        if side is None or side.model is None:
+            reason = side.model_problem if side else "there is no version"
+            raise InconclusiveError(f"the model of {side.rev if side else 'a side'} cannot be asked: {reason}.")
+        models.append(side.model)
+    if _same_model(case):
+        models[0] = models[1]
+    case = replace(case, exams=exams)
+    grid = Grid(metric, (models[0], models[1]), exams, case.roles)
+    return Setting(case, grid, findings, cases.exam_pair(case).name, seed)
+
+
+def _same_model(case: Case) -> bool:
+    sides = [side.artifacts.get("model") for side in (case.reference, case.current) if side]
+    hashes = [a.md5 or a.file for a in sides if a]
+    return len(hashes) == 2 and hashes[0] == hashes[1]
+
+
+def rows(on: Setting) -> tuple[int, int]:
+    """Return the rows of both exams."""
+    exams = on.case.exams
+    assert exams is not None  # noqa: S101  a setting has exams
+    return exams[0].rows, exams[1].rows
+
+
+def conclude(
+    start: Investigation,
+    verdict: Verdict,
+    gap: Gap | None = None,
+    difference: Estimate | None = None,
+    found: Explained | None = None,
+    reason: str = "",
+) -> Investigation:
+    """Fill in the answer and say it in one sentence."""
+    rest = None
+    if gap is not None and difference is not None:
+        rest = found.unexplained if found else Remainder(gap.difference, gap.low, gap.high)
+    done = replace(
+        start,
+        verdict=verdict,
+        gap=gap,
+        causes=found.causes if found else (),
+        ruled_out=found.ruled_out if found else (),
+        not_testable=found.not_testable if found else (),
+        unexplained=rest,
+        provenance={**start.provenance, "notes": list(found.notes) if found else []},
+    )
+    return replace(done, summary=sentence(done, reason))
+
+
+def base(
+    case: Case, system: str, outcomes: tuple[Outcome, ...], findings: tuple[Finding, ...], seed: int
+) -> Investigation:
+    """Return what is known before the gap is measured."""
+    return Investigation(
+        system=system,
+        summary="",
+        verdict="inconclusive",
+        reference=_side(case, case.reference, 0),
+        current=_side(case, case.current, 1),
+        gap=None,
+        causes=(),
+        ruled_out=(),
+        not_testable=(),
+        unexplained=None,
+        outcomes=outcomes,
+        findings=findings,
+        provenance=provenance(case, seed),
+    )
+
+
+def _side(case: Case, side: Version | None, which: int) -> Side:
+    try:
+        pair = cases.exam_pair(case)
+        data = str(getattr((pair.reference, pair.current)[which], "name", "")) or None
+    except VersionError:
+        data = None
+    return Side(side.rev if side else None, side.commit if side else None, data)
+
+
+def provenance(case: Case, seed: int) -> dict[str, Any]:
+    """Return what a reader needs to trust and repeat the numbers; it holds no time, so that runs compare equal."""
+    found: dict[str, Any] = {
+        "rca": version("rca"),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in ("scikit-learn", "pandas", "numpy", "duckdb", "dvc")},
+        "seed": seed,
+    }
+    if case.root is not None:
+        found["uncommitted"] = list(Repository(Path(case.root)).changed())
+    for name, side in (("reference", case.reference), ("current", case.current)):
+        if side is not None:
+            found[name] = {role: a.md5 for role, a in side.artifacts.items()}
+    return found
+
+
+def commands(case: Case, since: str | None, seed: int) -> dict[str, str]:
+    """Return the commands that give the same numbers again, by verb."""
+    assert case.reference is not None and case.current is not None  # noqa: S101  versions were read
+    old, new = case.reference.commit[:12], case.current.commit[:12]
+    when = f" --since {since}" if since else ""
+    named = f"--reference {old} --current {new}"
+    return {
+        "check": f"rca check {named}",
+        "replay": f"rca replay {old} {new}",
+        "attribute": f"rca attribute {named}{when} --seed {seed}",
+        "investigate": f"rca investigate {named}{when} --seed {seed}",
+    }

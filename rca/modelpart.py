@@ -1,0 +1,175 @@
+"""The model part of the gap: replay of the pipeline, and inside it the damages of the training data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rca.errors import NotApplicable, RcaError
+from rca.evolution._bench import Options
+from rca.evolution.replay import Replay, Share, replay
+from rca.evolution.retrain import retrain
+from rca.exam import CURRENT
+from rca.hypotheses import Damage, damages
+from rca.stats import Estimate, shapley
+from rca.tables import LIMIT
+from rca.tree import Branch, Setting, Term
+from rca.types import Model, Rejected
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Damages of the training data that are told apart by retraining; each doubles the runs.
+MOST = 2
+
+
+def model_part(setting: Setting, material: float, options: Options | None) -> Branch:
+    """Split what the model did.
+
+    Parameters
+    ----------
+    material : float
+        Parts smaller than this are not looked into.
+    options : Options, optional
+        How to run the pipeline again; None leaves the model part in one piece.
+    """
+    branch = Branch()
+    grid = setting.grid
+    branch.ruled_out += [
+        Rejected("evolution", f.kind, f.subject, "the same program: only formatting and comments differ", findings=(f.id,))
+        for f in setting.findings
+        if f.evidence.get("same_program") is True
+    ]
+    if grid.models[0] is grid.models[1]:
+        return branch
+    recorded = grid.both_exams(grid.models[1]) - grid.both_exams(grid.models[0])
+    try:
+        if options is None:
+            raise NotApplicable("replay was not asked for")
+        done = replay(setting.case, grid.both_exams, recorded, options, material)
+    except (NotApplicable, RcaError) as reason:
+        branch.not_testable.append(Rejected("evolution", "weights", "model", f"no replay: {reason}"))
+        branch.terms.append(_whole(setting, recorded))
+    else:
+        _notes(branch, done)
+        branch.terms += [_player(setting, share) for share in done.shares]
+    if options is not None and any(abs(t.part.value) >= material for t in branch.terms):
+        _training_data(setting, branch, options)
+    return branch
+
+
+def _whole(setting: Setting, recorded: Estimate) -> Term:
+    grid = setting.grid
+    old = grid.value(grid.models[0], grid.tables[CURRENT], CURRENT).value
+    return Term(
+        pillar="evolution",
+        kind="weights",
+        subject="model",
+        part=recorded,
+        summary="the model is another one",
+        tested=True,
+        counterfactual=f"the reference's model on the current exam has {grid.metric.name} {old:.4g}",
+        findings=setting.of("model"),
+    )
+
+
+def _notes(branch: Branch, done: Replay) -> None:
+    if not done.reproducible:
+        branch.notes.append(
+            f"not reproducible here: running both versions again misses the recorded difference by "
+            f"{done.residual.value:+.4g}; suspect the environment or an undeclared dependency"
+        )
+    branch.notes += [f"{name} cannot run apart and are judged as one" for name in done.merged]
+
+
+def _player(setting: Setting, share: Share) -> Term:
+    player = share.player
+    ids = tuple(f.id for f in setting.findings for c in player.changes if f.subject == c.subject)
+    noise = "" if share.repeats == 1 else f", repeated with {share.repeats} seeds"
+    return Term(
+        pillar="evolution",
+        kind=player.kind,
+        subject=player.subject,
+        part=share.contribution,
+        summary="; ".join(c.text for c in player.changes),
+        tested=True,
+        counterfactual=f"without it the pipeline gives a model that differs by {-share.contribution.value:+.4g}{noise}",
+        verb="replay",
+        stage=player.changes[0].stage,
+        findings=ids,
+        extra_se=share.seed_se,
+        floor=1.645 * share.noise,
+    )
+
+
+def _training_data(setting: Setting, branch: Branch, options: Options) -> None:
+    """Retrain without each damage of the training table: causes inside the change that carries them."""
+    case = setting.case
+    pair = next((p for p in case.pairs if p.name == "train"), None)
+    artifact = case.current.artifacts.get("data.train") if case.current else None
+    if pair is None or artifact is None:
+        return
+    tables = pair.reference.frame(LIMIT, setting.seed), pair.current.frame(LIMIT, setting.seed)
+    found, lost = damages(setting.findings, pair, tables, case, setting.seed)
+    branch.not_testable += [
+        Rejected("integrity", x.finding.kind, x.finding.subject, x.reason, findings=(x.finding.id,)) for x in lost
+    ]
+    found.sort(key=lambda d: d.main.code)
+    kept, dropped = found[:MOST], found[MOST:]
+    reason = f"only {MOST} damages of the training data are retrained without"
+    branch.not_testable += [
+        Rejected("integrity", d.main.kind, d.subject, reason, findings=tuple(f.id for f in d.findings)) for d in dropped
+    ]
+    try:
+        branch.terms += _nested(setting, branch, tables[1], kept, artifact.path, options)
+    except (NotApplicable, RcaError) as problem:
+        branch.not_testable += [
+            Rejected("integrity", d.main.kind, d.subject, f"retraining without it failed: {problem}") for d in kept
+        ]
+
+
+def _nested(
+    setting: Setting,
+    branch: Branch,
+    table: pd.DataFrame,
+    found: list[Damage],
+    path: str,
+    options: Options,
+) -> list[Term]:
+    grid = setting.grid
+    known: dict[frozenset[str], Model] = {frozenset(d.subject for d in found): grid.models[1]}
+
+    def worth(present: frozenset[str]) -> Estimate:
+        if present not in known:
+            options.say(f"retraining without {', '.join(d.subject for d in found if d.subject not in present)}")
+            repaired = table
+            for damage in found:
+                repaired = repaired if damage.subject in present else damage.undo(repaired)
+            known[present] = retrain(setting.case, path, repaired.reset_index(drop=True), options)
+        return grid.both_exams(known[present])
+
+    if not found:
+        return []
+    parts: dict[str, Estimate] = shapley(worth, [d.subject for d in found])
+    parent = _carrier(branch)
+    return [
+        Term(
+            pillar="integrity",
+            kind=d.main.kind,
+            subject=d.subject,
+            part=parts[d.subject],
+            summary=d.main.text.rstrip("."),
+            tested=True,
+            counterfactual=f"retraining without it moves the model by {-parts[d.subject].value:+.4g}",
+            stage=d.main.stage,
+            findings=tuple(f.id for f in d.findings),
+            parent=parent,
+        )
+        for d in found
+    ]
+
+
+def _carrier(branch: Branch) -> str | None:
+    """Return the change that brought the training data's damage: data, else code, else the largest."""
+    order = {"training_data": 0, "code_change": 1, "preprocessing": 2}
+    ranked = sorted(branch.terms, key=lambda t: (order.get(t.kind, 3), -abs(t.part.value)))
+    return ranked[0].subject if ranked else None

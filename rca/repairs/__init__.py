@@ -1,0 +1,1 @@
+"""The inverse of each damage, one a module: what the table would have been without it."""

@@ -1,0 +1,132 @@
+"""The document ``investigation.json``: read with every field checked, and written."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rca.errors import ConfigError
+from rca.types import Cause, Finding, Gap, Investigation, Outcome, Rejected, Remainder, Side
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_NAN = float("nan")
+#: Numbers that are null in the document where they are not finite.
+_NUMBERS: dict[object, tuple[str, ...]] = {
+    Gap: ("reference", "current", "difference", "low", "high", "detectable"),
+    Cause: ("contribution", "low", "high"),
+    Remainder: ("contribution", "low", "high"),
+    Outcome: ("seconds",),
+}
+#: Lists that are tuples in the record.
+_TUPLES = ("findings", "mitigations")
+
+
+@functools.cache
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of the document.
+
+    Examples
+    --------
+    >>> schema()["properties"]["verdict"]["enum"]
+    ['cause_found', 'no_incident', 'inconclusive']
+    """
+    file = Path(__file__).parents[1] / "schema" / "investigation-1.json"
+    loaded: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return loaded
+
+
+def read(path: str | Path) -> Investigation:
+    """Read a document that ``rca investigate``, ``check`` or ``diff`` wrote.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read or is not such a document; the message names the place.
+
+    Examples
+    --------
+    >>> read("nowhere.json")
+    Traceback (most recent call last):
+    ...
+    rca.errors.ConfigError: cannot read nowhere.json (No such file or directory): name a file that rca wrote with \
+--format json.
+    """
+    try:
+        raw = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as problem:
+        hint = "name a file that rca wrote with --format json."
+        raise ConfigError(f"cannot read {path} ({problem.strerror}): {hint}") from None
+    except (ValueError, RecursionError) as problem:
+        raise ConfigError(f"{path} is not JSON: {problem}.") from None
+    return parse(raw, str(path))
+
+
+def parse(raw: Any, name: str = "the document") -> Investigation:
+    """Turn the document, already loaded from JSON, into the record.
+
+    Examples
+    --------
+    >>> parse({"schema": "rca/investigation/1"}, "x.json")
+    Traceback (most recent call last):
+    ...
+    rca.errors.ConfigError: x.json is no investigation: at the top, 'system' is a required property.
+    """
+    validate(raw, name)
+    many: dict[str, Callable[..., Any]] = {
+        "causes": Cause,
+        "ruled_out": Rejected,
+        "not_testable": Rejected,
+        "outcomes": Outcome,
+        "findings": Finding,
+    }
+    one: dict[str, Callable[..., Any]] = {"reference": Side, "current": Side, "gap": Gap, "unexplained": Remainder}
+    fields = dict(raw)
+    for key, kind in many.items():
+        fields[key] = tuple(_record(kind, item) for item in raw[key])
+    for key, kind in one.items():
+        fields[key] = None if raw[key] is None else _record(kind, raw[key])
+    return Investigation(**fields)
+
+
+def _record(kind: Callable[..., Any], raw: Mapping[str, Any]) -> Any:
+    fields = dict(raw)
+    for name in _NUMBERS.get(kind, ()):
+        if fields[name] is None:
+            fields[name] = _NAN
+    for name in _TUPLES:
+        if name in fields:
+            fields[name] = tuple(fields[name])
+    return kind(**fields)
+
+
+def validate(raw: Any, name: str = "the document") -> None:
+    """Check a document against the schema.
+
+    Raises
+    ------
+    ConfigError
+        If it does not hold; one sentence with the deepest place that is wrong.
+    """
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it comes without types
+    from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
+
+    problem = best_match(Draft202012Validator(schema()).iter_errors(raw))
+    if problem is not None:
+        place = ".".join(str(part) for part in problem.absolute_path) or "the top"
+        text = problem.message if len(problem.message) < 300 else problem.message[:300] + " ..."
+        raise ConfigError(f"{name} is no investigation: at {place}, {text}.")
+
+
+def dump(investigation: Investigation, path: str | Path) -> Path:
+    """Write the document and return its path."""
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(investigation.to_json() + "\n", encoding="utf-8")
+    except OSError as problem:
+        raise ConfigError(f"cannot write {path} ({problem.strerror}): choose another place.") from None
+    return path

@@ -1,0 +1,175 @@
+"""Run a parameterised notebook: check what it is given, run it by papermill, keep what was done.
+
+The kernel is the interpreter that runs rca, whatever kernels are installed, and it is reached
+through files and not through the network.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rca.errors import ConfigError, ReportError, choices
+from rca.report.words import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
+_START = 60  # seconds until a kernel that does not answer is given up
+_SOCKET = 80  # bytes that the path of a socket may have, less what is added to it; the limit of macOS is 104
+
+
+def execute(notebook: str | Path, output: str | Path, parameters: Mapping[str, Any]) -> Path:
+    """Run a notebook with parameters, in the folder of its output.
+
+    Parameters
+    ----------
+    notebook : str or Path
+        It has a cell tagged ``parameters``: one annotated assignment a line. A comment that begins
+        with ``file:`` says that the value names a file, which must exist.
+    output : str or Path
+        Where the notebook that ran is written. It is written when a cell fails too.
+    parameters : mapping
+        Values by name; what is not given keeps its default.
+
+    Raises
+    ------
+    ConfigError
+        If a parameter is unknown, of another type, or names a file that is not there. No kernel was started.
+    ReportError
+        If a cell failed, or the kernel did.
+    """
+    notebook, output = Path(notebook), Path(output).resolve()
+    given = _check(notebook, parameters, output.parent)
+    from papermill.exceptions import PapermillExecutionError
+    from papermill.execute import execute_notebook
+
+    try:
+        with _private() as folder:
+            execute_notebook(
+                _literal(notebook),
+                _literal(output),
+                given,
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                start_timeout=_START,
+                cwd=str(output.parent),
+                kernel_manager_class=_manager(folder),
+            )
+    except PapermillExecutionError as failure:
+        reason = clean(f"{failure.ename}: {failure.evalue}", 300)
+        raise ReportError(f"cell {failure.exec_count} of {notebook.name} failed ({reason}).") from None
+    except (RuntimeError, OSError, TimeoutError) as failure:
+        # jupyter's own errors are RuntimeErrors: a kernel that died or did not start
+        raise ReportError(f"the kernel that ran {notebook.name} failed ({clean(failure, 300)}): try again.") from None
+    finally:
+        _forget(output)
+    return output
+
+
+def parameters(notebook: str | Path) -> dict[str, dict[str, str]]:
+    """Return the parameters of a notebook: type, default and help by name.
+
+    Examples
+    --------
+    >>> from rca.report import find
+    >>> known = parameters(find("incident_report"))
+    >>> sorted(known), known["title"]["default"]
+    (['investigation', 'title'], '""')
+    """
+    import nbformat
+    from papermill.translators import PythonTranslator
+
+    try:
+        source = nbformat.read(notebook, as_version=4)
+        nbformat.validate(source)
+    except OSError as problem:
+        raise ConfigError(f"cannot read {notebook} ({problem.strerror}): name an .ipynb file.") from None
+    except (ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError) as problem:
+        reason = clean(problem, 200)
+        raise ConfigError(f"{notebook} is no notebook ({reason}): name an .ipynb file.") from None
+    cell = next((cell for cell in source.cells if "parameters" in cell.metadata.get("tags", [])), None)
+    found = [] if cell is None else PythonTranslator.inspect(cell)
+    return {parameter.name: parameter._asdict() for parameter in found}
+
+
+def _check(notebook: Path, given: Mapping[str, Any], home: Path) -> dict[str, Any]:
+    known, checked = parameters(notebook), dict(given)
+    for name, value in given.items():
+        if name not in known:
+            raise ConfigError(f"{notebook.name} has no parameter '{name}': choose one of {choices(known)}.")
+        kind = known[name]["inferred_type_name"]
+        wanted = _KINDS.get(kind, (object,))
+        if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted and object not in wanted):
+            raise ConfigError(f"the parameter '{name}' of {notebook.name} is of type {kind}, not {value!r}.")
+        if known[name]["help"].startswith("file:"):
+            file = Path(str(value)).resolve()
+            if not file.is_file():
+                raise ConfigError(f"the parameter '{name}' of {notebook.name} names no file: there is no {value}.")
+            # a file beside the output is found from there, wherever both are moved to
+            checked[name] = file.name if file.parent == home else str(file)
+    return checked
+
+
+def _literal(path: Path) -> str:
+    """Papermill formats paths, so braces in them are doubled."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _manager(folder: str) -> type:
+    """Return the class of kernel manager that papermill is to use."""
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
+
+    # the user's IPython startup files and history are no part of a report
+    environ = {"IPYTHONDIR": folder, "JUPYTER_RUNTIME_DIR": folder, "MPLBACKEND": "agg"}
+    source = Path(__file__).resolve().parents[2]
+    if source.name not in ("site-packages", "dist-packages"):
+        environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(source), os.environ.get("PYTHONPATH")]))
+    spec = KernelSpec(
+        argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.enabled=False"],
+        display_name="Python 3",
+        language="python",
+        env=environ,
+    )
+    local = len(os.fsencode(folder)) <= _SOCKET
+
+    class Manager(AsyncKernelManager):
+        """The interpreter that runs rca, on sockets in a folder of its own."""
+
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            return spec
+
+        def __init__(self, **options: Any) -> None:
+            if local:
+                options.update(transport="ipc", ip=os.path.join(folder, "k"))
+            super().__init__(**options, connection_file=os.path.join(folder, "kernel.json"))
+
+    return Manager
+
+
+@contextmanager
+def _private() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="rca-", ignore_cleanup_errors=True) as folder:
+        yield folder
+
+
+def _forget(output: Path) -> None:
+    """Take the folders of this machine out of what papermill wrote down."""
+    import nbformat
+
+    if not output.is_file():
+        return
+    ran = nbformat.read(output, as_version=4)
+    notes = ran.metadata.get("papermill", {})
+    for key in ("input_path", "output_path"):
+        if notes.get(key):
+            notes[key] = Path(notes[key]).name
+    nbformat.write(ran, output)

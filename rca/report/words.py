@@ -1,0 +1,184 @@
+"""The words and numbers that every view shares, and what makes text from data harmless."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rca.types import Cause, Finding, Gap, Investigation, Outcome
+
+#: How sure the intervals of the document are.
+LEVEL = "90 %"
+VERDICTS = {"cause_found": "Cause found", "no_incident": "No incident", "inconclusive": "Inconclusive"}
+#: What plug-ins did, the order in which a reader wants to know.
+STATES = {"failed": "failed", "found": "found", "not_applicable": "not applicable", "clear": "clear"}
+_HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def clean(text: object, limit: int = 2000) -> str:
+    r"""Return text from data on one line, with control and invisible characters spelled out.
+
+    Column names and categories come from outside: they may hold terminal commands or turn the
+    direction of writing.
+
+    Examples
+    --------
+    >>> print(clean("a\x1b[31m\tb\u202ec"))
+    a\x1b[31m b\u202ec
+    """
+    line = " ".join(str(text)[: 4 * limit].split())
+    safe = "".join(
+        c.encode("unicode_escape").decode() if unicodedata.category(c) in _HIDDEN else c for c in line[:limit]
+    )
+    return safe + ("…" if len(line) > limit else "")
+
+
+def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
+    """Return a number for people.
+
+    Examples
+    --------
+    >>> number(0.2314), number(0.17, sign=True), number(-0.0004), number(6204), number(float("nan")), number(1e-9)
+    ('0.231', '+0.170', '-0.0004', '6,204', 'n/a', '1.00e-09')
+    """
+    if value is None or not math.isfinite(value):
+        return "n/a"
+    mark = "-" if value < 0 else "+" if sign else ""
+    size = abs(value)
+    if isinstance(value, int) or size >= 10_000:
+        text = f"{size:,.0f}"
+    elif size == 0 or size >= 0.5 * 10**-digits:
+        text = f"{size:.{digits}f}"
+    else:
+        text = f"{size:.{digits}g}" if size >= 1e-6 else f"{size:.{digits - 1}e}"
+    return mark + text
+
+
+def interval(low: float | None, high: float | None, digits: int = 3) -> str:
+    """Return an interval for people.
+
+    Examples
+    --------
+    >>> interval(0.16, 0.183), interval(None, 1.0)
+    ('[+0.160, +0.183]', '')
+    """
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    return f"[{number(low, digits, True)}, {number(high, digits, True)}]"
+
+
+def digits(investigation: Investigation) -> int:
+    """Return how many decimals the numbers of a gap need: three of the difference are enough.
+
+    Examples
+    --------
+    >>> [places(x) for x in (0.18, 0.0042, 25.0)]
+    [3, 5, 2]
+    """
+    gap = investigation.gap
+    return 3 if gap is None else places(gap.difference)
+
+
+def places(size: float) -> int:
+    """Return the decimals that show a number of this size with three digits."""
+    if not math.isfinite(size) or size == 0:
+        return 3
+    return min(8, max(2, 2 - math.floor(math.log10(abs(size)))))
+
+
+def share(cause: Cause, gap: Gap | None) -> float | None:
+    """Return the share of the gap that a cause explains, as given or as divided."""
+    if cause.share is not None:
+        return cause.share
+    if gap is None or not gap.difference or not math.isfinite(cause.contribution / gap.difference):
+        return None
+    return cause.contribution / gap.difference
+
+
+def status(cause: Cause) -> str:
+    """Return how sure a cause is; one whose interval holds 0 is below the noise.
+
+    Examples
+    --------
+    >>> from rca.types import Cause
+    >>> status(Cause("inputs", "covariate_shift", "inputs", 0.1, -0.1, 0.3, "possible", "moved"))
+    'below the noise'
+    """
+    noise = cause.low <= 0 <= cause.high and cause.status != "confirmed"
+    return "below the noise" if noise else cause.status
+
+
+def hurts(gap: Gap, contribution: float) -> bool:
+    """Return whether a contribution made the system worse: losses are worse when higher.
+
+    Examples
+    --------
+    >>> from rca.types import Gap
+    >>> gap = Gap("roc_auc", 0.8, 0.7, -0.1, -0.12, -0.08, 100, 100, 0.02)
+    >>> hurts(gap, -0.1), hurts(gap, 0.02)
+    (True, False)
+    """
+    from rca.metrics import LOSSES
+
+    return contribution > 0 if gap.metric in LOSSES else contribution < 0
+
+
+def nested(causes: Sequence[Cause]) -> list[tuple[Cause, int]]:
+    """Return each cause with its depth, what explains it further right below it.
+
+    Examples
+    --------
+    >>> from rca.types import Cause
+    >>> a = Cause("evolution", "training_data", "data.train", 1, 1, 1, "confirmed", "", rank=1)
+    >>> b = Cause("evolution", "seed", "params.seed", 0, 0, 0, "possible", "", rank=2)
+    >>> c = Cause("integrity", "unit_change", "data.train.x", 1, 1, 1, "confirmed", "", rank=3, within=1)
+    >>> [(cause.rank, depth) for cause, depth in nested([a, b, c])]
+    [(1, 0), (3, 1), (2, 0)]
+    """
+    listed: list[tuple[Cause, int]] = []
+    left = list(causes)
+
+    def take(parent: int | None, depth: int) -> None:
+        for cause in [c for c in left if c.within == parent]:
+            if cause in left:
+                left.remove(cause)
+                listed.append((cause, depth))
+                take(cause.rank, depth + 1)
+
+    take(None, 0)
+    # a parent that is not there must not hide its children
+    return listed + [(cause, 1) for cause in left]
+
+
+def tally(outcomes: Iterable[Outcome]) -> str:
+    """Return the count of checks by what they did.
+
+    Examples
+    --------
+    >>> from rca.types import Outcome
+    >>> tally([Outcome("A", "a", "clear"), Outcome("B", "b", "found"), Outcome("C", "c", "clear")])
+    '3 checks: 1 found, 2 clear'
+    """
+    states = [outcome.status for outcome in outcomes]
+    order = ("found", "clear", "not_applicable", "failed")
+    parts = [f"{states.count(state)} {STATES[state]}" for state in order if state in states]
+    return f"{len(states)} check{'' if len(states) == 1 else 's'}: {', '.join(parts) or 'none ran'}"
+
+
+def rerun(investigation: Investigation, finding: Finding) -> list[str]:
+    """Return the commands that show a finding again: those of its causes, or the check itself."""
+    of_causes = [c.reproduce for c in investigation.causes if c.reproduce and finding.id in c.findings]
+    if of_causes:
+        return list(dict.fromkeys(of_causes))
+    before, after = investigation.reference, investigation.current
+    if before.rev and after.rev:
+        verb = ["diff"] if finding.code.startswith("RCA2") else ["check", "--reference"]
+        return [shlex.join(["rca", *verb, before.rev, *(["--current"] if verb[0] == "check" else []), after.rev])]
+    if before.data and after.data:
+        return [shlex.join(["rca", "check", "--reference-data", before.data, "--current-data", after.data])]
+    return []
