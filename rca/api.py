@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rca import case as cases
 from rca import metrics, registry
@@ -13,11 +13,13 @@ from rca.config import FILE
 from rca.errors import DataError, InconclusiveError, ModelError
 from rca.evolution._bench import Options
 from rca.findings import significant
-from rca.investigation import Say, base, commands, conclude, rows, setting
+from rca.investigation import Say, base, command, conclude, rows, setting
 from rca.modelpart import model_part
-from rca.stats import Estimate
 from rca.tree import is_material, measure
-from rca.types import Investigation
+
+if TYPE_CHECKING:
+    from rca.stats import Estimate
+    from rca.types import Investigation
 
 
 def check(
@@ -111,13 +113,12 @@ def replay(
     )
     options = replace(options or Options(), say=say)
     branch = model_part(on, 0.0, options)
-    found: Explained = judge([branch], gap, difference, commands(case, None, seed))
+    found: Explained = judge([branch], gap, difference, command(case, None, seed))
     return conclude(start, "cause_found" if found.causes else "no_incident", gap, difference, found)
 
 
 def _is_table(source: Any) -> bool:
     return not isinstance(source, str) or Path(source).is_file() or "://" in source
-
 
 
 def shift(
@@ -147,5 +148,5 @@ def shift(
     if not is_material(gap, difference, settings.material):
         return conclude(start, "no_incident", gap, difference)
     say("looking at the inputs")
-    found = explain(on, gap, difference, None, commands(case, since, seed))
+    found = explain(on, gap, difference, None, command(case, since, seed))
     return conclude(start, "cause_found" if found.causes else "inconclusive", gap, difference, found)

@@ -1,26 +1,30 @@
 """The gap tree: every cause is a term of one sum.
 
-The gap is split once into what the model did and what the data did (the Shapley values of the grid of both
-models on both exams), each part into terms (:mod:`rca.datapart`, :mod:`rca.modelpart`). Here the terms are
-judged: which are causes, which are ruled out, what is left.
+First, what is broken in the current exam is undone, and the current model scored again. What remains of the gap
+is split into what the model did and what the data did: the Shapley values of the grid of both models on both
+exams, the reference's and the repaired one. Each part is split into terms (:mod:`rca.datapart`,
+:mod:`rca.modelpart`). Here the terms are judged: which are causes, which are ruled out, what is left.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from rca.datapart import data_part
-from rca.evolution._bench import Options
+from rca.datapart import broken, moved
 from rca.modelpart import model_part
 from rca.stats import Estimate, total
-from rca.tree import Branch, Setting, Term
 from rca.types import Cause, Gap, Rejected, Remainder, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rca.evolution._bench import Options
+    from rca.tree import Branch, Setting, Term
 
 #: Terms smaller than this share of the gap are not worth a name.
 SHARE = 0.05
@@ -39,9 +43,7 @@ class Explained:
     notes: tuple[str, ...]
 
 
-def explain(
-    setting: Setting, gap: Gap, difference: Estimate, options: Options | None, commands: dict[str, str]
-) -> Explained:
+def explain(setting: Setting, gap: Gap, difference: Estimate, options: Options | None, command: str) -> Explained:
     """Explain a gap.
 
     Parameters
@@ -52,14 +54,16 @@ def explain(
         The gap with the influence of every row.
     options : Options, optional
         How to run the pipeline again; None does without.
-    commands : dict
-        Verb to the command that reproduces its numbers.
+    command : str
+        What reproduces the numbers, run again included.
     """
     floor = SHARE * abs(gap.difference)
-    return judge([data_part(setting), model_part(setting, floor, options)], gap, difference, commands)
+    damage, healthy = broken(setting)
+    branches = [damage, moved(healthy), model_part(healthy, floor, options)]
+    return judge(branches, gap, difference, command)
 
 
-def judge(branches: Sequence[Branch], gap: Gap, difference: Estimate, commands: dict[str, str]) -> Explained:
+def judge(branches: Sequence[Branch], gap: Gap, difference: Estimate, command: str) -> Explained:
     """Say which terms are causes and which are ruled out, rank the causes, and show what is left."""
     floor = SHARE * abs(gap.difference)
     terms = [t for b in branches for t in b.terms]
@@ -67,7 +71,7 @@ def judge(branches: Sequence[Branch], gap: Gap, difference: Estimate, commands: 
     kept = [(t, s) for t, s in verdicts if isinstance(s, str)]
     outer = [(t, s) for t, s in kept if t.parent is None or t.parent not in {k.subject for k, _ in kept}]
     ranked = _rank(kept, outer)
-    causes = [_cause(i + 1, t, s, gap, commands) for i, (t, s) in enumerate(ranked)]
+    causes = [_cause(i + 1, t, s, gap, command) for i, (t, s) in enumerate(ranked)]
     ranks = {t.subject: i + 1 for i, (t, _) in enumerate(ranked) if t.parent is None}
     causes = [replace(c, within=ranks.get(t.parent or "")) for c, (t, _) in zip(causes, ranked, strict=True)]
     # The remainder is the difference itself minus what was named, so that the sum is exact.
@@ -121,9 +125,7 @@ def _status(term: Term, floor: float) -> Status | Refuted:
     return "confirmed" if term.tested else "likely"
 
 
-def _rank(
-    kept: Sequence[tuple[Term, Status]], outer: Sequence[tuple[Term, Status]]
-) -> list[tuple[Term, Status]]:
+def _rank(kept: Sequence[tuple[Term, Status]], outer: Sequence[tuple[Term, Status]]) -> list[tuple[Term, Status]]:
     """Order by size; what lies within a cause stands next to it, before it where it explains it."""
     ranked: list[tuple[Term, Status]] = []
     for term, status in sorted(outer, key=lambda item: -abs(item[0].part.value)):
@@ -135,7 +137,7 @@ def _rank(
     return ranked
 
 
-def _cause(rank: int, term: Term, status: Status, gap: Gap, commands: dict[str, str]) -> Cause:
+def _cause(rank: int, term: Term, status: Status, gap: Gap, command: str) -> Cause:
     low, high = term.part.interval(extra_se=term.extra_se) if term.identified else (float("-inf"), float("inf"))
     return Cause(
         pillar=term.pillar,
@@ -150,7 +152,7 @@ def _cause(rank: int, term: Term, status: Status, gap: Gap, commands: dict[str, 
         stage=term.stage,
         share=term.part.value / gap.difference if gap.difference else None,
         counterfactual=term.counterfactual,
-        reproduce=commands.get(term.verb),
+        reproduce=command if term.runs else f"{command} --no-replay",
         findings=term.findings,
         mitigations=tuple(mitigations().get(term.kind, ())),
     )

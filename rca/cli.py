@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +17,8 @@ from rca.errors import ConfigError, NotApplicable, RcaError
 from rca.types import STATUSES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rca.types import Investigation
 
 app = typer.Typer(
@@ -29,7 +30,7 @@ app = typer.Typer(
 )
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """How a result is written."""
 
     text = "text"
@@ -37,7 +38,7 @@ class Format(str, Enum):
     md = "md"
 
 
-class FailOn(str, Enum):
+class FailOn(StrEnum):
     """From which status on a cause makes the command exit with 1."""
 
     none = "none"
@@ -108,11 +109,12 @@ def _write(found: Investigation, form: Format, output: Path | None, verbose: boo
     if form is Format.text and output is None:
         text.render(found, verbose=verbose)
         return
-    content = {
-        Format.json: found.to_json,
-        Format.md: lambda: markdown.render(found),
-        Format.text: lambda: "\n".join(text.lines(found, verbose=verbose)),
-    }[form]()
+    if form is Format.json:
+        content = found.to_json()
+    elif form is Format.md:
+        content = markdown.render(found)
+    else:
+        content = "\n".join(text.lines(found, verbose=verbose))
     if output is None:
         typer.echo(content)
     else:
@@ -131,7 +133,7 @@ def exit_code(found: Investigation, fail_on: str) -> int:
         return 4
     if fail_on == "none":
         return 0
-    least = STATUSES.index(fail_on)  # type: ignore[arg-type]  # "none" is handled above
+    least = STATUSES.index(fail_on)
     reached = [STATUSES.index(cause.status) for cause in found.causes]
     if found.gap is None:
         reached += [0 if f.code.startswith("RCA2") else 1 for f in found.findings]

@@ -25,7 +25,7 @@ class Data(BaseModel):
 
 
 class Config(BaseModel):
-    """The fields of ``rca.yaml``.
+    r"""The fields of ``rca.yaml``.
 
     Examples
     --------

@@ -1,19 +1,20 @@
-"""The data part of the gap, in this order: broken, outside support, covariate shift, concept shift.
+"""What the data did, in this order: broken, outside support, covariate shift, concept shift.
 
-Each is averaged over both models. What is broken is repaired and re-scored, an intervention; the rest is
-estimated from the rows as they are.
+What is broken is repaired and re-scored, an intervention; the rest is estimated from the repaired rows, averaged
+over both models.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from rca.errors import RcaError
-from rca.exam import CURRENT, REFERENCE
+from rca.exam import CURRENT, REFERENCE, Positions
 from rca.hypotheses import Damage, damages
 from rca.inputs.decompose import Decomposition, decompose
 from rca.inputs.labels import LabelShift, label_shift
@@ -23,31 +24,26 @@ from rca.tree import Branch, Setting, Term
 from rca.types import Rejected
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Callable, Sequence
+
 
 #: Damages are told apart by exact Shapley values up to this many; smaller ones share a place.
 MOST = 6
 OTHER = "other"
 
-Rows = dict[str, "np.ndarray[tuple[int], np.dtype[np.int64]]"]
+Rows = dict[str, Positions]
 
 
-def data_part(setting: Setting) -> Branch:
-    """Split what the data did.
+def broken(setting: Setting) -> tuple[Branch, Setting]:
+    """Repair what is broken in the current exam, in every combination, and re-score with the current model.
 
     Returns
     -------
-    Branch
-        Terms that sum, but for the error of linearisation, to the data's Shapley value in the grid.
+    branch, healthy
+        The damages, which sum to what all of them together cost; and the setting with all of them undone, on
+        which everything else is judged: a damaged exam would blame the model that reacts to the damage.
     """
     branch = Branch()
-    repaired = _broken(setting, branch)
-    _moved(setting, branch, repaired)
-    return branch
-
-
-def _broken(setting: Setting, branch: Branch) -> pd.DataFrame:
-    """Repair the damages in every combination and re-score; return the table with all of them undone."""
     grid, case = setting.grid, setting.case
     pair = next(p for p in case.pairs if p.name == setting.exam)
     table = grid.tables[CURRENT]
@@ -68,19 +64,19 @@ def _broken(setting: Setting, branch: Branch) -> pd.DataFrame:
     everything = frozenset(d.subject for d in scored)
 
     def worth(present: frozenset[str]) -> Estimate:
-        kept = frozenset().union(*(subjects[name] for name in present)) if present else frozenset[str]()
-        return grid.both_models(without(everything - kept))
+        kept = frozenset[str]().union(*(subjects[name] for name in present))
+        return grid.current(without(everything - kept))
 
     for name, part in shapley(worth, list(players)).items() if players else ():
         branch.terms.append(_damage(setting, players[name], part, without(subjects[name])))
-    return without(everything)
+    return branch, replace(setting, grid=grid.on(without(everything)))
 
 
 def _scores(
     setting: Setting, branch: Branch, without: Callable[[frozenset[str]], pd.DataFrame], damage: Damage
 ) -> bool:
     try:
-        setting.grid.both_models(without(frozenset({damage.subject})))
+        setting.grid.current(without(frozenset({damage.subject})))
     except RcaError as problem:
         ids = tuple(f.id for f in damage.findings)
         reason = f"the repaired table could not be scored: {problem}"
@@ -98,7 +94,7 @@ def _players(
         return {d.subject: [d] for d in scored}
 
     def size(damage: Damage) -> float:
-        return abs((grid.both_models(table) - grid.both_models(without(frozenset({damage.subject})))).value)
+        return abs((grid.current(table) - grid.current(without(frozenset({damage.subject})))).value)
 
     ranked = sorted(scored, key=size, reverse=True)
     return {**{d.subject: [d] for d in ranked[: MOST - 1]}, ranked[MOST - 1].subject: ranked[MOST - 1 :]}
@@ -107,7 +103,7 @@ def _players(
 def _damage(setting: Setting, group: Sequence[Damage], part: Estimate, repaired: pd.DataFrame) -> Term:
     first = group[0]
     grid = setting.grid
-    after = grid.value(grid.models[1], repaired, CURRENT).value
+    after = grid.current(repaired).value
     others = f" (with {len(group) - 1} smaller damages)" if len(group) > 1 else ""
     how = "undoing it" if first.exact else "redrawing the damaged cells from the reference"
     return Term(
@@ -118,51 +114,58 @@ def _damage(setting: Setting, group: Sequence[Damage], part: Estimate, repaired:
         summary=first.main.text.rstrip(".") + others,
         tested=True,
         counterfactual=f"{how} brings {grid.metric.name} to {after:.4g}",
-        verb="check",
         stage=first.main.stage,
         findings=tuple(f.id for d in group for f in d.findings),
     )
 
 
-def _moved(setting: Setting, branch: Branch, repaired: pd.DataFrame) -> None:
-    """Split the rest into support, covariates by group of inputs, and concept, or label shift instead."""
-    values, tables, rows, labels, hints = _row_values(setting, repaired)
+def moved(setting: Setting) -> Branch:
+    """Split what the data did into support, covariates by group of inputs, and concept, or label shift instead.
+
+    Returns
+    -------
+    Branch
+        Terms that sum, but for the error of linearisation, to the data's Shapley value in the grid.
+    """
+    branch = Branch()
+    (values_p, values_q), tables, rows, labels, hints = _row_values(setting)
     groups = input_groups(setting)
     columns = [column for names in groups.values() for column in names]
-    inputs = [table[columns] for table in tables]
+    p, q = (table[columns] for table in tables)
     rng = np.random.default_rng(setting.seed)
     try:
-        found = decompose(*values, *inputs, groups, rng=rng, hints_p=hints[0], hints_q=hints[1])
+        found = decompose(values_p, values_q, p, q, groups, rng=rng, hints_p=hints[0], hints_q=hints[1])
     except RcaError as problem:
         branch.not_testable.append(Rejected("inputs", "covariate_shift", "inputs", str(problem)))
-        return
+        return branch
     grid = setting.grid
 
     def spread(estimate: Estimate) -> Estimate:
         return grid.spread(estimate, rows)
 
-    shift = label_shift(*values, *labels, *inputs, np.random.default_rng(setting.seed + 1))
+    shift = label_shift(
+        values_p, values_q, pd.Series(labels[0]), pd.Series(labels[1]), p, q, np.random.default_rng(setting.seed + 1)
+    )
     for group, part in found.support_groups.items():
         branch.terms.append(_term("new_population", f"inputs.{group}", spread(part), _support_text(found, group)))
     if shift.verdict == "label" and shift.label is not None:
         _as_labels(branch, found, shift, spread)
-        return
+        return branch
     if not found.identified:
         branch.notes.append(f"covariate and concept shift cannot be told apart: {found.reason}")
         both = spread(found.covariate + found.concept)
         text = "inputs and their relation to the target moved together, and the overlap does not tell them apart"
         branch.terms.append(_term("covariate_shift", "inputs", both, text, identified=False))
-        return
+        return branch
     for group, part in found.groups.items():
         text = f"the inputs '{group}' moved; the relation to the target is that of the reference"
         branch.terms.append(_term("covariate_shift", f"inputs.{group}", spread(part), text))
     text = "on like inputs the target behaves otherwise than in the reference"
     branch.terms.append(_term("concept_shift", "inputs.target", spread(found.concept), text))
+    return branch
 
 
-def _as_labels(
-    branch: Branch, found: Decomposition, shift: LabelShift, spread: Callable[[Estimate], Estimate]
-) -> None:
+def _as_labels(branch: Branch, found: Decomposition, shift: LabelShift, spread: Callable[[Estimate], Estimate]) -> None:
     """Label shift explains the rows better: it takes the place of covariate and concept shift."""
     text = "the shares of the target's classes moved, and within each class the inputs did not"
     branch.terms.append(_term("label_shift", "inputs.target", spread(shift.label), text))
@@ -172,7 +175,7 @@ def _as_labels(
 
 
 def _term(kind: str, subject: str, part: Estimate, text: str, *, identified: bool = True) -> Term:
-    return Term("inputs", kind, subject, part, text, tested=False, verb="attribute", identified=identified)
+    return Term("inputs", kind, subject, part, text, tested=False, identified=identified)
 
 
 def _support_text(found: Decomposition, group: str) -> str:
@@ -195,11 +198,11 @@ def input_groups(setting: Setting) -> dict[str, tuple[str, ...]]:
 
 
 def _row_values(
-    setting: Setting, repaired: pd.DataFrame
+    setting: Setting,
 ) -> tuple[tuple[Floats, Floats], tuple[pd.DataFrame, pd.DataFrame], Rows, tuple[Floats, Floats], list[Floats]]:
     """Return each row's share of the gap (averaged over both models), the rows and what the models said."""
     grid = setting.grid
-    tables = grid.tables[REFERENCE], repaired
+    tables = grid.tables[REFERENCE], grid.tables[CURRENT]
     pairs = [
         (grid.scored(model, tables[0], REFERENCE), grid.scored(model, tables[1], CURRENT)) for model in grid.models
     ]

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,8 @@ from rca.errors import ConfigError, ReplayError
 from rca.resources import share
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rca.types import Investigation
 
 GOOD, BAD = "good", "bad"

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rca.metrics import Metric, Scored, answers
 from rca.stats import Estimate, Floats
-from rca.types import Exam, Model, Roles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
 
+    from rca.types import Exam, Model, Roles
+
 #: The samples: rows of one share noise, rows of two do not.
 REFERENCE, CURRENT = "reference", "current"
+
+
+Positions = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class Grid:
@@ -55,10 +60,9 @@ class Grid:
         """Return the metric of a model on a table."""
         return self.metric.estimate(self.scored(model, table, sample))
 
-    def make_room(self, tables: Mapping[int, pd.DataFrame] | list[pd.DataFrame]) -> None:
+    def make_room(self, tables: Iterable[pd.DataFrame]) -> None:
         """Let the current sample hold the rows that repairs bring back."""
-        frames = tables.values() if isinstance(tables, dict) else tables
-        top = max((int(frame.index.max()) + 1 for frame in frames if len(frame)), default=0)
+        top = max((int(table.index.max()) + 1 for table in tables if len(table)), default=0)
         self.sizes[CURRENT] = max(self.sizes[CURRENT], top)
 
     def corner(self, model: int, exam: str) -> Estimate:
@@ -70,11 +74,17 @@ class Grid:
         tables = self.tables
         return (self.value(model, tables[REFERENCE], REFERENCE) + self.value(model, tables[CURRENT], CURRENT)) * 0.5
 
-    def both_models(self, table: pd.DataFrame) -> Estimate:
-        """Return the worth of a current exam: the metric on it, averaged over both models."""
-        return (self.value(self.models[0], table, CURRENT) + self.value(self.models[1], table, CURRENT)) * 0.5
+    def current(self, table: pd.DataFrame) -> Estimate:
+        """Return the metric of the current model on (a repair of) the current exam."""
+        return self.value(self.models[1], table, CURRENT)
 
-    def spread(self, estimate: Estimate, rows: Mapping[str, np.ndarray]) -> Estimate:  # type: ignore[type-arg]  # rows are integers
+    def on(self, table: pd.DataFrame) -> Grid:
+        """Return the same grid with a repair of the current exam in its place."""
+        other = copy(self)
+        other.tables = {**self.tables, CURRENT: table}
+        return other
+
+    def spread(self, estimate: Estimate, rows: Mapping[str, Positions]) -> Estimate:
         """Return an estimate on some rows as one on all rows of the samples."""
         influence: dict[str, Floats] = {}
         for sample, pull in estimate.influence.items():

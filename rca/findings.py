@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rca.stats import benjamini_hochberg
-from rca.types import Case, Finding, Outcome
+
+if TYPE_CHECKING:
+    from rca.types import Case, Finding, Outcome
 
 #: The share of false findings that is accepted among those that carry a p-value.
 FDR = 0.05
@@ -33,8 +36,7 @@ def significant(
     ran = sum(o.code < "RCA2" and o.status in ("found", "clear") for o in outcomes)
     tested = [f for f in findings if f.p_value is not None]
     p_values = [f.p_value for f in tested if f.p_value is not None]
-    adjusted = benjamini_hochberg(p_values, columns * ran) if p_values else []
-    by_id = {f.id: float(p) for f, p in zip(tested, adjusted, strict=True)}
+    by_id = dict(zip((f.id for f in tested), benjamini_hochberg(p_values, columns * ran).tolist(), strict=True))
     kept = [f for f in findings if by_id.get(f.id, 0.0) <= FDR]
     names = {f.id: f"F{i + 1}" for i, f in enumerate(kept)}
     renamed = tuple(replace(f, id=names[f.id], p_value=by_id.get(f.id)) for f in kept)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rca.errors import ConfigError, VersionError, choices
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 
 def git(folder: Path, *arguments: str, stdin: bytes | None = None) -> bytes:

@@ -83,7 +83,7 @@ def investigate(
         return conclude(start, "no_incident", gap, difference)
     say(f"explaining a gap of {gap.difference:+.4g}")
     run = replace(options or Options(), say=say) if replay else None
-    found = explain(on, gap, difference, run, commands(case, since, seed))
+    found = explain(on, gap, difference, run, command(case, since, seed))
     return conclude(start, "cause_found" if found.causes else "inconclusive", gap, difference, found)
 
 
@@ -199,15 +199,8 @@ def provenance(case: Case, seed: int) -> dict[str, Any]:
     return found
 
 
-def commands(case: Case, since: str | None, seed: int) -> dict[str, str]:
-    """Return the commands that give the same numbers again, by verb."""
-    assert case.reference is not None and case.current is not None  # noqa: S101  versions were read
-    old, new = case.reference.commit[:12], case.current.commit[:12]
-    when = f" --since {since}" if since else ""
-    named = f"--reference {old} --current {new}"
-    return {
-        "check": f"rca check {named}",
-        "replay": f"rca replay {old} {new}",
-        "attribute": f"rca attribute {named}{when} --seed {seed}",
-        "investigate": f"rca investigate {named}{when} --seed {seed}",
-    }
+def command(case: Case, since: str | None, seed: int) -> str:
+    """Return the command that gives the same numbers again."""
+    commits = [side.commit[:12] for side in (case.reference, case.current) if side is not None]
+    named = " ".join(f"--{name} {commit}" for name, commit in zip(("reference", "current"), commits, strict=False))
+    return f"rca investigate {named}{f' --since {since}' if since else ''} --seed {seed}"

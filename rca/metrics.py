@@ -8,7 +8,6 @@ with like target and like prediction (the infinitesimal jackknife; Jaeckel, 1972
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,8 @@ from rca.models import classes
 from rca.stats import Estimate, Floats, mean
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     import pandas as pd
 
     from rca.types import Model
@@ -72,7 +73,8 @@ def _brier(s: Scored) -> Floats:
     if s.response.ndim == 1:
         return np.square(s.y - s.response)
     hot = s.y[:, None] == np.arange(s.response.shape[1])
-    return np.square(hot - s.response).sum(axis=1)
+    squares: Floats = np.square(hot - s.response).sum(axis=1)
+    return squares
 
 
 #: Losses of a row, lower is better, and the response that each judges.
@@ -239,7 +241,7 @@ def _respond(metric: Metric, model: Model, inputs: pd.DataFrame, positive: Any, 
         raise ModelError(f"{metric.name} needs {metric.response}, which the model lacks: choose another metric.")
     try:
         raw = np.asarray(getattr(model, method)(inputs))
-    except Exception as problem:
+    except Exception as problem:  # noqa: BLE001  a foreign model may raise anything
         detail = " ".join(str(problem).split())[:200]
         raise ModelError(f"the model does not read {sample} ({type(problem).__name__}: {detail}).") from None
     known = classes(model)
@@ -270,7 +272,7 @@ def encode(labels: Any, known: Sequence[Any] | None, positive: Any = None) -> Fl
             raise DataError("the target is no number, and the model is a regressor: check 'target'.") from None
     values = np.asarray(labels, dtype=object)
     if len(known) == 2:
-        return (values == _positive(known, positive)).astype(float)
+        return np.asarray(values == _positive(known, positive), dtype=float)
     index = {label: float(i) for i, label in enumerate(known)}
     return np.array([index.get(value, -1.0) for value in values])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rca.errors import NotApplicable, RcaError
-from rca.evolution._bench import Options
 from rca.evolution.replay import Replay, Share, replay
 from rca.evolution.retrain import retrain
 from rca.exam import CURRENT
@@ -17,6 +16,8 @@ from rca.types import Model, Rejected
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from rca.evolution._bench import Options
 
 #: Damages of the training data that are told apart by retraining; each doubles the runs.
 MOST = 2
@@ -35,7 +36,9 @@ def model_part(setting: Setting, material: float, options: Options | None) -> Br
     branch = Branch()
     grid = setting.grid
     branch.ruled_out += [
-        Rejected("evolution", f.kind, f.subject, "the same program: only formatting and comments differ", findings=(f.id,))
+        Rejected(
+            "evolution", f.kind, f.subject, "the same program: only formatting and comments differ", findings=(f.id,)
+        )
         for f in setting.findings
         if f.evidence.get("same_program") is True
     ]
@@ -93,7 +96,7 @@ def _player(setting: Setting, share: Share) -> Term:
         summary="; ".join(c.text for c in player.changes),
         tested=True,
         counterfactual=f"without it the pipeline gives a model that differs by {-share.contribution.value:+.4g}{noise}",
-        verb="replay",
+        runs=True,
         stage=player.changes[0].stage,
         findings=ids,
         extra_se=share.seed_se,
@@ -160,6 +163,7 @@ def _nested(
             summary=d.main.text.rstrip("."),
             tested=True,
             counterfactual=f"retraining without it moves the model by {-parts[d.subject].value:+.4g}",
+            runs=True,
             stage=d.main.stage,
             findings=tuple(f.id for f in d.findings),
             parent=parent,

@@ -49,7 +49,7 @@ def load(file: str, name: str | None = None) -> Model:
         foreign = [kind for kind in named if not kind.startswith(TRUSTED)]
         if not foreign:
             return skops.io.load(file, trusted=named)  # type: ignore[no-any-return]  # skops is untyped
-    except Exception as problem:
+    except Exception as problem:  # noqa: BLE001  a damaged file may raise anything
         detail = " ".join(str(problem).split())[:300]
         raise ModelError(f"{name} does not load ({type(problem).__name__}: {detail}): save it again.") from None
     raise ModelError(

@@ -106,7 +106,8 @@ def run(
     for entry in entries:
         if progress is not None:
             progress(entry.title)
-        start, reason, status, mine = time.perf_counter(), None, "clear", []
+        start, reason, status = time.perf_counter(), None, "clear"
+        mine: list[Finding] = []
         try:
             for item in _findings(entry, case):
                 mine.append(replace(item, id=f"F{len(found) + len(mine) + 1}"))

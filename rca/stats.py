@@ -163,7 +163,7 @@ def benjamini_hochberg(p_values: Sequence[float], tests: int | None = None) -> F
     >>> benjamini_hochberg([0.01], tests=100).tolist()
     [1.0]
     """
-    p = np.asarray(p_values, dtype=float)
+    p = np.asarray(p_values, dtype=np.float64)
     m = max(tests or 0, len(p))
     order = np.argsort(p)
     ranked = p[order] * m / np.arange(1, len(p) + 1)

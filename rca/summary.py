@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from rca.types import Investigation
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rca.types import Investigation
 
 #: A share that is called all of the gap; intervals are wider than what is missing.
 ALL = 0.95

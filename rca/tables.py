@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from rca.errors import DataError, choices
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
 Kind = Literal["number", "category", "time", "other"]
@@ -156,7 +157,7 @@ def open_table(source: Any, name: str = "table") -> Table:
         return Table(ibis.memtable(_named(source)), name)
     except DataError:
         raise
-    except Exception as problem:
+    except Exception as problem:  # noqa: BLE001  engines raise what they like
         detail = " ".join(str(problem).split())[:300]
         raise DataError(f"{name} cannot be read as a table ({detail}): give parquet, csv or a DataFrame.") from None
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from rca.exam import CURRENT, REFERENCE, Grid
 from rca.stats import Estimate, quantile
 from rca.types import Case, Finding, Gap, Pillar, Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: A gap must exclude zero at this level before it is called one.
 ALARM = 0.95
@@ -27,8 +29,8 @@ class Term:
     tested: bool
     """Whether an intervention gave the number, rather than an association."""
     counterfactual: str | None = None
-    verb: Literal["check", "replay", "attribute", "investigate"] = "investigate"
-    """The command that reproduces it."""
+    runs: bool = False
+    """Whether the pipeline is run again for it."""
     stage: str | None = None
     findings: tuple[str, ...] = ()
     parent: str | None = None
@@ -72,7 +74,9 @@ def measure(grid: Grid, name: str, rows: tuple[int, int]) -> tuple[Gap, Estimate
     sides = grid.corner(0, REFERENCE), grid.corner(1, CURRENT)
     difference = sides[1] - sides[0]
     detectable = (quantile(ALARM) + _POWER) * difference.se
-    return Gap(name, sides[0].value, sides[1].value, difference.value, *difference.interval(), *rows, detectable), difference
+    return Gap(
+        name, sides[0].value, sides[1].value, difference.value, *difference.interval(), *rows, detectable
+    ), difference
 
 
 def is_material(gap: Gap, difference: Estimate, material: float) -> bool:

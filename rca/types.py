@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -275,10 +276,23 @@ class Investigation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document of the contract: plain values, in its order."""
-        order = (
-            "schema system summary verdict severity reference current gap causes ruled_out "
-            "not_testable unexplained outcomes findings provenance"
-        ).split()
+        order = [
+            "schema",
+            "system",
+            "summary",
+            "verdict",
+            "severity",
+            "reference",
+            "current",
+            "gap",
+            "causes",
+            "ruled_out",
+            "not_testable",
+            "unexplained",
+            "outcomes",
+            "findings",
+            "provenance",
+        ]
         return {name: plain(getattr(self, name)) for name in order}
 
     def to_json(self) -> str:
@@ -304,7 +318,8 @@ class Investigation:
         return _elsewhere("rca.report").write(self, path)  # type: ignore[no-any-return]  # looked up by name
 
     def _repr_html_(self) -> str:
-        return _elsewhere("rca.report.html").verdict(self)  # type: ignore[no-any-return]  # looked up by name
+        html = _elsewhere("rca.report.html")
+        return "".join(part(self) for part in (html.verdict, html.waterfall, html.causes))
 
 
 def _elsewhere(module: str) -> Any:
@@ -329,7 +344,5 @@ def plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return plain(value.tolist())
     if isinstance(value, float):
-        return value if value == value and abs(value) != float("inf") else None
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    return str(value)
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, str | bool | int) else str(value)

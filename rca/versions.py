@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from rca import models
 from rca.errors import DataError, ModelError, VersionError
-from rca.gitrepo import Repository
 from rca.tables import Table, open_table
 from rca.types import Artifact, Stage, Version
 
 if TYPE_CHECKING:
     from rca.config import Config
+    from rca.gitrepo import Repository
 
 _CHUNK = 1 << 20
 
@@ -320,7 +320,7 @@ def _join(folder: PurePosixPath, path: str) -> str:
 
 
 def _objects(cache: Path, recorded: str) -> list[Path]:
-    """The current layout of a DVC cache, and that of DVC 2."""
+    """Return where an object may be: the layout of today's DVC cache, and that of DVC 2."""
     head, tail = recorded[:2], recorded[2:]
     return [cache / "files" / "md5" / head / tail, cache / head / tail]
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rca import models
 from rca.errors import ModelError, ReplayError
 from rca.evolution._changes import PARAMS, Change, sides
-from rca.gitrepo import Repository
 from rca.sandbox import Sandbox, sandbox
 from rca.stats import Estimate
 from rca.types import Case, Model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rca.gitrepo import Repository
 
 Coalition = frozenset[str]
 Judge = Callable[[Model], Estimate]

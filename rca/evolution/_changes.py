@@ -7,13 +7,17 @@ are where differences enter. These are the players of a replay.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from rca.errors import NotApplicable
-from rca.types import Case, Stage, Version
 from rca.versions import is_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from rca.types import Case, Stage, Version
 
 PARAMS = "params.yaml"
 
@@ -87,7 +91,7 @@ def root_changes(case: Case) -> tuple[Change, ...]:
 def _of_stage(case: Case, name: str, before: Stage | None, after: Stage | None) -> Iterator[Change]:
     reference, current = sides(case)
     if before is None or after is None or before.cmd != after.cmd or set(before.outs) != set(after.outs):
-        home = name.split(":")[0] if ":" in name else "dvc.yaml"
+        home = name.split(":", maxsplit=1)[0] if ":" in name else "dvc.yaml"
         how = "is new" if before is None else "is gone" if after is None else "has another command or other outputs"
         yield Change(f"code.{home}", "code_change", name, paths=(home,), text=f"stage {name} {how}")
     yield from _params(case, name, before, after)

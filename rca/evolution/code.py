@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from rca.evolution._changes import same_program, sides, texts
 from rca.registry import diff
 from rca.types import Case, Finding, Stage
 from rca.versions import is_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @diff("RCA202", "code changed")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from rca.evolution._changes import root_changes
 from rca.registry import diff
 from rca.types import Case, Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @diff("RCA205", "training data changed")

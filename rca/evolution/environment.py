@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
@@ -10,6 +10,9 @@ from rca.errors import NotApplicable
 from rca.evolution._changes import sides
 from rca.registry import diff
 from rca.types import Case, Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @diff("RCA203", "environment changed")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from rca.evolution._changes import kind_of_key, sides
 from rca.registry import diff
 from rca.types import Case, Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _UNSET = object()
 

@@ -9,17 +9,21 @@ needs a new parameter) has no worth, so changes that never ran apart are merged 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rca.errors import NotApplicable, ReplayError
 from rca.evolution._bench import Bench, Coalition, Judge, Options, Player
 from rca.evolution._changes import Change, producer, root_changes, sides, upstream
 from rca.gitrepo import Repository
 from rca.stats import Estimate, shapley, total
-from rca.types import Case
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from rca.types import Case
 
 #: A full factorial up to this many players.
 PLAYERS = 4
@@ -233,7 +237,7 @@ def _seeds(case: Case, repeats: int) -> list[int]:
 
 
 def _share(player: Player, base: Estimate, spread: float, effects: Sequence[Estimate]) -> Share:
-    """A change's contribution is that of the recorded seed; the other seeds tell how far to trust it."""
+    """Return a change's contribution with the recorded seed; the other seeds tell how far to trust it."""
     values = [e.value for e in effects]
     se = _t_over_z(len(values)) * _sd(values) if len(values) > 1 else 0.0
     return Share(player, base, se, spread, max(1, len(values)))
@@ -255,7 +259,10 @@ def _interactions(value: Callable[[Coalition], Estimate], subjects: Sequence[str
     """How much two changes do together beyond what they do alone, from the reference."""
     none = value(frozenset()).value
     return {
-        f"{a} × {b}": value(frozenset({a, b})).value - value(frozenset({a})).value - value(frozenset({b})).value + none
+        f"{a} and {b}": value(frozenset({a, b})).value
+        - value(frozenset({a})).value
+        - value(frozenset({b})).value
+        + none
         for a, b in combinations(subjects, 2)
     }
 

@@ -11,10 +11,11 @@ from rca.evolution._bench import Options
 from rca.evolution._changes import producer, sides, upstream
 from rca.gitrepo import Repository
 from rca.sandbox import sandbox
-from rca.types import Case, Model
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from rca.types import Case, Model
 
 
 def retrain(case: Case, path: str, table: pd.DataFrame, options: Options | None = None) -> Model:
@@ -36,11 +37,7 @@ def retrain(case: Case, path: str, table: pd.DataFrame, options: Options | None 
     _, current = sides(case)
     target = producer(current, case.model_path)
     readers = {name for name, stage in current.stages.items() if path in stage.deps}
-    order = [
-        name
-        for name in upstream(current, target)
-        if name in readers or readers & set(upstream(current, name))
-    ]
+    order = [name for name in upstream(current, target) if name in readers or readers & set(upstream(current, name))]
     if case.root is None or target is None or not order:
         raise NotApplicable(f"no stage of dvc.lock makes the model from {path}")
     with sandbox(Repository(Path(case.root)), current.commit) as box:

@@ -13,25 +13,25 @@ Singh, Xia, Petersen and Feng (2024), A hierarchical decomposition for explainin
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rca.errors import DataError
-from rca.inputs.encode import Encoded, canonical, encode, smooth, stack
-from rca.inputs.groups import OTHER, complete, keep_largest
-from rca.inputs.nuisance import FIT, Folds, expected, log_ratio, split
+from rca.inputs.encode import HINTS, canonical, encode
+from rca.inputs.groups import complete, keep_largest
+from rca.inputs.nuisance import FIT, expected, log_ratio, split
 from rca.inputs.support import outside
 from rca.stats import Estimate, mean, shapley
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import pandas as pd
 
-    from rca.inputs.encode import Order
-    from rca.inputs.nuisance import Mask
+    from rca.inputs.encode import Encoded, Order
+    from rca.inputs.nuisance import Folds, Mask
     from rca.stats import Floats
 
 MIN_ROWS = 50
@@ -39,7 +39,7 @@ _FEW = 30  # current rows inside the support that are too few to be weighed agai
 _ESS = 0.1  # effective share of the reference rows below which nothing is identified
 _CAP = 50.0  # largest weight: a current row beyond it has next to no like among the reference
 _THIN = 0.05  # share of such rows above which nothing is identified
-_BUDGET = 140_000  # rows of a side that all coalitions together are fitted on
+_BUDGET = 100_000  # rows of a side that all coalitions together are fitted on
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Decomposition:
     diagnostics: Diagnostics
 
 
-def decompose(  # noqa: PLR0913  two samples come in pairs
+def decompose(
     values_p: Floats,
     values_q: Floats,
     p: pd.DataFrame,
@@ -156,13 +156,14 @@ def decompose(  # noqa: PLR0913  two samples come in pairs
         return Decomposition(
             support, support_groups, nothing, dict.fromkeys(parts, nothing), nothing, True, None, Diagnostics()
         )
-    hints = None if hints_p is None or hints_q is None else _both(hints_p[order_p], hints_q[order_q])
+    hints = None
+    if hints_p is not None and hints_q is not None:
+        hints = np.concatenate([hints_p[order_p], hints_q[order_q]]).reshape(len(order_p) + len(order_q), -1)
     with threadpool_limits(1):
         task = _Task(
             values_p[order_p],
-            encode(p.iloc[order_p], q.iloc[order_q]),
+            encode(p.iloc[order_p], q.iloc[order_q], hints),
             split(len(order_p), len(order_q), rng),
-            hints,
         )
         whole, diagnostics, reason = _whole(task, parts)
         if reason is not None:
@@ -200,12 +201,6 @@ def _excess(values: Floats, rows: Mask, level: Estimate) -> Estimate:
     return mean(part, "current") + Estimate(0.0, {"reference": level.influence["reference"] * -float(rows.mean())})
 
 
-def _both(p: Floats, q: Floats) -> Floats:
-    hints = np.concatenate([p, q])
-    hints = hints[:, None] if hints.ndim == 1 else hints
-    return stack([feature for column in hints.T for feature in smooth(column)], len(hints))
-
-
 @dataclass(frozen=True, slots=True)
 class _Task:
     """The rows inside the support, in canonical order."""
@@ -213,7 +208,6 @@ class _Task:
     values: Floats
     data: Encoded
     folds: Folds
-    hints: Floats | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +227,8 @@ def _whole(task: _Task, parts: Mapping[str, Sequence[str]]) -> tuple[_Whole, Dia
     if n1 < _FEW:
         reason = f"only {n1} current rows are inside the reference's support"
         return _Whole(Estimate(0.0), False, False), Diagnostics(), reason
-    linear, wide = task.data.pick(c for columns in parts.values() for c in columns)
-    ratio, trees_weigh = log_ratio(linear, wide, task.folds)
+    columns = [name for group in parts.values() for name in group]
+    ratio, trees_weigh = log_ratio(task.data.pick(columns), task.folds)
     odds = np.exp(np.minimum(ratio, 20.0))
     weights = np.minimum(odds[:n0], _CAP)
     # The current rows see overlap that is missing where no reference row is left to be weighted.
@@ -246,17 +240,17 @@ def _whole(task: _Task, parts: Mapping[str, Sequence[str]]) -> tuple[_Whole, Dia
     diagnostics = Diagnostics(ess, auc, thin)
     if ess < _ESS or thin > _THIN:
         return _Whole(Estimate(0.0), False, False), diagnostics, _reason(task, parts, diagnostics)
-    if task.hints is not None:
-        linear, wide = np.hstack([linear, task.hints]), np.hstack([wide, task.hints])
-    m, trees_expect = expected(task.values, linear, wide, task.folds)
-    return _Whole(_one_step(task.values, m, ratio), trees_expect, trees_weigh), diagnostics, None
+    inputs = task.data.pick([*columns, *({HINTS} & task.data.of_trees.keys())])
+    m, trees_expect = expected(task.values, inputs, task.folds)
+    hinted = HINTS in task.data.of_trees  # what trees add to a hint says nothing of what they add without it
+    return _Whole(_one_step(task.values, m, ratio), trees_expect or hinted, trees_weigh), diagnostics, None
 
 
 def _reason(task: _Task, parts: Mapping[str, Sequence[str]], diagnostics: Diagnostics) -> str:
     from sklearn.metrics import roc_auc_score
 
     alone = {
-        name: roc_auc_score(task.folds.current, log_ratio(*task.data.pick(columns), task.folds, trees=False)[0])
+        name: roc_auc_score(task.folds.current, log_ratio(task.data.pick(columns), task.folds, trees=False)[0])
         for name, columns in sorted(parts.items())
     }
     worst = max(alone, key=lambda name: alone[name])
@@ -291,9 +285,9 @@ def _coalitions(task: _Task, parts: Mapping[str, Sequence[str]], whole: _Whole) 
     worth = {frozenset[str](): mean(task.values, "reference"), frozenset(names): whole.worth}
     for size in range(1, len(names)):
         for coalition in combinations(names, size):
-            linear, wide = task.data.pick(c for name in coalition for c in parts[name])
-            m, _ = expected(task.values, linear, wide, task.folds, fit=fit, trees=whole.trees_expect)
-            ratio, _ = log_ratio(linear, wide, task.folds, fit=fit, trees=whole.trees_weigh)
+            inputs = task.data.pick(c for name in coalition for c in parts[name])
+            m, _ = expected(task.values, inputs, task.folds, fit=fit, trees=whole.trees_expect)
+            ratio, _ = log_ratio(inputs, task.folds, fit=fit, trees=whole.trees_weigh)
             worth[frozenset(coalition)] = _one_step(task.values, m, ratio)
     return worth
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +10,66 @@ import pandas as pd
 from pandas.api import types
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from rca.stats import Floats
 
 Order = np.ndarray[Any, np.dtype[np.int64]]
 
+HINTS = "\0hints"  # no column is called so
+_CROSSED = 12  # numbers whose products a linear model is given: 66 features
+_BLOCK = 4096
 _BINS = 64  # values of a number that trees tell apart: finer bins cost time and add nothing here
 _LEVELS = 20  # levels of a category that get a column of their own
 _RARE = 0.002  # share of rows below which a level is pooled with the other rare ones
 _SKEWED = 2.0  # skewness beyond which a number enters the linear model by its rank
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Some columns as learners want them, copied only for the rows that are asked for.
+
+    Attributes
+    ----------
+    linear_matrix, tree_matrix : ndarray
+        The features of all columns, a row each.
+    linear_columns, tree_columns : list of int
+        Which of them are meant.
+    crossed_columns : list of int
+        Features of `linear_matrix` whose products matter as well.
+    """
+
+    linear_matrix: Floats
+    tree_matrix: Floats
+    linear_columns: list[int]
+    tree_columns: list[int]
+    crossed_columns: list[int]
+
+    @property
+    def crosses(self) -> bool:
+        """Whether there are products, and few enough."""
+        return 1 < len(self.crossed_columns) <= _CROSSED
+
+    def linear(self, rows: Order, *, crossed: bool = False) -> Floats:
+        """Return rows for a linear model, on demand with the products of every two numbers."""
+        main = _take(self.linear_matrix, rows, self.linear_columns)
+        if not crossed:
+            return main
+        numbers = _take(self.linear_matrix, rows, self.crossed_columns)
+        first, second = np.triu_indices(numbers.shape[1], 1)
+        return np.hstack([main, numbers[:, first] * numbers[:, second]])
+
+    def trees(self, rows: Order) -> Floats:
+        """Return rows for trees."""
+        return _take(self.tree_matrix, rows, self.tree_columns)
+
+
+def _take(matrix: Floats, rows: Order, columns: list[int]) -> Floats:
+    """Copy rows and columns; without columns, a constant."""
+    if not columns:
+        return np.zeros((len(rows), 1))
+    picked: Floats = matrix.take(rows, axis=0)
+    return picked.take(columns, axis=1) if len(columns) < picked.shape[1] else picked
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,47 +82,61 @@ class Encoded:
         Bin numbers and level numbers; NaN is missing.
     linear : ndarray of shape (n_reference + n_current, features)
         Standardised numbers with squares, one-hot levels, indicators of missing values.
-    of_trees, of_linear : mapping
-        Column to its positions in each matrix.
+    of_trees, of_linear, of_numbers : mapping
+        Column to its positions in each matrix; of a number, to the position of its linear term.
     """
 
     trees: Floats
     linear: Floats
     of_trees: Mapping[str, tuple[int, ...]]
     of_linear: Mapping[str, tuple[int, ...]]
+    of_numbers: Mapping[str, int]
 
-    def pick(self, names: Iterable[str]) -> tuple[Floats, Floats]:
-        """Return both matrices with the features of some columns only, in order of their names."""
+    def pick(self, names: Iterable[str]) -> Features:
+        """Return the features of some columns, in order of their names."""
         names = sorted(names)
-        linear = stack([self.linear[:, i] for name in names for i in self.of_linear[name]], len(self.trees))
-        trees = stack([self.trees[:, i] for name in names for i in self.of_trees[name]], len(self.trees))
-        nothing = np.zeros((len(self.trees), 1))
-        return linear if linear.shape[1] else nothing, trees if trees.shape[1] else nothing
+        return Features(
+            self.linear,
+            self.trees,
+            [i for name in names for i in self.of_linear[name]],
+            [i for name in names for i in self.of_trees[name]],
+            [self.of_numbers[name] for name in names if name in self.of_numbers],
+        )
 
 
-def encode(p: pd.DataFrame, q: pd.DataFrame) -> Encoded:
+def encode(p: pd.DataFrame, q: pd.DataFrame, hints: Floats | None = None) -> Encoded:
     """Encode the columns of two tables alike.
+
+    Parameters
+    ----------
+    p, q : DataFrame
+    hints : ndarray of shape (n_reference + n_current, k), optional
+        More numbers, to be picked as the column ``HINTS``.
 
     Examples
     --------
     >>> table = pd.DataFrame({"city": ["A", "B"] * 20, "age": [1.0, 2.0, 3.0, None] * 10})
     >>> both = encode(table, table)
-    >>> both.trees.shape, both.of_linear["age"], both.pick(["city"])[0].shape
-    ((80, 2), (0, 1, 2), (80, 1))
+    >>> both.trees.shape, both.of_linear["age"], both.pick(["city"]).linear_columns
+    ((80, 2), (0, 1, 2), [3])
     """
-    trees: list[Floats] = []
-    linear: list[Floats] = []
-    of_trees, of_linear = {}, {}
-    for i, name in enumerate(sorted(p.columns)):
-        number = is_number(p[name]) and is_number(q[name])
-        column = np.concatenate([numbers(p[name]), numbers(q[name])]) if number else _levels(p[name], q[name])
-        trees.append(_binned(column) if number else column)
-        features = smooth(column) if number else _one_hot(column)
-        of_trees[name] = (i,)
-        of_linear[name] = tuple(range(len(linear), len(linear) + len(features)))
-        linear.extend(features)
-    rows = len(p) + len(q)
-    return Encoded(stack(trees, rows), stack(linear, rows), of_trees, of_linear)
+    features: dict[str, tuple[list[Floats], list[Floats]]] = {}
+    quantities: list[str] = []
+    for name in sorted(p.columns):
+        if is_number(p[name]) and is_number(q[name]):
+            column = np.concatenate([numbers(p[name]), numbers(q[name])])
+            quantities.append(name)
+            features[name] = [_binned(column)], smooth(column)
+        else:
+            column = _levels(p[name], q[name])
+            features[name] = [column], _one_hot(column)
+    if hints is not None:
+        features[HINTS] = [_binned(h) for h in hints.T], [f for h in hints.T for f in smooth(h)]
+    trees, of_trees = _side_by_side({name: pair[0] for name, pair in features.items()}, np.float32)
+    linear, of_linear = _side_by_side({name: pair[1] for name, pair in features.items()}, np.float64)
+    return Encoded(
+        trees, linear, of_trees, of_linear, {name: of_linear[name][0] for name in quantities if of_linear[name]}
+    )
 
 
 def is_number(column: pd.Series[Any]) -> bool:
@@ -126,7 +191,7 @@ def smooth(column: Floats) -> list[Floats]:
     gone = ~np.isfinite(column)
     if gone.all():
         return []
-    low, high = np.quantile(column[~gone], [0.005, 0.995])
+    low, high = _quantiles(column[~gone], [0.005, 0.995])
     number = np.clip(np.where(gone, low, column), low, high)
     number = _standard(number, ~gone)
     if abs(float(np.mean(number[~gone] ** 3))) > _SKEWED:
@@ -138,6 +203,12 @@ def smooth(column: Floats) -> list[Floats]:
     return [f for f in [*features, gone.astype(float)] if np.ptp(f) > 0]
 
 
+def _quantiles(column: Floats, at: Sequence[float] | Floats) -> Floats:
+    """Return quantiles, of every k-th row where there are many: these place bins, and need no last digit."""
+    found: Floats = np.quantile(column[:: max(1, len(column) // 30_000)], at)
+    return found
+
+
 def _standard(column: Floats, present: np.ndarray[Any, np.dtype[np.bool_]]) -> Floats:
     centred = column - column[present].mean()
     scaled: Floats = centred / (float(centred[present].std()) or 1.0)
@@ -145,7 +216,7 @@ def _standard(column: Floats, present: np.ndarray[Any, np.dtype[np.bool_]]) -> F
 
 
 def _levels(p: pd.Series[Any], q: pd.Series[Any]) -> Floats:
-    """Number the levels by frequency, ties by name; the rare ones share the last number."""
+    """Return the levels as numbers by frequency, ties by name; the rare ones share the last number."""
     codes, distinct = pd.factorize(np.concatenate([labels(p), labels(q)]))
     counts = np.bincount(codes[codes >= 0], minlength=len(distinct))
     enough = np.flatnonzero(counts >= max(10, _RARE * len(codes)))
@@ -160,7 +231,7 @@ def _binned(column: Floats) -> Floats:
     present = column[np.isfinite(column)]
     if not len(present):
         return np.full(len(column), np.nan)
-    edges = np.unique(np.quantile(present, np.linspace(0, 1, _BINS + 1)[1:-1]))
+    edges = np.unique(_quantiles(present, np.linspace(0, 1, _BINS + 1)[1:-1]))
     return np.where(np.isfinite(column), np.searchsorted(edges, column, "right"), np.nan)
 
 
@@ -170,9 +241,14 @@ def _one_hot(codes: Floats) -> list[Floats]:
     return [(levels == level).astype(float) for level in np.unique(levels) if level != 0.0][: _LEVELS + 1]
 
 
-def stack(columns: Sequence[Floats], rows: int) -> Floats:
-    """Return columns side by side, also where there are none."""
-    matrix = np.empty((rows, len(columns)), order="F")
-    for i, column in enumerate(columns):
-        matrix[:, i] = column
-    return matrix
+def _side_by_side(features: Mapping[str, list[Floats]], kind: type) -> tuple[Floats, dict[str, tuple[int, ...]]]:
+    """Return the features of all columns as one matrix, and the positions of each column's."""
+    columns = [feature for group in features.values() for feature in group]
+    rows = len(columns[0]) if columns else 0
+    matrix: Floats = np.empty((rows, len(columns)), dtype=kind)
+    for start in range(0, rows, _BLOCK):
+        # A block at a time, so that each stays in the processor's cache.
+        part = slice(start, start + _BLOCK)
+        matrix[part] = np.array([column[part] for column in columns]).reshape(len(columns), -1).T
+    position = iter(range(len(columns)))
+    return matrix, {name: tuple(next(position) for _ in group) for name, group in features.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +9,8 @@ import numpy as np
 from rca.errors import ConfigError, choices
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from rca.inputs.encode import Encoded
     from rca.inputs.nuisance import Folds
     from rca.stats import Floats
@@ -69,8 +70,8 @@ def keep_largest(
 
     effect = {}
     for name in sorted(set(parts) - {OTHER}):
-        linear, _ = data.pick(parts[name])
-        answers = Ridge(alpha=1.0).fit(linear[~folds.current], values).predict(linear)
+        inputs = data.pick(parts[name]).linear(np.arange(len(folds.fold)))
+        answers = Ridge(alpha=1.0).fit(inputs[~folds.current], values).predict(inputs)
         effect[name] = abs(float(np.mean(answers[folds.current]) - np.mean(answers[~folds.current])))
     kept = sorted(effect, key=lambda name: -effect[name])[: MOST - 1]
     rest = [column for name, columns in parts.items() if name not in kept for column in columns]

@@ -12,18 +12,22 @@ Chernozhukov et al. (2018), Double/debiased machine learning for treatment and s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rca.inputs.encode import Features, Order
     from rca.stats import Floats
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 FIT = 20_000  # rows of a side that are fitted on at most; means are taken over all rows
+_BATCH = 8192
 _SMALL = 300  # rows of a side below which trees learn noise only
 _GAIN = 5e-4  # what trees must add out of fold (nats a row, or share of the variance) to have helped
 
@@ -49,10 +53,10 @@ class Folds:
         """Whether there are rows enough for trees."""
         return min(self.reference, len(self.fold) - self.reference) >= _SMALL
 
-    def each(self, used: Mask) -> Iterator[tuple[Mask, Mask]]:
+    def each(self, used: Mask) -> Iterator[tuple[Order, Order]]:
         """Yield the rows to fit on and the rows to answer for."""
         for k in range(self.count):
-            yield used & (self.fold != k), self.fold == k
+            yield np.flatnonzero(used & (self.fold != k)), np.flatnonzero(self.fold == k)
 
 
 def split(reference: int, current: int, rng: np.random.Generator) -> Folds:
@@ -63,87 +67,108 @@ def split(reference: int, current: int, rng: np.random.Generator) -> Folds:
     return Folds(rank % count, rank, reference, count, int(rng.integers(2**31)))
 
 
-def expected(
-    values: Floats, linear: Floats, wide: Floats, folds: Folds, *, fit: int = FIT, trees: bool = True
-) -> tuple[Floats, bool]:
+def expected(values: Floats, x: Features, folds: Folds, *, fit: int = FIT, trees: bool = True) -> tuple[Floats, bool]:
     """Return E[value | x] of the reference for every row of both sides, and whether trees helped.
 
     Parameters
     ----------
     values : ndarray of shape (n_reference,)
-    linear, wide : ndarray of shape (n_reference + n_current, features)
-        Inputs for the linear model and for the trees.
+    x : Features
+        Inputs of all rows, the reference first.
 
     Examples
     --------
+    >>> import pandas as pd
+    >>> from rca.inputs.encode import encode
     >>> rng = np.random.default_rng(0)
-    >>> x = rng.normal(size=(2000, 1))
-    >>> m, _ = expected(x[:1000, 0] + rng.normal(size=1000), x, x, split(1000, 1000, rng))
-    >>> bool(abs(m - x[:, 0]).mean() < 0.1)
+    >>> p, q = pd.DataFrame({"x": rng.normal(size=1000)}), pd.DataFrame({"x": rng.normal(size=1000)})
+    >>> noisy = p.x.to_numpy() + rng.normal(size=1000)
+    >>> m, _ = expected(noisy, encode(p, q).pick(["x"]), split(1000, 1000, rng))
+    >>> bool(abs(m[1000:] - q.x).mean() < 0.1)
     True
     """
     from sklearn.ensemble import HistGradientBoostingRegressor
     from sklearn.linear_model import LinearRegression, Ridge
 
-    trees = trees and folds.trees
     used = (folds.rank < fit) & ~folds.current
-    answers = np.zeros((len(wide), 2 if trees else 1))
+    trees = trees and folds.trees
+    answers = np.zeros((len(folds.fold), 1 + x.crosses + trees))
     for rows, held in folds.each(used):
-        targets = values[rows[: len(values)]]
-        ridge = Ridge(alpha=1.0).fit(linear[rows], targets)
-        answers[held, 0] = ridge.predict(linear[held])
+        inputs = partial(x.linear, crossed=False)
+        for i in range(1 + x.crosses):
+            inputs = partial(x.linear, crossed=i > 0)
+            ridge = Ridge(alpha=1.0).fit(inputs(rows), values[rows])
+            answers[held, i] = _answer(ridge.predict, inputs, held)
         if trees:
-            model = HistGradientBoostingRegressor(**_options(len(targets)), random_state=folds.seed)
-            model.fit(wide[rows], targets - ridge.predict(linear[rows]))
-            answers[held, 1] = answers[held, 0] + model.predict(wide[held])
+            model = HistGradientBoostingRegressor(**_options(len(rows)), random_state=folds.seed)
+            model.fit(x.trees(rows), values[rows] - ridge.predict(inputs(rows)))
+            answers[held, -1] = answers[held, -2] + _answer(model.predict, x.trees, held)
     known, truth = answers[used], values[used[: len(values)]]
-    stacked = LinearRegression(positive=True).fit(known, truth)
-    alone = LinearRegression(positive=True).fit(known[:, :1], truth)
+    best = LinearRegression(positive=True).fit(known, truth)
+    if not trees:
+        return np.asarray(best.predict(answers)), False
+    linear = LinearRegression(positive=True).fit(known[:, :-1], truth)
     variance = float(truth.var()) or 1.0
-    gain = np.mean((truth - alone.predict(known[:, :1])) ** 2 - (truth - stacked.predict(known)) ** 2) / variance
-    return np.asarray(stacked.predict(answers)), bool(gain > _GAIN)
+    gain = np.mean((truth - linear.predict(known[:, :-1])) ** 2 - (truth - best.predict(known)) ** 2) / variance
+    return np.asarray(best.predict(answers)), bool(gain > _GAIN)
 
 
-def log_ratio(linear: Floats, wide: Floats, folds: Folds, *, fit: int = FIT, trees: bool = True) -> tuple[Floats, bool]:
+def log_ratio(x: Features, folds: Folds, *, fit: int = FIT, trees: bool = True) -> tuple[Floats, bool]:
     """Return log q(x) / p(x) for every row of both sides, and whether trees helped.
 
     Examples
     --------
+    >>> import pandas as pd
+    >>> from rca.inputs.encode import encode
     >>> rng = np.random.default_rng(0)
-    >>> x = np.concatenate([rng.normal(size=(1000, 1)), 1 + rng.normal(size=(1000, 1))])
-    >>> ratio, _ = log_ratio(x, x, split(1000, 1000, rng))
-    >>> bool(abs(ratio - (x[:, 0] - 0.5)).mean() < 0.2)
+    >>> p, q = pd.DataFrame({"x": rng.normal(size=1000)}), pd.DataFrame({"x": rng.normal(1.0, 1.0, 1000)})
+    >>> ratio, _ = log_ratio(encode(p, q).pick(["x"]), split(1000, 1000, rng))
+    >>> bool(abs(ratio[:1000] - (p.x - 0.5)).mean() < 0.2)
     True
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
 
-    trees = trees and folds.trees
     used = folds.rank < fit
+    trees = trees and folds.trees
     current = folds.current
-    answers = np.zeros((len(wide), 2 if trees else 1))
+    answers = np.zeros((len(current), 1 + x.crosses + trees))
     for rows, held in folds.each(used):
-        logistic = LogisticRegression(C=0.3, solver="newton-cholesky").fit(linear[rows], current[rows])
-        answers[held, 0] = logistic.decision_function(linear[held])
+        inputs = partial(x.linear, crossed=False)
+        for i in range(1 + x.crosses):
+            inputs = partial(x.linear, crossed=i > 0)
+            logistic = LogisticRegression(C=0.3, solver="newton-cholesky").fit(inputs(rows), current[rows])
+            answers[held, i] = _answer(logistic.decision_function, inputs, held)
         if trees:
+            model = HistGradientBoostingClassifier(**_options(len(rows)), random_state=folds.seed)
             # The linear score is a feature, for trees are poor at slopes.
-            model = HistGradientBoostingClassifier(**_options(int(rows.sum())), random_state=folds.seed)
-            model.fit(_beside(wide, logistic.decision_function(linear), rows), current[rows])
-            answers[held, 1] = model.decision_function(_beside(wide, logistic.decision_function(linear), held))
+            score = logistic.decision_function(inputs(rows))
+            model.fit(np.column_stack([x.trees(rows), score]), current[rows])
+            answers[held, -1] = _answer(model.decision_function, x.trees, held, answers[held, -2])
     prior = float(np.log(current[used].sum() / (~current[used]).sum()))
     best = _stacked(answers, current, used)
-    alone = _stacked(answers[:, :1], current, used)
-    gain = np.mean(surprise(alone[used], current[used]) - surprise(best[used], current[used]))
+    if not trees:
+        return best - prior, False
+    linear = _stacked(answers[:, :-1], current, used)
+    gain = np.mean(surprise(linear[used], current[used]) - surprise(best[used], current[used]))
     return best - prior, bool(gain > _GAIN)
+
+
+def _answer(
+    ask: Callable[[Floats], Floats], inputs: Callable[[Order], Floats], rows: Order, more: Floats | None = None
+) -> Floats:
+    """Ask a model for some rows, a batch at a time so that each stays in the processor's cache."""
+    answers = np.empty(len(rows))
+    for start in range(0, len(rows), _BATCH):
+        part = slice(start, start + _BATCH)
+        batch = inputs(rows[part])
+        answers[part] = ask(batch if more is None else np.column_stack([batch, more[part]]))
+    return answers
 
 
 def surprise(logit: Floats, current: Mask) -> Floats:
     """Return the log-loss of each row, in nats."""
     return np.logaddexp(0.0, np.where(current, -logit, logit))
-
-
-def _beside(wide: Floats, score: Floats, rows: Mask) -> Floats:
-    return np.column_stack([wide[rows], score[rows]])
 
 
 def _options(rows: int) -> dict[str, Any]:

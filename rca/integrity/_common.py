@@ -114,7 +114,7 @@ def percent(share: float) -> str:
         return "under 0.1 %"
     if 0.999 < share < 1:
         return "over 99.9 %"
-    return f"{100 * share:.1f} %" if share % 1 and (share < 0.1 or share > 0.99) else f"{100 * share:.0f} %"
+    return f"{100 * share:.1f} %" if share % 1 and (share < 0.0995 or share > 0.99) else f"{100 * share:.0f} %"
 
 
 def listed(values: Sequence[str], limit: int = 3) -> str:

@@ -41,10 +41,7 @@ def _power(k: int) -> Unit:
 
 #: From the most to the least common; the order decides where the data cannot.
 UNITS: tuple[Unit, ...] = (
-    *(
-        Unit(f"x{10.0**k:g}" if k > 0 else f"/{10.0**-k:g}", 10.0**k)
-        for k in (2, -2, 3, -3, 1, -1, 6, -6, 4, -4, 5, -5)
-    ),
+    *(_power(k) for k in (2, -2, 3, -3, 1, -1, 6, -6, 4, -4, 5, -5)),
     *_both("inches", "centimetres", 2.54),
     *_both("pounds", "kilograms", 0.45359237),
     *_both("miles", "kilometres", 1.609344),
@@ -66,13 +63,19 @@ class Change:
     """Values below are damaged; with `high` None, all values are."""
     high: float | None
     rows: int
+    seen: float
+    """The share of all damaged rows that can be told from sound ones; the others stay damaged."""
     p_value: float
 
 
 def support(reference: Column) -> tuple[float, float]:
     """Return the bounds outside of which no reference row comes near: the extremes and a margin."""
     margin = max(reference.at(0.75) - reference.at(0.25), 0.1 * (reference.at(0.99) - reference.at(0.01)))
-    return float(reference.min) - margin, float(reference.max) + margin
+    low, high = float(reference.min) - margin, float(reference.max) + margin
+    if reference.min > 0 and reference.at(0.25) > 0:
+        # a positive column has a margin in ratios too, or else nothing could lie below it
+        low = max(low, float(reference.min) * min(reference.at(0.25) / reference.at(0.75), 0.5))
+    return low, high
 
 
 def damaged(column: Any, change: Change) -> Any:
@@ -111,7 +114,7 @@ def _whole(pair: Pair, reference: Column, current: Column, tolerance: float) -> 
     if not found:
         return None
     unit = min(found, key=lambda item: item[0])[1]
-    return Change(unit, None, None, current.present - current.infinite, 0.0)
+    return Change(unit, None, None, current.present - current.infinite, 1.0, 0.0)
 
 
 def _constant(reference: Column, current: Column) -> tuple[Unit, ...]:
@@ -131,13 +134,17 @@ def _whole_numbers(pair: Pair, reference: Column, current: Column, unit: Unit, w
 
     A count that grew tenfold is no multiple of ten; a column that was multiplied by ten is.
     """
-    whole = all(column.type.startswith(("int", "uint")) for column in (reference, current))
-    # rounding after the change moves a value by half of one current unit
-    slack = 0.51 / unit.factor
-    if not whole or slack >= 0.25:
+    if not reference.type.startswith(("int", "uint")):
+        return True
+    # some decimals may be cut off; a column of another origin comes this close in two of five rows
+    slack = 0.2
+    if current.type.startswith(("int", "uint")):
+        # all decimals are cut off, which may hide the whole numbers of the old unit
+        slack = 0.51 / unit.factor if unit.factor % 1 else 0.0
+    if slack >= 0.25:
         return True
     undone = (finite(pair.current.expr[current.name]) - unit.offset) / unit.factor
-    close = ((undone - undone.round(0)).abs() <= slack * (unit.factor % 1 > 0) + 1e-9).mean(where=where)
+    close = ((undone - undone.round(0)).abs() <= slack + 1e-6).mean(where=where)
     return float(pair.current.expr.aggregate(close=close).to_pyarrow()["close"][0].as_py() or 0) >= 0.95
 
 
@@ -162,7 +169,7 @@ def _part(pair: Pair, reference: Column, current: Column) -> Change | None:
     chance = beyond_chance(n, reference.present, current.present)
     if not n or chance > 1e-3:
         return None
-    found: list[tuple[float, Unit]] = []
+    found: list[tuple[float, Unit, float]] = []
     for i, unit in enumerate(UNITS):
         if row[f"back{i}"] < 0.95 * n or row[f"wide{i}"] < 0.9 * n or row[f"core{i}"] < 0.6 * n:
             continue
@@ -170,15 +177,15 @@ def _part(pair: Pair, reference: Column, current: Column) -> Change | None:
             continue
         fit = _fit(pair, reference, unit, low, high, n)
         if fit is not None:
-            found.append((fit + 0.1 * (i >= _COMMON), unit))
+            found.append((fit[0] + 0.1 * (i >= _COMMON), unit, fit[1]))
     if not found:
         return None
-    unit = min(found, key=lambda item: item[0])[1]
-    return Change(unit, low, high, n, chance)
+    _, unit, seen = min(found, key=lambda item: item[0])
+    return Change(unit, low, high, n, seen, chance)
 
 
-def _fit(pair: Pair, reference: Column, unit: Unit, low: float, high: float, count: int) -> float | None:
-    """Return how badly the undone rows fit the reference, or None where they do not.
+def _fit(pair: Pair, reference: Column, unit: Unit, low: float, high: float, count: int) -> tuple[float, float] | None:
+    """Return how badly the undone rows fit and what share of damaged rows is seen, or None where they do not fit.
 
     Most of the reference must be such that the change carries it out of the support. A factor of ten or more
     leaves no doubt about where the values belong, so these may come from one corner of the reference (one
@@ -203,7 +210,7 @@ def _fit(pair: Pair, reference: Column, unit: Unit, low: float, high: float, cou
     few = (reference.distinct or 0) < 50
     if not sharp and known < 0.9 and (few or gap > min(0.2 + noise(seen, count), 0.35)):
         return None
-    return gap - known
+    return gap - known, seen / reference.present
 
 
 def _known(pair: Pair, reference: Column, unit: Unit, outside: Any) -> float:

@@ -80,6 +80,7 @@ def unit_change(case: Case, *, tolerance: float = 0.02, floor: float = 0.001) ->
                 "high": change.high,
                 "rows": change.rows,
                 "share": change.rows / current.rows,
+                "seen": change.seen,
                 **onset,
             },
         )
@@ -89,14 +90,18 @@ def _onset(pair: Pair, current: Column, change: Change, time: str | None) -> Map
     """Return the first damaged moment, and whether every row since is damaged."""
     table = pair.current.expr
     if time not in pair.current.columns or change.low is None or kind_of(table[time].type()) != "time":
-        return {"onset": None, "all_since": None}
+        return {"onset": None, "all_since": None, "before": None}
     hit = damaged(table[current.name], change)
     first = table.aggregate(first=table[time].min(where=hit)).to_pyarrow()["first"][0].as_py()
     if first is None:
-        return {"onset": None, "all_since": None}
-    since = (table[time] >= first) & finite(table[current.name]).notnull()
-    share = table.aggregate(share=hit.mean(where=since)).to_pyarrow()["share"][0].as_py()
-    return {"onset": iso(first), "all_since": share >= 0.99}
+        return {"onset": None, "all_since": None, "before": None}
+    valued = finite(table[current.name]).notnull()
+    row = table.aggregate(
+        share=hit.mean(where=valued & (table[time] >= first)), before=(table[time] < first).mean(where=valued)
+    )
+    told = row.to_pyarrow().to_pylist()[0]
+    # a change that was always there has no onset worth telling
+    return {"onset": iso(first), "all_since": told["share"] >= 0.99, "before": told["before"]}
 
 
 def _text(pair: Pair, current: Column, change: Change, onset: Mapping[str, Any]) -> str:
@@ -104,7 +109,8 @@ def _text(pair: Pair, current: Column, change: Change, onset: Mapping[str, Any])
     told = name if name.startswith(("x", "/", "a ")) else f"x{factor:.4g} ({name})"
     if change.low is None:
         return f"{current.name} is {told} in all rows of {pair.name}."
-    text = f"{current.name} is {told} in {percent(change.rows / current.rows)} of the rows of {pair.name}"
-    if onset["onset"] is None:
+    least = "at least " if change.seen < 0.99 else ""
+    text = f"{current.name} is {told} in {least}{percent(change.rows / current.rows)} of the rows of {pair.name}"
+    if onset["onset"] is None or onset["before"] < 0.05:
         return f"{text}."
     return f"{text}, {'all of them since' if onset['all_since'] else 'the first on'} {onset['onset'][:10]}."

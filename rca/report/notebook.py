@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
+#: No history file, and no words of the kernel itself: what goes wrong in it is an error here.
+_OPTIONS = ("--HistoryManager.enabled=False", "--log-level=CRITICAL")
 _START = 60  # seconds until a kernel that does not answer is given up
 _SOCKET = 80  # bytes that the path of a socket may have, less what is added to it; the limit of macOS is 104
 
@@ -133,7 +135,7 @@ def _manager(folder: str) -> type:
     if source.name not in ("site-packages", "dist-packages"):
         environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(source), os.environ.get("PYTHONPATH")]))
     spec = KernelSpec(
-        argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--HistoryManager.enabled=False"],
+        argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", *_OPTIONS],
         display_name="Python 3",
         language="python",
         env=environ,

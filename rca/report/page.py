@@ -36,13 +36,13 @@ def render(notebook: str | Path, title: str) -> str:
 
 
 def _harmless(ran: Any) -> Any:
-    """Leave of each output only what needs no script."""
+    """Leave of each output only what needs no script, and not what libraries say to who runs them."""
     for cell in ran.cells:
         for output in cell.get("outputs", []):
             if "data" in output:
                 output.data = {kind: data for kind, data in output.data.items() if kind in _SHOWN}
         if "outputs" in cell:
-            cell.outputs = [output for output in cell.outputs if output.get("data", True)]
+            cell.outputs = [o for o in cell.outputs if o.get("data", True) and o.get("name") != "stderr"]
     ran.metadata.pop("widgets", None)
     return ran
 

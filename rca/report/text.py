@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from rca.types import Cause, Investigation, Remainder
+    from rca.types import Cause, Investigation, Rejected, Remainder
 
 _WIDE, _BAR = 130, 20
 _MOST = 40
@@ -117,16 +117,25 @@ def _parts(found: Investigation, verbose: bool, width: int) -> list[RenderableTy
             parts += [_causes(found, width), ""]
     elif found.findings:
         parts += [*_findings(found), ""]
-    for title, rejected in (("Ruled out by intervention", found.ruled_out), ("Not testable", found.not_testable)):
+    for title, rejected in (("Ruled out", found.ruled_out), ("Not testable", found.not_testable)):
         if rejected:
-            items = [f"{words.clean(r.subject)}, {_plain(r.kind)} ({words.clean(r.reason, 160)})" for r in rejected]
-            parts.append(Text(f"{title}: {'; '.join(items)}"))
+            parts.append(Text(f"{title}: {'; '.join(_refused(found, r, verbose) for r in rejected)}"))
+    for note in found.provenance.get("notes", ()):
+        parts.append(Text(f"Note: {words.clean(note, 300)}"))
     if found.outcomes:
         parts.append(Text(words.tally(found.outcomes) + ("" if verbose else " (-v shows them)")))
     if verbose:
         parts += [Padding(_outcomes(found), (0, 0, 0, 2))]
     steps = _next(found)
     return [*parts, "", steps] if steps.plain else parts
+
+
+def _refused(found: Investigation, rejected: Rejected, verbose: bool) -> str:
+    """Name a hypothesis with its number; its reason where there is none, or where all is asked for."""
+    subject, size = words.clean(rejected.subject), rejected.contribution
+    if size is None or verbose:
+        return f"{subject}, {_plain(rejected.kind)} ({words.clean(rejected.reason, 160)})"
+    return f"{subject}, {_plain(rejected.kind)} {words.number(size, words.digits(found), sign=True)}"
 
 
 def _plain(name: str) -> str:
@@ -246,5 +255,5 @@ def _next(found: Investigation) -> Text:
     if first is not None and first.counterfactual:
         steps.append(f"Then       {words.clean(first.counterfactual, 200)}")
     if found.gap is not None or found.findings:
-        steps.append("Next       rca report investigation.json      rca incident new --from investigation.json")
+        steps.append("Next       --format json --output investigation.json, then rca report investigation.json")
     return Text("\n".join(steps))

@@ -1,0 +1,166 @@
+"""Label shift, the other reading of a gap: not the inputs moved, but the mix of outcomes.
+
+It is never added to covariate and concept: it explains the same gap from the other end. Two questions
+decide which reading fits. Does the outcome help to tell the sides apart once the inputs are known? (It
+does not under covariate shift.) Do the inputs help once the outcome is known? (They do not under label
+shift.) Both are answered in nats a row out of fold, so that a large sample does not change the verdict.
+
+References
+----------
+Lipton, Wang and Smola (2018), Detecting and correcting for label shift with black box predictors.
+Lopez-Paz and Oquab (2017), Revisiting classifier two-sample tests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from rca.inputs.encode import canonical, encode, is_number, labels, numbers
+from rca.inputs.nuisance import log_ratio, split, surprise
+from rca.stats import Estimate, mean, total
+
+if TYPE_CHECKING:
+    from rca.inputs.encode import Order
+    from rca.inputs.nuisance import Folds
+    from rca.stats import Floats
+
+Verdict = Literal["none", "covariate", "label", "concept/mixed"]
+
+_FLOOR = 0.002  # nats a row below which nothing is said to differ: a mean moved by an eighth of its deviation
+_LEVEL = 0.98  # the one-sided chance of an error is 1 % for each question
+_BINS = 10
+_OUTCOME = "\0outcome"  # no column is called so
+
+
+@dataclass(frozen=True, slots=True)
+class LabelShift:
+    """The gap read as a change of the mix of outcomes.
+
+    Attributes
+    ----------
+    label : Estimate
+        What the new mix costs at the reference's values for each outcome.
+    rest : Estimate
+        What is left of the gap.
+    verdict : {"none", "covariate", "label", "concept/mixed"}
+        The reading that fits.
+    outcome_beyond_inputs, inputs_beyond_outcome : Estimate
+        What each adds to telling the sides apart, in nats a row.
+    """
+
+    label: Estimate
+    rest: Estimate
+    verdict: Verdict
+    outcome_beyond_inputs: Estimate
+    inputs_beyond_outcome: Estimate
+
+
+def label_shift(
+    values_p: Floats,
+    values_q: Floats,
+    y_p: pd.Series[Any],
+    y_q: pd.Series[Any],
+    p: pd.DataFrame,
+    q: pd.DataFrame,
+    rng: np.random.Generator,
+) -> LabelShift:
+    """Split the gap by outcome, and judge whether that is the right reading.
+
+    Parameters
+    ----------
+    values_p, values_q : ndarray
+        A number a row, such as its loss.
+    y_p, y_q : Series
+        Outcomes; numbers of more than ten values are cut at the reference's deciles.
+    p, q : DataFrame
+        Inputs.
+    rng : numpy.random.Generator
+
+    Examples
+    --------
+    Frauds become twice as frequent, and look as they did.
+
+    >>> rng = np.random.default_rng(0)
+    >>> y = pd.Series(rng.random(4000) < np.repeat([0.2, 0.4], 2000))
+    >>> x = pd.DataFrame({"amount": rng.normal(y.astype(float), 1.0)})
+    >>> loss = np.where(y, 0.9, 0.1)
+    >>> found = label_shift(loss[:2000], loss[2000:], y[:2000], y[2000:], x[:2000], x[2000:], rng)
+    >>> found.verdict, round(found.label.value, 2), round(abs(found.rest.value), 2)
+    ('label', 0.15, 0.0)
+    """
+    from threadpoolctl import threadpool_limits
+
+    codes_p, codes_q, ordered = _outcomes(y_p.reset_index(drop=True), y_q.reset_index(drop=True))
+    label = _mix(values_p, codes_p, codes_q)
+    rest = mean(values_q, "current") - mean(values_p, "reference") - label
+    kind = float if ordered else str  # a number is multiplied with the inputs, so that a turned relation shows
+    outcomes = [pd.DataFrame({_OUTCOME: codes.astype(kind)}) for codes in (codes_p, codes_q)]
+    both = [pd.concat([x.reset_index(drop=True), y], axis=1) for x, y in zip((p, q), outcomes, strict=True)]
+    order_p, order_q = canonical(values_p, both[0]), canonical(values_q, both[1])
+    place = np.concatenate([order_p, order_q + len(order_p)])
+    with threadpool_limits(1):
+        data = encode(both[0].iloc[order_p], both[1].iloc[order_q])
+        folds = split(len(order_p), len(order_q), rng)
+
+        def cost(columns: list[str]) -> Floats:
+            return surprise(log_ratio(data.pick(columns), folds)[0], folds.current)
+
+        inputs = cost(list(p.columns))
+        outcome, joint = cost([_OUTCOME]), cost([*p.columns, _OUTCOME])
+    nothing = surprise(np.zeros(len(place)), folds.current)
+    beyond_inputs = _gain(inputs - joint, place, folds)
+    beyond_outcome = _gain(outcome - joint, place, folds)
+    marginal = _gain(nothing - joint, place, folds)
+    return LabelShift(label, rest, _verdict(beyond_inputs, beyond_outcome, marginal), beyond_inputs, beyond_outcome)
+
+
+def _verdict(beyond_inputs: Estimate, beyond_outcome: Estimate, any_at_all: Estimate) -> Verdict:
+    by_outcome, by_inputs = _differs(beyond_inputs), _differs(beyond_outcome)
+    if by_outcome:
+        return "concept/mixed" if by_inputs else "label"
+    # Where inputs and outcome say the same, neither adds to the other: the inputs are named.
+    return "covariate" if by_inputs or _differs(any_at_all) else "none"
+
+
+def _differs(gain: Estimate) -> bool:
+    """Return whether a gain is large enough to matter, and not by chance."""
+    return gain.value > _FLOOR and gain.interval(_LEVEL)[0] > 0
+
+
+def _gain(each: Floats, place: Order, folds: Folds) -> Estimate:
+    """Return the mean gain, both sides counting half, with the rows where they came from."""
+    n = folds.reference
+    back = np.empty(len(each))
+    back[place] = each
+    return 0.5 * (mean(back[:n], "reference") + mean(back[n:], "current"))
+
+
+def _outcomes(y_p: pd.Series[Any], y_q: pd.Series[Any]) -> tuple[Order, Order, bool]:
+    """Return the outcomes as small integers, and whether their order means something."""
+    ordered = is_number(y_p) and is_number(y_q)
+    if ordered and pd.concat([y_p, y_q]).nunique() > _BINS:
+        edges = np.unique(np.nanquantile(numbers(y_p), np.linspace(0, 1, _BINS + 1)[1:-1]))
+        return np.searchsorted(edges, numbers(y_p), "right"), np.searchsorted(edges, numbers(y_q), "right"), True
+    codes, distinct = pd.factorize(labels(pd.concat([y_p, y_q])), sort=True)
+    return codes[: len(y_p)], codes[len(y_p) :], len(distinct) == 2
+
+
+def _mix(values: Floats, codes_p: Order, codes_q: Order) -> Estimate:
+    """Return the sum over outcomes of the change in share times the reference's mean value.
+
+    An outcome the reference does not have is given the reference's overall mean: it says nothing of it.
+    """
+    terms = []
+    overall = mean(values, "reference")
+    for code in np.union1d(codes_p, codes_q):
+        here, there = codes_p == code, codes_q == code
+        level = mean(values, "reference", here.astype(float)) if here.any() else overall
+        share = mean(there.astype(float), "current") - mean(here.astype(float), "reference")
+        # The product rule: both the share and the level have noise.
+        excess = level.value - overall.value
+        terms.append(share * excess + Estimate(0.0, (level - overall).influence) * share.value)
+    return total(terms)
