@@ -57,7 +57,7 @@ def check(
         case, settings = cases.of_versions(str(reference), str(current), config=config, seed=seed)
         system = settings.system
     entries = registry.check.load().values()
-    return conclude(base(case, system, *significant(case, *registry.run(entries, case, say)), seed), "inconclusive")
+    return _without_gap(base(case, system, *significant(case, *registry.run(entries, case, say)), seed))
 
 
 def diff(
@@ -77,7 +77,7 @@ def diff(
     """
     case, settings = cases.of_versions(reference, current, config=config, seed=seed)
     found = registry.run(registry.diff.load().values(), case, say)
-    return conclude(base(case, settings.system, *found, seed), "inconclusive")
+    return _without_gap(base(case, settings.system, *found, seed))
 
 
 def replay(
@@ -115,6 +115,11 @@ def replay(
     branch = model_part(on, 0.0, options)
     found: Explained = judge([branch], gap, difference, command(case, None, seed))
     return conclude(start, "cause_found" if found.causes else "no_incident", gap, difference, found)
+
+
+def _without_gap(start: Investigation) -> Investigation:
+    """Findings alone prove no incident, and their absence shows none."""
+    return conclude(start, "inconclusive" if start.findings else "no_incident")
 
 
 def _is_table(source: Any) -> bool:

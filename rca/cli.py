@@ -91,7 +91,7 @@ def _stop(message: str, code: int, options: dict[str, Any]) -> None:
         import traceback
 
         traceback.print_exc()
-    from rca.report.words import clean
+    from rca.words import clean
 
     typer.echo(f"error: {clean(message)}", err=True)
     raise typer.Exit(code) from None
@@ -268,7 +268,7 @@ def investigate(
 def _warn_uncommitted(found: Investigation, quiet: bool) -> None:
     changed = found.provenance.get("uncommitted") or []
     if changed and not quiet:
-        from rca.report.words import clean
+        from rca.words import clean
 
         text = f"{len(changed)} files have changes that are in no revision (such as {clean(changed[0])})"
         typer.echo(f"note: {text}; they are not looked at: commit them first if they matter.", err=True)
@@ -347,6 +347,7 @@ def demo(
 @guarded
 def list_plugins(
     format: OutputFormat = Format.text,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
     """Every check, diff, repair and fault."""

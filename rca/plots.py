@@ -19,7 +19,7 @@ from matplotlib.font_manager import findfont, get_font
 from matplotlib.patches import Patch
 
 from rca.errors import NotApplicable
-from rca.report.words import clean, digits, hurts, interval, nested, number, status
+from rca.words import clean, digits, hurts, interval, nested, number, status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -99,9 +99,13 @@ class Bench:
             return None, 0, str(problem)
 
     def _reproduce(self, box: Sandbox, corner: bool) -> tuple[Model | None, int, str | None]:
-        """Run up to the model. A pure corner is run for real, since its lock is what is in doubt."""
+        """Run up to the model.
+
+        A pure corner is run for real, since its lock is what is in doubt; and so is everything where a change is
+        not declared, since the run cache would hand out what another code made.
+        """
         how = self.stages[-1:]
-        if corner:
+        if corner or not all(c.declared for p in self.players for c in p.changes):
             how = ("--force", "--no-run-cache", "--single-item", *self.stages)
             inputs = self._inputs(box)
             if inputs:

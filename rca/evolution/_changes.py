@@ -35,6 +35,8 @@ class Change:
     keys: tuple[tuple[str, str], ...] = ()
     """Parameter file and dotted key."""
     text: str = ""
+    declared: bool = True
+    """Whether DVC knows of it; if not, its run cache does not either."""
 
 
 def sides(case: Case) -> tuple[Version, Version]:
@@ -98,12 +100,15 @@ def _of_stage(case: Case, name: str, before: Stage | None, after: Stage | None) 
     deps = {**(before.deps if before else {}), **(after.deps if after else {})}
     for path in deps:
         hashes = [s.deps.get(path) if s else None for s in (before, after)]
-        if hashes[0] == hashes[1] or producer(reference, path) or producer(current, path):
+        # A lock that was not renewed after an edit hides it, so files in git are compared as well.
+        same = hashes[0] == hashes[1] and reference.files.get(path) == current.files.get(path)
+        if same or producer(reference, path) or producer(current, path):
             continue
         yield from _dependency(case, name, path)
     for path in _undeclared(current, name):
         if reference.files.get(path) != current.files.get(path) and not same_program(*texts(case, path)):
-            yield Change(f"code.{path}", "code_change", name, (path,), text=f"{path} changed, and no stage declares it")
+            text = f"{path} changed, and no stage declares it"
+            yield Change(f"code.{path}", "code_change", name, (path,), text=text, declared=False)
 
 
 def _params(case: Case, name: str, before: Stage | None, after: Stage | None) -> Iterator[Change]:

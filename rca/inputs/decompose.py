@@ -158,7 +158,7 @@ def decompose(
         )
     hints = None
     if hints_p is not None and hints_q is not None:
-        hints = np.concatenate([hints_p[order_p], hints_q[order_q]]).reshape(len(order_p) + len(order_q), -1)
+        hints = np.vstack([hints_p[order_p].reshape(len(order_p), -1), hints_q[order_q].reshape(len(order_q), -1)])
     with threadpool_limits(1):
         task = _Task(
             values_p[order_p],

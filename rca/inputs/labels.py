@@ -62,8 +62,8 @@ class LabelShift:
 def label_shift(
     values_p: Floats,
     values_q: Floats,
-    y_p: pd.Series[Any],
-    y_q: pd.Series[Any],
+    y_p: Any,
+    y_q: Any,
     p: pd.DataFrame,
     q: pd.DataFrame,
     rng: np.random.Generator,
@@ -74,7 +74,7 @@ def label_shift(
     ----------
     values_p, values_q : ndarray
         A number a row, such as its loss.
-    y_p, y_q : Series
+    y_p, y_q : Series or ndarray
         Outcomes; numbers of more than ten values are cut at the reference's deciles.
     p, q : DataFrame
         Inputs.
@@ -94,7 +94,7 @@ def label_shift(
     """
     from threadpoolctl import threadpool_limits
 
-    codes_p, codes_q, ordered = _outcomes(y_p.reset_index(drop=True), y_q.reset_index(drop=True))
+    codes_p, codes_q, ordered = _outcomes(pd.Series(np.asarray(y_p)), pd.Series(np.asarray(y_q)))
     label = _mix(values_p, codes_p, codes_q)
     rest = mean(values_q, "current") - mean(values_p, "reference") - label
     kind = float if ordered else str  # a number is multiplied with the inputs, so that a turned relation shows

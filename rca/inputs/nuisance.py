@@ -137,7 +137,7 @@ def log_ratio(x: Features, folds: Folds, *, fit: int = FIT, trees: bool = True) 
         inputs = partial(x.linear, crossed=False)
         for i in range(1 + x.crosses):
             inputs = partial(x.linear, crossed=i > 0)
-            logistic = LogisticRegression(C=0.3, solver="newton-cholesky").fit(inputs(rows), current[rows])
+            logistic = LogisticRegression(C=0.3, max_iter=1000).fit(inputs(rows), current[rows])
             answers[held, i] = _answer(logistic.decision_function, inputs, held)
         if trees:
             model = HistGradientBoostingClassifier(**_options(len(rows)), random_state=folds.seed)

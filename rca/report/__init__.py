@@ -86,7 +86,8 @@ def find(notebook: str | Path) -> Path:
 
 
 def _run(investigation: Investigation, source: Path, path: Path, title: str) -> None:
-    from rca.report import document, words
+    from rca import words
+    from rca.report import document
     from rca.report import notebook as notebooks
 
     # A folder of its own: the notebook names its document without a path, so nothing of this machine is in it.

@@ -13,7 +13,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from rca.report import words
+from rca import words
 from rca.types import Cause, Finding, Investigation, Rejected, plain
 
 _FINDINGS, _ROWS, _CELL = 150, 12, 240

@@ -9,7 +9,7 @@ import html
 import re
 from typing import TYPE_CHECKING
 
-from rca.report import words
+from rca import words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

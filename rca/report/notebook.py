@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rca.errors import ConfigError, ReportError, choices
-from rca.report.words import clean
+from rca.words import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

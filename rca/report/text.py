@@ -12,7 +12,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from rca.report import words
+from rca import words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -39,7 +39,7 @@ def test_every_part_is_there_in_order() -> None:
         "  data.train.campaign",
         "below the noise",
         "unexplained",
-        "Ruled out by intervention: code.pipeline/train.py, code change (formatting only",
+        "Ruled out: code.pipeline/train.py, code change",
         "Not testable: data.train.y, label noise",
         "6 checks: 3 found, 1 clear, 1 not applicable, 1 failed",
         "Repair     divide data.production.euribor3m by 100",

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rca.report import words
+from rca import words
 from rca.report.example import checked, investigation
 
 

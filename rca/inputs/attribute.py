@@ -1,0 +1,219 @@
+"""Attribute the gap between two tables to rows out of support, to moved inputs by group, and to their relation."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rca.errors import ConfigError, choices
+from rca.inputs.decompose import Decomposition, decompose
+from rca.inputs.groups import complete
+from rca.inputs.judged import Judged, judge
+from rca.inputs.labels import LabelShift, label_shift
+from rca.stats import LEVEL, Estimate, quantile
+from rca.tables import open_table
+from rca.types import Gap
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from rca.types import Model
+
+_POWER = 0.8416  # the normal quantile of 80 % power
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """The gap and its terms.
+
+    Attributes
+    ----------
+    gap : Gap
+        Current minus reference, in the metric's own orientation.
+    parts : Decomposition
+        The terms as estimates. For a metric that is no mean of row values they sum to the gap but for an
+        error of third order; `frame` shares that out.
+    reason : str or None
+        Why covariate and concept could not be told apart, where they could not.
+    notes : tuple of str
+        What was left out.
+    """
+
+    gap: Gap
+    parts: Decomposition
+    notes: tuple[str, ...] = ()
+    _judged: Judged | None = field(default=None, repr=False)
+    _target: str = field(default="", repr=False)
+    _inputs: tuple[str, ...] = field(default=(), repr=False)
+    _seed: int = field(default=0, repr=False)
+
+    @property
+    def reason(self) -> str | None:
+        """Why covariate and concept could not be told apart, or None where they could."""
+        return self.parts.reason
+
+    def frame(self, level: float = LEVEL) -> pd.DataFrame:
+        """Return the terms, one a row: term, group, contribution, low, high, status.
+
+        The rows without a group are the whole terms and sum to the gap; the rows with a group sum to
+        their term. Where status is ``not_identified``, covariate holds covariate and concept together.
+        """
+        import pandas as pd
+
+        parts = self.parts
+        support = parts.support or Estimate(0.0)
+        whole = {"support": support, "covariate": parts.covariate, "concept": parts.concept}
+        whole = _top_up(whole, self.gap.difference)
+        grouped = {
+            "support": _top_up(parts.support_groups, whole["support"].value),
+            "covariate": _top_up(parts.groups, whole["covariate"].value),
+        }
+        rows = []
+        for term, estimate in whole.items():
+            known = parts.identified or term == "support"
+            for group, part in [(None, estimate), *grouped.get(term, {}).items()]:
+                low, high = part.interval(level) if known else (-np.inf, np.inf)
+                status = "identified" if known else "not_identified"
+                rows.append((term, group, part.value, low, high, status))
+        found = pd.DataFrame(rows, columns=["term", "group", "contribution", "low", "high", "status"])
+        return found.astype({"group": object}).assign(group=lambda f: f["group"].where(f["group"].notna(), None))
+
+    def label_shift(self) -> LabelShift:
+        """Judge the other reading of the gap: that the mix of outcomes moved, and nothing else."""
+        assert self._judged is not None  # noqa: S101  set by attribute
+        p, q = self._judged.tables
+        inputs = list(self._inputs)
+        rng = np.random.default_rng(self._seed + 1)
+        return label_shift(*self._judged.values, p[self._target], q[self._target], p[inputs], q[inputs], rng)
+
+    def plot(self) -> Figure:
+        """Draw the terms with their intervals."""
+        return importlib.import_module("rca.plots").terms(self)  # type: ignore[no-any-return]  # looked up by name
+
+
+def attribute(  # noqa: PLR0913  the contract
+    reference: Any,
+    current: Any,
+    *,
+    target: str,
+    prediction: str | None = None,
+    model: Model | None = None,
+    metric: str = "log_loss",
+    groups: Mapping[str, Sequence[str]] | None = None,
+    time: str | None = None,
+    events: Any = None,
+    seed: int = 0,
+) -> Attribution:
+    """Attribute the gap between two tables.
+
+    Parameters
+    ----------
+    reference, current : DataFrame, Ibis table or path
+        At least 50 rows each that the model was not trained on.
+    target : str
+        The outcome. Of two classes, 1, True or "yes" is the positive one, else the second in order.
+    prediction : str, optional
+        Column of predictions; for classes the probability of the positive one.
+    model : estimator, optional
+        A fitted scikit-learn model, in place of `prediction`. Without either, the mean of the target is explained.
+    metric : str
+        A loss of a row (higher is worse) or any scikit-learn scorer (higher is better).
+    groups : mapping of str to sequence of str, optional
+        Inputs by source; those in none form ``other``. By default each column is a group, and beyond six
+        groups those whose shift matters least are put into ``other``. Times, and columns that never repeat
+        a value (keys), are inputs only if a group names them.
+    time, events : optional
+        Not supported yet.
+    seed : int
+
+    Raises
+    ------
+    ConfigError
+        If an argument is not understood.
+    DataError
+        If the tables are not what the arguments say.
+
+    Examples
+    --------
+    The rates move; the relation of the target to them stays.
+
+    >>> import pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> def served(mean, n=2000):
+    ...     table = pd.DataFrame({"rate": rng.normal(mean, 1, n), "age": rng.normal(40, 9, n)})
+    ...     y = rng.random(n) < 1 / (1 + np.exp(-table.rate))
+    ...     return table.assign(y=y, score=1 / (1 + np.exp(-0.5 * table.rate)))
+    >>> found = attribute(served(0), served(1), target="y", prediction="score", groups={"api": ["rate"]})
+    >>> frame = found.frame().set_index(["term", "group"]).contribution
+    >>> bool(abs(frame["covariate", "api"] - found.gap.difference) < 0.04)
+    True
+    """
+    if time is not None or events is not None:
+        raise ConfigError("time and events are not supported by attribute yet: leave them out.")
+    opened = open_table(reference, "the reference table"), open_table(current, "the current table")
+    for table in opened:
+        table.require(target, prediction)
+    tables = opened[0].frame(seed=seed), opened[1].frame(seed=seed)
+    judged = judge(tables, target, prediction, model, metric)
+    inputs = _inputs(judged.tables, [target, prediction], groups)
+    p, q = (table[inputs] for table in judged.tables)
+    reads = set(getattr(model, "feature_names_in_", ()))
+    hints = judged.hints if judged.hints is not None and reads <= set(inputs) else None
+    parts = decompose(
+        *judged.values,
+        p,
+        q,
+        groups if groups is not None else {name: [name] for name in inputs},
+        rng=np.random.default_rng(seed),
+        hints_p=hints[0] if hints else None,
+        hints_q=hints[1] if hints else None,
+    )
+    return Attribution(_gap(judged), parts, judged.notes, judged, target, tuple(inputs), seed)
+
+
+def _inputs(
+    tables: tuple[pd.DataFrame, pd.DataFrame], answers: Sequence[str | None], groups: Mapping[str, Sequence[str]] | None
+) -> list[str]:
+    """Return the columns that both sides share, less the answers, and less times and keys unless a group names them."""
+    from pandas.api import types
+
+    p, q = tables
+    shared = [name for name in p.columns if name in q.columns and name not in answers]
+    named = {name for columns in (groups or {}).values() for name in columns}
+    if groups is not None:
+        complete(groups, shared, shared)
+
+    def serves(name: str) -> bool:
+        if types.is_datetime64_any_dtype(p[name]) or types.is_datetime64_any_dtype(q[name]):
+            return False
+        # Measurements are all distinct as well, but they are no integers or texts.
+        discrete = not types.is_float_dtype(p[name]) and not types.is_bool_dtype(p[name])
+        return not (discrete and p[name].is_unique and q[name].is_unique)
+
+    found = [name for name in shared if name in named or serves(name)]
+    if not found:
+        raise ConfigError(f"the two sides share no input column beside {choices(a for a in answers if a)}: give some.")
+    return found
+
+
+def _gap(judged: Judged) -> Gap:
+    before, after = judged.sides
+    difference = after - before
+    rows = (len(judged.tables[0]), len(judged.tables[1]))
+    detectable = (quantile(LEVEL) + _POWER) * difference.se
+    return Gap(judged.name, before.value, after.value, difference.value, *difference.interval(), *rows, detectable)
+
+
+def _top_up(parts: Mapping[str, Estimate], whole: float) -> dict[str, Estimate]:
+    """Share out what the parts lack of the whole, by their size: the error of linearisation, or of rounding."""
+    size = sum(abs(part.value) for part in parts.values())
+    if size == 0.0:
+        return dict(parts)
+    lacking = whole - sum(part.value for part in parts.values())
+    return {name: part + lacking * abs(part.value) / size for name, part in parts.items()}

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from workspace_plugin import changed, edit, save
+
+from rca import case as cases
+from rca import demo, registry
+from rca.evolution._changes import root_changes, same_program
+
+Copy = Callable[[Path], demo.Workspace]
+
+
+def test_each_change_enters_where_it_enters(mini: Path, copy_of: Copy) -> None:
+    work = copy_of(mini)
+    edit(work.root / "params.yaml", "weight: 0", "weight: 1")
+    edit(work.root / "train.py", "SHIFT = 0", "SHIFT = 1")
+    edit(work.root / "prepare.py", "\nPath", "\n# copied as it is\nPath")
+    frame = pd.read_csv(work.root / "raw.csv")
+    (work.root / "raw.csv").unlink()
+    frame.assign(a=frame["a"] + 1).to_csv(work.root / "raw.csv", index=False)
+    work.dvc("add", "--quiet", "raw.csv")
+    edit(work.root / "requirements.lock", "1.0.0", "1.1.0")
+    case = changed(work)
+    found = {(c.subject, c.kind, c.stage) for c in root_changes(case)}
+    assert found == {
+        ("data.train", "training_data", "prepare"),
+        ("params.train.weight", "hyperparameter", "train"),
+        ("code.train.py", "code_change", "train"),
+    }
+    _, findings = registry.run(registry.diff.load().values(), case)
+    subjects = {f.subject: f for f in findings}
+    assert set(subjects) == {
+        "params.train.weight",
+        "code.train.py",
+        "code.prepare.py",
+        "env.numpy",
+        "model",
+        "data.train",
+    }
+    assert subjects["code.prepare.py"].evidence["same_program"]
+    assert subjects["code.train.py"].evidence["functions"] == ["<module>"]
+
+
+def test_a_file_that_is_imported_and_not_declared_is_seen(mini: Path, copy_of: Copy) -> None:
+    work = copy_of(mini)
+    (work.root / "helper.py").write_text("EXTRA = 0\n")
+    edit(work.root / "train.py", "SHIFT = 0", "from helper import EXTRA as SHIFT")
+    save(work, "declared")
+    (work.root / "helper.py").write_text("EXTRA = 1\n")
+    work.dvc("repro", "--quiet", "--force")
+    work.git("add", "--all")
+    work.git("commit", "--quiet", "--message", "undeclared")
+    work.git("tag", "bad")
+    case, _ = cases.of_versions("declared", "bad", config=work.root / "rca.yaml")
+    (change,) = root_changes(case)
+    assert (change.subject, change.declared) == ("code.helper.py", False)
+
+
+def test_equal_versions_differ_in_nothing(mini: Path) -> None:
+    case, _ = cases.of_versions("good", "HEAD", config=mini / "rca.yaml")
+    assert root_changes(case) == ()
+    outcomes, findings = registry.run(registry.diff.load().values(), case)
+    assert findings == ()
+    assert {o.status for o in outcomes} == {"clear"}
+
+
+@pytest.mark.parametrize("other", ["x = (1)\n", "x = 1 # one", "\n\nx=1"])
+def test_formatting_is_no_change(other: str) -> None:
+    assert same_program("x = 1", other)
+
+
+@pytest.mark.parametrize("other", ["x = 1.0", "y = 1", "x = '1'", "x = (", None])
+def test_anything_else_is(other: str | None) -> None:
+    assert not same_program("x = 1", other)

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from itertools import permutations
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rca.integrity._units import UNITS
+from rca.registry import check, fault, run
+from rca.tables import open_table
+from rca.types import Case, Pair, Roles
+
+if TYPE_CHECKING:
+    from conftest import Findings
+
+DRAW = np.random.default_rng(0)
+WHOLE = pd.DataFrame(
+    {
+        "height": DRAW.normal(170, 9, 4000),
+        "income": DRAW.lognormal(10, 0.8, 4000),
+        "rate": DRAW.uniform(-0.5, 5, 4000).round(2),
+        "at": pd.date_range("2024-01-01", periods=4000, freq="h"),
+    }
+)
+damage = fault.get("unit_change").function
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+@pytest.mark.parametrize("column", ["height", "income"])
+def test_names_the_unit_of_a_whole_column(findings: Findings, column: str, unit: object) -> None:
+    factor, offset = unit.factor, unit.offset  # type: ignore[attr-defined]
+    if column == "income" and offset:
+        pytest.skip("an offset of 32 is nothing beside an income")
+    damaged, _ = damage(WHOLE, column, DRAW, factor=factor, offset=offset)
+    (found,) = findings("RCA104", WHOLE, damaged)
+    assert (found.kind, found.subject, found.effect) == ("unit_change", f"data.train.{column}", 1.0)
+    assert (found.evidence["factor"], found.evidence["offset"]) == (factor, offset)
+    assert (found.evidence["low"], found.evidence["high"]) == (None, None)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.8])
+@pytest.mark.parametrize(("column", "factor"), [("height", 1 / 2.54), ("height", 100.0), ("rate", 1000.0)])
+def test_finds_the_rows_in_another_unit(findings: Findings, column: str, factor: float, share: float) -> None:
+    damaged, truth = damage(WHOLE, column, np.random.default_rng(1), factor=factor, share=share)
+    (found,) = findings("RCA104", WHOLE, damaged)
+    assert found.evidence["factor"] == factor
+    assert found.evidence["rows"] == pytest.approx(truth["rows"], rel=0.02)
+
+
+@pytest.mark.parametrize("factor", [0.01, 10.0, 100.0, 2.54])
+def test_finds_the_onset(findings: Findings, factor: float) -> None:
+    damaged, truth = damage(WHOLE, "height", DRAW, factor=factor, since="2024-03-01", time="at")
+    (found,) = findings("RCA104", WHOLE, damaged, time="at")
+    assert found.evidence["onset"] == "2024-03-01"
+    assert found.evidence["all_since"]
+    assert found.evidence["rows"] == truth["rows"]
+    assert found.text.endswith("all of them since 2024-03-01.")
+
+
+def test_damaged_values_of_another_season_still_belong(findings: Findings) -> None:
+    falling = WHOLE.assign(rate=np.linspace(5, 0.6, 4000).round(3))
+    late, _ = damage(falling[2500:], "rate", DRAW, factor=100.0)
+    (found,) = findings("RCA104", falling, late, time="at")
+    assert found.evidence["factor"] == 100.0
+
+
+def test_a_currency_is_a_constant_factor(findings: Findings) -> None:
+    (found,) = findings("RCA104", WHOLE, WHOLE.assign(income=WHOLE["income"] * 1.37))
+    assert found.evidence["factor"] == pytest.approx(1.37, rel=0.01)
+    assert "a constant x1.37" in found.text
+
+
+@pytest.mark.parametrize("move", [lambda x: x + 30, lambda x: x * 1.2, lambda x: 260 - x, lambda x: x**2 / 40])
+def test_a_column_that_moves_by_itself_changes_no_unit(findings: Findings, move: object) -> None:
+    moved = WHOLE.assign(height=move(WHOLE["height"]), rate=move(WHOLE["rate"]))  # type: ignore[operator]
+    assert findings("RCA104", WHOLE, moved) == []
+
+
+def test_a_count_that_grows_changes_no_unit(findings: Findings) -> None:
+    counts = [pd.DataFrame({"clicks": np.random.default_rng(0).poisson(mean, 3000)}) for mean in (20, 200)]
+    assert findings("RCA104", *counts) == []
+
+
+def test_a_longer_tail_changes_no_unit(findings: Findings) -> None:
+    older = pd.DataFrame({"age": np.concatenate([DRAW.normal(40, 8, 3000), DRAW.normal(75, 6, 300)])})
+    assert findings("RCA104", older[:3000], older) == []
+
+
+def test_keys_flags_and_the_target_have_no_unit(findings: Findings) -> None:
+    table = pd.DataFrame({"id": range(1000, 2000), "flag": [0, 1] * 500, "y": DRAW.normal(5, 1, 1000)})
+    assert findings("RCA104", table, table * 100, key=("id",), target="y") == []
+
+
+def test_the_years_of_a_crisis_change_no_unit(bank: pd.DataFrame) -> None:
+    # the three-month rate fell from 4.9 to 0.7 between 2008 and 2009, and the other indicators with it
+    years = {year: open_table(part) for year, part in bank.groupby("year")}
+    entries = [check.get("RCA103"), check.get("RCA104")]
+    for before, after in permutations(years, 2):
+        case = Case((Pair("train", years[before], years[after]),), Roles(target="y"))
+        outcomes, _ = run(entries, case)
+        assert [outcome.status for outcome in outcomes] == ["clear", "clear"], (before, after)
