@@ -10,7 +10,7 @@ from rca import case as cases
 from rca import metrics, registry
 from rca.causes import Explained, explain, judge
 from rca.config import FILE
-from rca.errors import DataError, InconclusiveError, ModelError
+from rca.errors import InconclusiveError, ModelError
 from rca.evolution._bench import Options
 from rca.findings import significant
 from rca.investigation import Say, base, command, conclude, rows, setting
@@ -104,7 +104,7 @@ def replay(
         on = setting(case, metrics.get(settings.metric), findings, seed)
         worth = [on.grid.both_exams(model) for model in on.grid.models]
         whole, _ = measure(on.grid, settings.metric, rows(on))
-    except (InconclusiveError, DataError, ModelError) as missing:
+    except (InconclusiveError, ModelError) as missing:
         return conclude(start, "inconclusive", reason=str(missing))
     difference: Estimate = worth[1] - worth[0]
     low, high = difference.interval()
@@ -148,7 +148,7 @@ def shift(
     try:
         on = setting(case, metrics.get(settings.metric), (), seed)
         gap, difference = measure(on.grid, settings.metric, rows(on))
-    except (InconclusiveError, DataError, ModelError) as missing:
+    except (InconclusiveError, ModelError) as missing:
         return conclude(start, "inconclusive", reason=str(missing))
     if not is_material(gap, difference, settings.material):
         return conclude(start, "no_incident", gap, difference)

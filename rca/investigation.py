@@ -13,7 +13,7 @@ from rca import case as cases
 from rca import metrics, registry
 from rca.causes import Explained, explain
 from rca.config import FILE
-from rca.errors import DataError, InconclusiveError, ModelError, VersionError
+from rca.errors import InconclusiveError, ModelError, VersionError
 from rca.evolution._bench import Options
 from rca.exam import Grid
 from rca.findings import significant
@@ -75,9 +75,7 @@ def investigate(
     try:
         on = setting(case, metric, findings, seed)
         gap, difference = measure(on.grid, settings.metric, rows(on))
-    except VersionError:
-        raise
-    except (InconclusiveError, DataError, ModelError) as missing:
+    except (InconclusiveError, ModelError) as missing:
         return conclude(start, "inconclusive", reason=str(missing))
     if not is_material(gap, difference, settings.material):
         return conclude(start, "no_incident", gap, difference)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rca.errors import ConfigError, DataError, ModelError, choices
+from rca.errors import ConfigError, DataError, InconclusiveError, ModelError, choices
 from rca.models import classes
 from rca.stats import Estimate, Floats, mean
 
@@ -119,11 +119,11 @@ class Metric:
 
         Raises
         ------
-        DataError
+        InconclusiveError
             If the rows do not allow the metric, such as one class only for a ranking metric.
         """
         if not len(s.y):
-            raise DataError(f"{self.name} needs rows, and {s.sample} has none: check the filter and the labels.")
+            raise InconclusiveError(f"{self.name} needs rows, and {s.sample} has none: check the filter and the labels.")
         values = self.values(s)
         if values is not None:
             found = mean(values, s.sample, weights)
@@ -155,11 +155,11 @@ class Metric:
         try:
             value = float(self.function(s.y, s.response, sample_weight=weights, **self.options))
         except (ValueError, TypeError) as problem:
-            raise DataError(
+            raise InconclusiveError(
                 f"{self.name} cannot be computed on {s.sample} ({problem}): choose another metric or more rows."
             ) from None
         if not np.isfinite(value):
-            raise DataError(f"{self.name} is not defined on {s.sample}: it needs rows of every class.")
+            raise InconclusiveError(f"{self.name} is not defined on {s.sample}: it needs rows of every class.")
         return self.sign * value
 
 
@@ -313,7 +313,7 @@ def _auc(s: Scored, weights: Floats | None) -> Estimate:
     positive = s.y == 1
     mass = weights[positive].sum(), weights[~positive].sum()
     if not all(m > 0 for m in mass):
-        raise DataError(f"roc_auc is not defined on {s.sample}: it needs rows of both classes.")
+        raise InconclusiveError(f"roc_auc is not defined on {s.sample}: it needs rows of both classes.")
     place = np.empty(len(s.y))
     place[positive] = _below(s.response[positive], s.response[~positive], weights[~positive]) / mass[1]
     place[~positive] = 1 - _below(s.response[~positive], s.response[positive], weights[positive]) / mass[0]

@@ -132,8 +132,13 @@ class Table:
                 )
 
 
-def open_table(source: Any, name: str = "table") -> Table:
+def open_table(source: Any, name: str = "table", like: str | None = None) -> Table:
     """Open a path, a URL, a DataFrame, an Arrow table or an Ibis table.
+
+    Parameters
+    ----------
+    like : str, optional
+        A path whose extension tells the format, for a file that has none of its own, as in a cache.
 
     Raises
     ------
@@ -146,7 +151,7 @@ def open_table(source: Any, name: str = "table") -> Table:
         return source
     try:
         if isinstance(source, str | Path):
-            return Table(_read(str(source), str(name if name != "table" else source)), str(name))
+            return Table(_read(str(source), like or str(source)), str(name))
         if hasattr(source, "columns") and hasattr(source, "execute"):
             return Table(source, name)
         repeated = {str(c) for c in getattr(source, "columns", []) if list(source.columns).count(c) > 1}

@@ -288,11 +288,7 @@ def read(repository: Repository, rev: str, config: Config, fetch: Any = None) ->
 
 
 def _table(file: str, path: str, rev: str) -> Table:
-    name = f"{path} at {rev}"
-    suffix = "".join(PurePosixPath(path).suffixes[-2:])
-    table = open_table(file, f"table{suffix}")
-    table.name = name
-    return table
+    return open_table(file, f"{path} at {rev}", like=path)
 
 
 def _stage(name: str, entry: Mapping[str, Any], wdir: PurePosixPath) -> Stage:

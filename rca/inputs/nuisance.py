@@ -29,7 +29,8 @@ Mask = np.ndarray[Any, np.dtype[np.bool_]]
 FIT = 20_000  # rows of a side that are fitted on at most; means are taken over all rows
 _BATCH = 8192
 _SMALL = 300  # rows of a side below which trees learn noise only
-_GAIN = 5e-4  # what trees must add out of fold (nats a row, or share of the variance) to have helped
+_GAIN = 5e-4  # what trees must add out of fold (nats a row, or share of the variance) to have helped,
+_CHANCE = 4.0  # beyond what a useless learner adds by chance, which is of the order of one row in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Folds:
 def split(reference: int, current: int, rng: np.random.Generator) -> Folds:
     """Split the rows of both sides evenly; many rows need fewer folds."""
     smaller = min(reference, current)
-    count = 5 if smaller < 1500 else 3 if smaller < 10_000 else 2
+    count = 5 if smaller < 600 else 3 if smaller < 10_000 else 2
     rank = np.concatenate([rng.permutation(reference), rng.permutation(current)])
     return Folds(rank % count, rank, reference, count, int(rng.integers(2**31)))
 
@@ -110,7 +111,7 @@ def expected(values: Floats, x: Features, folds: Folds, *, fit: int = FIT, trees
     linear = LinearRegression(positive=True).fit(known[:, :-1], truth)
     variance = float(truth.var()) or 1.0
     gain = np.mean((truth - linear.predict(known[:, :-1])) ** 2 - (truth - best.predict(known)) ** 2) / variance
-    return np.asarray(best.predict(answers)), bool(gain > _GAIN)
+    return np.asarray(best.predict(answers)), bool(gain > max(_GAIN, _CHANCE / len(truth)))
 
 
 def log_ratio(x: Features, folds: Folds, *, fit: int = FIT, trees: bool = True) -> tuple[Floats, bool]:
@@ -151,7 +152,7 @@ def log_ratio(x: Features, folds: Folds, *, fit: int = FIT, trees: bool = True) 
         return best - prior, False
     linear = _stacked(answers[:, :-1], current, used)
     gain = np.mean(surprise(linear[used], current[used]) - surprise(best[used], current[used]))
-    return best - prior, bool(gain > _GAIN)
+    return best - prior, bool(gain > max(_GAIN, _CHANCE / used.sum()))
 
 
 def _answer(

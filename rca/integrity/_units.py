@@ -83,14 +83,16 @@ def damaged(column: Any, change: Change) -> Any:
     value = finite(column)
     if change.low is None or change.high is None:
         return value.notnull()
-    return (value < change.low) | (value > change.high)
+    return _outside(value, (change.low, change.high))
 
 
-def explain(pair: Pair, reference: Column, current: Column, tolerance: float) -> Change | None:
+def explain(
+    pair: Pair, reference: Column, current: Column, time: str | None = None, tolerance: float = 0.02
+) -> Change | None:
     """Return the change of unit that explains how a numeric column differs, or None."""
     if not reference.quantiles or not current.quantiles:
         return None
-    return _whole(pair, reference, current, tolerance) or _part(pair, reference, current)
+    return _whole(pair, reference, current, tolerance) or _part(pair, reference, current, time)
 
 
 def _whole(pair: Pair, reference: Column, current: Column, tolerance: float) -> Change | None:
@@ -99,7 +101,7 @@ def _whole(pair: Pair, reference: Column, current: Column, tolerance: float) -> 
     name = reference.name
     expected = shares_below(pair.reference.expr, name, points)
     before = distance(expected, shares_below(pair.current.expr, name, points))
-    if before < max(3 * bar, 0.15):
+    if before < max(2 * bar, 0.1):
         return None
     found: list[tuple[float, Unit]] = []
     middle = current.at(0.5)
@@ -124,7 +126,8 @@ def _constant(reference: Column, current: Column) -> tuple[Unit, ...]:
         return ()
     ratios = np.log(q1 / q0)
     factor = float(np.exp(np.median(ratios)))
-    if np.ptp(ratios) > 0.03 or abs(np.log(factor)) < 0.15 or any(abs(u.factor / factor - 1) < 0.03 for u in UNITS):
+    even = np.ptp(ratios) <= 0.03 + 2 * np.sqrt(1 / reference.present + 1 / current.present)
+    if not even or abs(np.log(factor)) < 0.15 or any(abs(u.factor / factor - 1) < 0.03 for u in UNITS):
         return ()
     return (Unit(f"a constant x{factor:.3g}", factor),)
 
@@ -148,12 +151,12 @@ def _whole_numbers(pair: Pair, reference: Column, current: Column, unit: Unit, w
     return float(pair.current.expr.aggregate(close=close).to_pyarrow()["close"][0].as_py() or 0) >= 0.95
 
 
-def _part(pair: Pair, reference: Column, current: Column) -> Change | None:
+def _part(pair: Pair, reference: Column, current: Column, time: str | None) -> Change | None:
     low, high = support(reference)
     if current.min >= low and current.max <= high:
         return None
     value = finite(pair.current.expr[current.name])
-    outside = (value < low) | (value > high)
+    outside = _outside(value, (low, high))
     edges = [reference.at(p) for p in (0.001, 0.01, 0.99, 0.999)]
     undone = [(value - unit.offset) / unit.factor for unit in UNITS]
     # hair: what was multiplied and divided again may miss the edge by a rounding error
@@ -175,7 +178,7 @@ def _part(pair: Pair, reference: Column, current: Column) -> Change | None:
             continue
         if not _whole_numbers(pair, reference, current, unit, outside):
             continue
-        fit = _fit(pair, reference, unit, low, high, n)
+        fit = _fit(pair, reference, unit, (low, high), n, time)
         if fit is not None:
             found.append((fit[0] + 0.1 * (i >= _COMMON), unit, fit[1]))
     if not found:
@@ -184,33 +187,65 @@ def _part(pair: Pair, reference: Column, current: Column) -> Change | None:
     return Change(unit, low, high, n, seen, chance)
 
 
-def _fit(pair: Pair, reference: Column, unit: Unit, low: float, high: float, count: int) -> tuple[float, float] | None:
+def _fit(
+    pair: Pair, reference: Column, unit: Unit, bounds: tuple[float, float], count: int, time: str | None
+) -> tuple[float, float] | None:
     """Return how badly the undone rows fit and what share of damaged rows is seen, or None where they do not fit.
 
-    Most of the reference must be such that the change carries it out of the support. A factor of ten or more
-    leaves no doubt about where the values belong, so these may come from one corner of the reference (one
-    season, one segment). A small factor may be a natural move, and must either reproduce the reference's law or
-    hit values that the reference has.
+    Undone, the rows must follow the law of the reference, or of the reference in the same span of time, or of
+    the sound rows beside them; or else hit the very values that the reference has. A small factor may be a
+    natural move between a few values, and there only the values themselves are proof.
     """
     name = reference.name
-    original = finite(pair.reference.expr[name])
-    carried = original * unit.factor + unit.offset
-    visible = (carried < low) | (carried > high)
-    now = finite(pair.current.expr[name])
     points = np.unique(reference.quantiles)
-    expected = shares_below(pair.reference.expr, name, points, where=visible)
-    seen = int(pair.reference.expr.aggregate(n=visible.sum()).to_pyarrow()["n"][0].as_py() or 0)
+    laws = _laws(pair, name, unit, bounds, time)
+    seen = _count(pair.reference.expr, laws[0][1]) / reference.present
     # a tail that grew a little longer looks like a change of which only the extremes can be seen
-    if seen < 0.5 * reference.present:
+    if seen < 0.5:
         return None
-    outside = (now < low) | (now > high)
+    outside = _outside(finite(pair.current.expr[name]), bounds)
     moved = shares_below(pair.current.expr, name, points, outside, unit.factor, unit.offset)
-    gap, known = distance(expected, moved), _known(pair, reference, unit, outside)
+    known = _known(pair, reference, unit, outside)
     sharp = max(unit.factor, 1 / unit.factor) >= 9.99
-    few = (reference.distinct or 0) < 50
-    if not sharp and known < 0.9 and (few or gap > min(0.2 + noise(seen, count), 0.35)):
-        return None
-    return gap - known, seen / reference.present
+    gaps = [_misfit(shares_below(table, name, points, rows), moved, _count(table, rows), count) for table, rows in laws]
+    gap = min(gaps)
+    if known >= 0.9 or (gap <= 0 and (sharp or (reference.distinct or 0) >= 50)):
+        return gap - known, seen
+    return None
+
+
+def _laws(pair: Pair, name: str, unit: Unit, bounds: tuple[float, float], time: str | None) -> list[tuple[Any, Any]]:
+    """Return the tables, and the rows of them, whose law the undone rows may follow."""
+    first, second = pair.reference.expr, pair.current.expr
+    original, now = finite(first[name]), finite(second[name])
+    visible = _outside(original * unit.factor + unit.offset, bounds)
+    outside = _outside(now, bounds)
+    laws = [
+        (first, visible),
+        (second, ~outside & _outside(now * unit.factor + unit.offset, bounds)),
+    ]
+    if time in first.columns and time in second.columns and first[time].type() == second[time].type():
+        span = second.aggregate(first=second[time].min(where=outside), last=second[time].max(where=outside))
+        row = span.to_pyarrow().to_pylist()[0]
+        if row["first"] is not None:
+            laws.append((first, visible & first[time].between(row["first"], row["last"])))
+    return laws
+
+
+def _misfit(expected: Floats, moved: Floats, rows: int, count: int) -> float:
+    """Return by how much two laws differ beyond noise (Kuiper, 1960: the sum of the largest gaps to both sides)."""
+    if rows < 20 or np.isnan(moved).any():
+        return 1.0
+    apart = float(np.max(moved - expected, initial=0.0) + np.max(expected - moved, initial=0.0))
+    return apart - min(0.05 + 2.0 * float(np.sqrt(1 / rows + 1 / count)), 0.5)
+
+
+def _outside(value: Any, bounds: tuple[float, float]) -> Any:
+    return (value < bounds[0]) | (value > bounds[1])
+
+
+def _count(table: Any, rows: Any) -> int:
+    return int(table.aggregate(n=rows.sum()).to_pyarrow()["n"][0].as_py() or 0)
 
 
 def _known(pair: Pair, reference: Column, unit: Unit, outside: Any) -> float:

@@ -65,7 +65,9 @@ def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001, alp
         chance = max(change.p_value, beyond_chance(count, reference.present, current.present))
         if change.difference <= floor or chance > alpha or count > current.present / 2:
             continue
-        if not _others_alike(pair, reference, current, low, high) or explain(pair, reference, current, 0.02):
+        if not _others_alike(pair, reference, current, low, high):
+            continue
+        if explain(pair, reference, current, case.roles.time):
             continue
         yield Finding(
             code="RCA103",

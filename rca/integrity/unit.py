@@ -55,7 +55,7 @@ def unit_change(case: Case, *, tolerance: float = 0.02, floor: float = 0.001) ->
     []
     """
     for pair, reference, current in numbers(case):
-        change = explain(pair, reference, current, tolerance)
+        change = explain(pair, reference, current, case.roles.time, tolerance)
         if change is None:
             continue
         rate = rate_change(0, reference.rows, change.rows, current.rows, floor)

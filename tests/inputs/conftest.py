@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Rng = np.random.Generator
 
@@ -23,7 +26,8 @@ class Sample:
 
     @property
     def loss(self) -> np.ndarray:
-        return np.square(self.y - self.score)
+        loss: np.ndarray = np.square(self.y - self.score)
+        return loss
 
     def table(self) -> pd.DataFrame:
         return self.inputs.assign(y=self.y, score=self.score)
