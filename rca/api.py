@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 from rca import case as cases
 from rca import metrics, registry
 from rca.causes import Explained, explain, judge
-from rca.config import FILE
+from rca.config import FILE, MATERIAL
+from rca.datapart import shifted
 from rca.errors import InconclusiveError, ModelError
 from rca.evolution._bench import Options
 from rca.findings import significant
 from rca.investigation import Say, base, command, conclude, rows, setting
+from rca.inputs.attribute import attribute
 from rca.modelpart import model_part
+from rca.stats import Estimate, total
 from rca.tree import is_material, measure
 
 if TYPE_CHECKING:
-    from rca.stats import Estimate
     from rca.types import Investigation
 
 
@@ -155,3 +157,19 @@ def shift(
     say("looking at the inputs")
     found = explain(on, gap, difference, None, command(case, since, seed))
     return conclude(start, "cause_found" if found.causes else "inconclusive", gap, difference, found)
+
+
+def shift_of_tables(
+    reference: Any, current: Any, *, target: str, prediction: str | None = None, metric: str = "log_loss", seed: int = 0
+) -> Investigation:
+    """Return what :func:`rca.attribute` finds between two tables, as an investigation."""
+    found = attribute(reference, current, target=target, prediction=prediction, metric=metric, seed=seed)
+    start = base(cases.of_tables(reference, current, target=target), "two tables", (), (), seed)
+    parts = [found.parts.covariate, found.parts.concept, *found.parts.support_groups.values()]
+    difference = total(parts)
+    difference += found.gap.difference - difference.value
+    if not is_material(found.gap, difference, MATERIAL):
+        return conclude(start, "no_incident", found.gap, difference)
+    said = f"rca attribute --reference-data {reference} --current-data {current} --target {target}"
+    explained = judge([shifted(found.parts, found.label_shift())], found.gap, difference, said)
+    return conclude(start, "cause_found" if explained.causes else "inconclusive", found.gap, difference, explained)

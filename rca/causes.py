@@ -152,7 +152,7 @@ def _cause(rank: int, term: Term, status: Status, gap: Gap, command: str) -> Cau
         stage=term.stage,
         share=term.part.value / gap.difference if gap.difference else None,
         counterfactual=term.counterfactual,
-        reproduce=command if term.runs else f"{command} --no-replay",
+        reproduce=command if term.runs or " investigate " not in command else f"{command} --no-replay",
         findings=term.findings,
         mitigations=tuple(mitigations().get(term.kind, ())),
     )

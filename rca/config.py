@@ -12,6 +12,8 @@ from rca.errors import ConfigError, choices
 from rca.types import Roles
 
 FILE = "rca.yaml"
+#: The smallest gap that matters unless said, as a share of the reference metric.
+MATERIAL = 0.02
 
 
 class Data(BaseModel):
@@ -51,7 +53,7 @@ class Config(BaseModel):
     events: str | None = None
     seed: str | None = None
     environment: str | None = None
-    material: float = Field(default=0.02, gt=0, lt=1)
+    material: float = Field(default=MATERIAL, gt=0, lt=1)
     """The smallest gap that matters, as a share of the reference metric."""
 
     @field_validator("key", "features", "sensitive", mode="before")

@@ -127,7 +127,6 @@ def moved(setting: Setting) -> Branch:
     Branch
         Terms that sum, but for the error of linearisation, to the data's Shapley value in the grid.
     """
-    branch = Branch()
     (values_p, values_q), tables, rows, labels, hints = _row_values(setting)
     groups = input_groups(setting)
     columns = [column for names in groups.values() for column in names]
@@ -136,32 +135,39 @@ def moved(setting: Setting) -> Branch:
     try:
         found = decompose(values_p, values_q, p, q, groups, rng=rng, hints_p=hints[0], hints_q=hints[1])
     except RcaError as problem:
-        branch.not_testable.append(Rejected("inputs", "covariate_shift", "inputs", str(problem)))
-        return branch
-    grid = setting.grid
+        return Branch(not_testable=[Rejected("inputs", "covariate_shift", "inputs", str(problem))])
+    outcomes = pd.Series(labels[0]), pd.Series(labels[1])
+    shift = label_shift(values_p, values_q, *outcomes, p, q, np.random.default_rng(setting.seed + 1))
+    return shifted(found, shift, lambda estimate: setting.grid.spread(estimate, rows))
 
-    def spread(estimate: Estimate) -> Estimate:
-        return grid.spread(estimate, rows)
 
-    shift = label_shift(
-        values_p, values_q, pd.Series(labels[0]), pd.Series(labels[1]), p, q, np.random.default_rng(setting.seed + 1)
-    )
+def shifted(
+    found: Decomposition, shift: LabelShift, spread: Callable[[Estimate], Estimate] = lambda estimate: estimate
+) -> Branch:
+    """Return the terms of a decomposition, in the reading that fits.
+
+    Parameters
+    ----------
+    spread : callable
+        Puts an estimate on the rows of the samples that the other branches use.
+    """
+    branch = Branch()
     for group, part in found.support_groups.items():
-        branch.terms.append(_term("new_population", f"inputs.{group}", spread(part), _support_text(found, group)))
-    if shift.verdict == "label" and shift.label is not None:
+        text = f"rows whose inputs '{group}' the reference never had"
+        branch.terms.append(_term("new_population", f"inputs.{group}", spread(part), text))
+    if shift.verdict == "label":
         _as_labels(branch, found, shift, spread)
-        return branch
-    if not found.identified:
+    elif not found.identified:
         branch.notes.append(f"covariate and concept shift cannot be told apart: {found.reason}")
-        both = spread(found.covariate + found.concept)
         text = "inputs and their relation to the target moved together, and the overlap does not tell them apart"
+        both = spread(found.covariate + found.concept)
         branch.terms.append(_term("covariate_shift", "inputs", both, text, identified=False))
-        return branch
-    for group, part in found.groups.items():
-        text = f"the inputs '{group}' moved; the relation to the target is that of the reference"
-        branch.terms.append(_term("covariate_shift", f"inputs.{group}", spread(part), text))
-    text = "on like inputs the target behaves otherwise than in the reference"
-    branch.terms.append(_term("concept_shift", "inputs.target", spread(found.concept), text))
+    else:
+        for group, part in found.groups.items():
+            text = f"the inputs '{group}' moved; the relation to the target is that of the reference"
+            branch.terms.append(_term("covariate_shift", f"inputs.{group}", spread(part), text))
+        text = "on like inputs the target behaves otherwise than in the reference"
+        branch.terms.append(_term("concept_shift", "inputs.target", spread(found.concept), text))
     return branch
 
 
@@ -176,10 +182,6 @@ def _as_labels(branch: Branch, found: Decomposition, shift: LabelShift, spread: 
 
 def _term(kind: str, subject: str, part: Estimate, text: str, *, identified: bool = True) -> Term:
     return Term("inputs", kind, subject, part, text, tested=False, identified=identified)
-
-
-def _support_text(found: Decomposition, group: str) -> str:
-    return f"rows whose inputs '{group}' the reference never had"
 
 
 def input_groups(setting: Setting) -> dict[str, tuple[str, ...]]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _STEP = 1e-3  # relative change of a cell's weight in the numerical derivative
 _BINS = 24
+_NODES = 8  # of the path between two samples, by Gauss and Legendre
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,9 @@ class Metric:
             If the rows do not allow the metric, such as one class only for a ranking metric.
         """
         if not len(s.y):
-            raise InconclusiveError(f"{self.name} needs rows, and {s.sample} has none: check the filter and the labels.")
+            raise InconclusiveError(
+                f"{self.name} needs rows, and {s.sample} has none: check the filter and the labels."
+            )
         values = self.values(s)
         if values is not None:
             found = mean(values, s.sample, weights)
@@ -289,8 +292,9 @@ def _positive(known: Sequence[Any], positive: Any) -> Any:
 def linearised(metric: Metric, reference: Scored, current: Scored) -> tuple[Floats, Floats]:
     """Return row values whose means differ by (nearly) the gap between two samples.
 
-    Exact for means. Otherwise the influence function at the half-half mixture of the samples, whose
-    error is of third order in the distance between them.
+    Exact for means. Otherwise the influence function, integrated along the straight path from the one
+    sample to the other (the integral of a derivative is the difference); one point of the path would not
+    do where the samples are far apart.
     """
     values = metric.values(reference), metric.values(current)
     if values[0] is not None and values[1] is not None:
@@ -303,8 +307,11 @@ def linearised(metric: Metric, reference: Scored, current: Scored) -> tuple[Floa
         np.arange(n0 + n1),
         n0 + n1,
     )
-    weights = np.concatenate([np.full(n0, 0.5 / n0), np.full(n1, 0.5 / n1)])
-    pulls = metric.estimate(both, weights).influence["mixture"] / weights
+    pulls = np.zeros(n0 + n1)
+    for point, share in zip(*np.polynomial.legendre.leggauss(_NODES), strict=True):
+        moved = (point + 1) / 2
+        weights = np.concatenate([np.full(n0, (1 - moved) / n0), np.full(n1, moved / n1)])
+        pulls += share / 2 * metric.estimate(both, weights).influence["mixture"] / weights
     return pulls[:n0], pulls[n0:]
 
 

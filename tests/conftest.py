@@ -15,7 +15,7 @@ from rca.registry import Entry, check, run
 from rca.tables import open_table
 from rca.types import Case, Finding, Outcome, Pair, Roles
 
-pytest_plugins = ["workspace_plugin"]
+pytest_plugins = ["tests.workspace_plugin"]
 
 RAW = Path(__file__).parents[1] / "data/raw/bank_marketing.parquet"
 Findings = Callable[..., list[Finding]]

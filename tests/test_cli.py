@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
-from workspace_plugin import edit, state
+from tests.workspace_plugin import edit, state
 
 from rca import demo
 from rca.cli import app, exit_code

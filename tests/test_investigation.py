@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from workspace_plugin import changed, edit, save, state
+from tests.workspace_plugin import changed, edit, save, state
 
 import rca
 from rca import demo
@@ -142,7 +142,7 @@ def test_damaged_training_data_are_named_inside_the_change_that_brought_them(min
 
 @pytest.mark.parametrize("seed", range(4))
 def test_two_samples_of_one_law_are_no_incident(seed: int, mini: Path, copy_of: Copy) -> None:
-    from workspace_plugin import sample
+    from tests.workspace_plugin import sample
 
     work = copy_of(mini)
     (work.root / "exam.parquet").unlink()

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from workspace_plugin import state
+from tests.workspace_plugin import state
 
 from rca.errors import ReplayError
 from rca.gitrepo import Repository

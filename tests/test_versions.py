@@ -11,11 +11,12 @@ from rca import config, demo, versions
 from rca.errors import VersionError
 from rca.gitrepo import Repository
 from rca.sandbox import fetcher
+from rca.types import Version
 
 Copy = Callable[[Path], demo.Workspace]
 
 
-def read(root: Path, rev: str = "good", text: str | None = None) -> versions.Version:
+def read(root: Path, rev: str = "good", text: str | None = None) -> Version:
     settings = config.parse(text) if text else config.load(root / "rca.yaml")
     return versions.read(Repository(root), rev, settings, fetcher(Repository(root)))
 

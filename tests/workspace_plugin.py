@@ -13,6 +13,7 @@ import pytest
 
 from rca import case as cases
 from rca import demo
+from rca.resources import share
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +28,7 @@ HEALTHY = "healthy"
 def demo_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's repository with the tags good, bad and healthy (bad without the damage). Read only."""
     workspace = demo.build(tmp_path_factory.mktemp("demo") / "workspace")
-    production = pd.read_parquet(demo.share(demo.PRODUCTION))
+    production = pd.read_parquet(share(demo.PRODUCTION))
     (workspace.root / demo.PRODUCTION).unlink()
     production.to_parquet(workspace.root / demo.PRODUCTION, index=False)
     workspace.commit("Undo the damage", HEALTHY)

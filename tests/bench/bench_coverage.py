@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "inputs"))
 
 from typing import TYPE_CHECKING
 
-from conftest import GROUPS, serve
+from tests.inputs.conftest import GROUPS, serve
 
 from rca.inputs.decompose import decompose
 

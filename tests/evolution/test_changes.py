@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from workspace_plugin import changed, edit, save
+from tests.workspace_plugin import changed, edit, save
 
 from rca import case as cases
 from rca import demo, registry

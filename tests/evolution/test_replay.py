@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 import skops.io
-from workspace_plugin import changed, edit, save, state
+from tests.workspace_plugin import changed, edit, save, state
 
 from rca import case as cases
 from rca import demo, metrics
@@ -30,14 +30,14 @@ def judge_on(root: Path) -> Callable[[Model], Estimate]:
     return lambda model: METRIC.estimate(answers(METRIC, model, exam, "y", 1, "exam"))
 
 
-def run(case: Case, root: Path, **options: int) -> Replay:
+def run(case: Case, root: Path, repeats: int = 5, max_runs: int = 64) -> Replay:
     judge = judge_on(root)
     assert case.reference is not None
     assert case.current is not None
     assert case.reference.model is not None
     assert case.current.model is not None
     recorded = judge(case.current.model) - judge(case.reference.model)
-    return replay(case, judge, recorded, Options(jobs=1, **options))
+    return replay(case, judge, recorded, Options(repeats=repeats, max_runs=max_runs, jobs=1))
 
 
 def level(root: Path, number: int) -> Estimate:

@@ -258,14 +258,14 @@ def test_rows_and_columns_in_another_order_give_the_same_numbers(draw: Draw, gro
 
 
 def test_the_seed_decides_everything(draw: Draw, groups: Groups, rng: Rng) -> None:
-    p, q = draw(rng, 600), draw(rng, 600, rate=0.4)
+    p, q = draw(rng, 350), draw(rng, 350, rate=0.4)
     once, twice, other = run(p, q, groups), run(p, q, groups), run(p, q, groups, seed=1)
     assert {g: e.value for g, e in once.groups.items()} == {g: e.value for g, e in twice.groups.items()}
     assert once.covariate.value != other.covariate.value
 
 
 def test_many_groups_are_merged_by_what_their_shift_does(rng: Rng) -> None:
-    p, q = (pd.DataFrame(rng.normal(size=(400, 9)), columns=list("abcdefghi")) for _ in range(2))
+    p, q = (pd.DataFrame(rng.normal(size=(250, 9)), columns=list("abcdefghi")) for _ in range(2))
     q["e"] += 0.8
     found = decompose(2 * p["e"].to_numpy(), 2 * q["e"].to_numpy(), p, q, {c: [c] for c in "abcdefghi"}, rng=rng)
     assert len(found.groups) == 6

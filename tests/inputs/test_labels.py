@@ -37,7 +37,7 @@ def run(p: Side, q: Side, seed: int = 0) -> LabelShift:
     return label_shift(p[0], q[0], p[1], q[1], p[2], q[2], np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize("n", [2000, 12_000])
+@pytest.mark.parametrize("n", [3000, 12_000])
 @pytest.mark.parametrize(
     ("change", "verdict"),
     [
@@ -93,7 +93,7 @@ def test_other_kinds_of_outcome(rng: Rng, kind: str) -> None:
 
     found = run(some(3000, 0.0), some(3000, 0.6))
     assert found.verdict == "label"
-    assert found.label.value > 0.1
+    assert found.label.value > 0.05
 
 
 def test_the_order_of_rows_does_not_matter(rng: Rng, draw: Callable[..., Any]) -> None:

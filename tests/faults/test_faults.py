@@ -1,0 +1,66 @@
+"""Each fault does what its truth says, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rca.errors import ConfigError
+from rca.registry import fault
+
+CASES: list[tuple[str, str | None, dict[str, Any]]] = [
+    ("unit_change", "age", {"factor": 2.54, "share": 0.3}),
+    ("unit_change", "euribor3m", {"factor": 100.0, "since": "2009-06-03", "time": "at"}),
+    ("missing_values", "job", {"share": 0.2}),
+    ("new_category", "job", {"share": 0.05}),
+    ("range_violation", "age", {"share": 0.01}),
+    ("truncation", "at", {"share": 0.25}),
+    ("truncation", None, {"limit": 1000}),
+]
+
+
+@pytest.mark.parametrize(("kind", "column", "knobs"), CASES)
+def test_changes_the_rows_that_the_truth_counts_and_no_others(
+    calls: pd.DataFrame, kind: str, column: str | None, knobs: dict[str, Any]
+) -> None:
+    before = calls.copy()
+    damaged, truth = fault.get(kind).function(calls, column, np.random.default_rng(0), **knobs)
+    again, _ = fault.get(kind).function(calls, column, np.random.default_rng(0), **knobs)
+    pd.testing.assert_frame_equal(calls, before)
+    pd.testing.assert_frame_equal(damaged, again)
+    assert truth["kind"] == kind
+    if kind == "truncation":
+        assert len(damaged) == len(calls) - truth["rows"]
+        pd.testing.assert_frame_equal(damaged, calls.loc[damaged.index])
+        return
+    assert truth["column"] == column
+    moved = damaged[column].ne(calls[column])
+    assert moved.sum() == truth["rows"]
+    pd.testing.assert_frame_equal(damaged.drop(columns=column), calls.drop(columns=column))
+
+
+def test_truncation_by_time_takes_the_newest(calls: pd.DataFrame) -> None:
+    shuffled = calls.sample(frac=1, random_state=0)
+    damaged, _ = fault.get("truncation").function(shuffled, "at", np.random.default_rng(0), share=0.5)
+    assert damaged["at"].max() < calls["at"].drop(damaged.index).min()
+
+
+@pytest.mark.parametrize(
+    ("kind", "column", "knobs", "message"),
+    [
+        ("unit_change", "job", {}, "'job' is no numeric column: choose one of 'age'"),
+        ("unit_change", "age", {"since": "2009-01-01"}, "'since' needs the time column"),
+        ("missing_values", "jobs", {}, "'jobs' is no column of the table"),
+        ("missing_values", "job", {"share": 0}, "share is 0: choose a number above 0"),
+        ("new_category", "job", {"value": "student"}, "'student' is a category of job already"),
+        ("truncation", None, {"share": 1.5}, "share is 1.5: choose a number above 0 and below 1"),
+    ],
+)
+def test_says_what_it_needs(
+    calls: pd.DataFrame, kind: str, column: str | None, knobs: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        fault.get(kind).function(calls, column, np.random.default_rng(0), **knobs)

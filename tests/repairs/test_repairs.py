@@ -1,0 +1,42 @@
+"""A repair undoes its damage: after it, the check that found the damage is silent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rca.registry import fault, repair
+
+if TYPE_CHECKING:
+    from conftest import Findings
+
+ROLES = {"key": ("client",), "time": "at", "target": "y"}
+DAMAGES = [
+    ("unit_change", "RCA104", "euribor3m", {"factor": 100.0, "share": 0.3}),
+    ("unit_change", "RCA104", "age", {"factor": 1 / 2.54}),
+    ("missing_values", "RCA101", "age", {"share": 0.2}),
+    ("missing_values", "RCA101", "job", {"share": 1.0}),
+    ("new_category", "RCA107", "contact", {"share": 0.1}),
+    ("range_violation", "RCA103", "age", {"share": 0.05}),
+    ("truncation", "RCA110", "at", {"share": 0.3}),
+    ("truncation", "RCA110", None, {"share": 0.3}),
+]
+
+
+@pytest.mark.parametrize(("kind", "code", "column", "knobs"), DAMAGES)
+def test_the_check_is_silent_after_the_repair(
+    findings: Findings, calls: pd.DataFrame, kind: str, code: str, column: str | None, knobs: dict[str, Any]
+) -> None:
+    damaged, _ = fault.get(kind).function(calls, column, np.random.default_rng(1), **knobs)
+    before = damaged.copy()
+    (found,) = findings(code, calls, damaged, **ROLES)
+    repaired = repair.get(found.kind).function(damaged, found, calls, np.random.default_rng(2))
+    assert findings(code, calls, repaired, **ROLES) == []
+    pd.testing.assert_frame_equal(damaged, before)
+    assert repaired.index[: len(damaged)].tolist() == damaged.index.tolist()
+    assert list(repaired.columns) == list(damaged.columns)
+    again = repair.get(found.kind).function(damaged, found, calls, np.random.default_rng(2))
+    pd.testing.assert_frame_equal(repaired, again)
