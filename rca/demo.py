@@ -159,6 +159,7 @@ def run(
     investigation, path
         The answer and the path of the report.
     """
+    from rca import plots
     from rca.investigation import investigate
     from rca.report import write
     from rca.report.document import dump
@@ -170,6 +171,7 @@ def run(
         home.mkdir(parents=True, exist_ok=True)
         say("writing the report")
         dump(found, home / "investigation.json")
+        (home / "waterfall.png").write_bytes(plots.png(plots.waterfall(found)))
         return found, Path(write(found, home / "report.html"))
 
 

@@ -17,7 +17,7 @@ FRAME = pd.DataFrame(
     {
         "x": [1.0, 2.0, np.nan, np.inf],
         "city": ["A", "B", "B", None],
-        "at": pd.to_datetime(["2024-01-01", "2024-01-02", None, "2024-01-04"]),
+        "at": pd.to_datetime(pd.Series(["2024-01-01", "2024-01-02", None, "2024-01-04"])),
     }
 )
 

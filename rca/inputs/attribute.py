@@ -14,7 +14,7 @@ from rca.inputs.groups import complete
 from rca.inputs.judged import Judged, judge
 from rca.inputs.labels import LabelShift, label_shift
 from rca.stats import LEVEL, Estimate, quantile
-from rca.tables import open_table
+from rca.tables import LIMIT, open_table
 from rca.types import Gap
 
 if TYPE_CHECKING:
@@ -39,8 +39,6 @@ class Attribution:
     parts : Decomposition
         The terms as estimates. For a metric that is no mean of row values they sum to the gap but for an
         error of third order; `frame` shares that out.
-    reason : str or None
-        Why covariate and concept could not be told apart, where they could not.
     notes : tuple of str
         What was left out.
     """
@@ -156,12 +154,13 @@ def attribute(  # noqa: PLR0913  the contract
     """
     if time is not None or events is not None:
         raise ConfigError("time and events are not supported by attribute yet: leave them out.")
-    opened = open_table(reference, "the reference table"), open_table(current, "the current table")
-    for table in opened:
-        table.require(target, prediction)
-    tables = opened[0].frame(seed=seed), opened[1].frame(seed=seed)
+    answer_columns = [target, *([prediction] if prediction is not None else [])]
+    tables = (
+        _frame(reference, "the reference table", answer_columns, seed),
+        _frame(current, "the current table", answer_columns, seed),
+    )
     judged = judge(tables, target, prediction, model, metric)
-    inputs = _inputs(judged.tables, [target, prediction], groups)
+    inputs = _inputs(judged.tables, answer_columns, groups)
     p, q = (table[inputs] for table in judged.tables)
     reads = set(getattr(model, "feature_names_in_", ()))
     hints = judged.hints if judged.hints is not None and reads <= set(inputs) else None
@@ -177,8 +176,19 @@ def attribute(  # noqa: PLR0913  the contract
     return Attribution(_gap(judged), parts, judged.notes, judged, target, tuple(inputs), seed)
 
 
+def _frame(source: Any, name: str, needed: Sequence[str], seed: int) -> pd.DataFrame:
+    """Return the rows of a table, or a sample of them, once it is known to have the columns."""
+    import pandas as pd
+
+    table = open_table(source, name)
+    table.require(*needed)
+    if isinstance(source, pd.DataFrame) and len(source) <= LIMIT:
+        return source.reset_index(drop=True).rename(columns=str)  # it need not pass through the engine
+    return table.frame(seed=seed)
+
+
 def _inputs(
-    tables: tuple[pd.DataFrame, pd.DataFrame], answers: Sequence[str | None], groups: Mapping[str, Sequence[str]] | None
+    tables: tuple[pd.DataFrame, pd.DataFrame], answers: Sequence[str], groups: Mapping[str, Sequence[str]] | None
 ) -> list[str]:
     """Return the columns that both sides share, less the answers, and less times and keys unless a group names them."""
     from pandas.api import types
@@ -198,7 +208,7 @@ def _inputs(
 
     found = [name for name in shared if name in named or serves(name)]
     if not found:
-        raise ConfigError(f"the two sides share no input column beside {choices(a for a in answers if a)}: give some.")
+        raise ConfigError(f"the two sides share no input column beside {choices(answers)}: give some.")
     return found
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rca.errors import DataError
-from rca.inputs.encode import HINTS, canonical, encode
+from rca.inputs.encode import HINTS, encode, shuffled
 from rca.inputs.groups import complete, keep_largest
 from rca.inputs.nuisance import FIT, expected, log_ratio, split
 from rca.inputs.support import outside
@@ -147,8 +147,8 @@ def decompose(
     support_groups = {name: _excess(values_q, mask, level) for name, mask in found.by_group(parts).items()}
     share = float(inside.mean())
     # Everything that follows sees the rows in an order of their own, so that theirs cannot matter.
-    order_p = canonical(values_p, p)
-    order_q = np.flatnonzero(inside)[canonical(values_q[inside], q[inside])]
+    order_p = shuffled(values_p, p, rng)
+    order_q = np.flatnonzero(inside)[shuffled(values_q[inside], q[inside], rng)]
     support = _excess(values_q, found.rows, level) if found.rows.any() else None
     rest = _excess(values_q, inside, level)
     if share == 0.0:
@@ -203,7 +203,7 @@ def _excess(values: Floats, rows: Mask, level: Estimate) -> Estimate:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """The rows inside the support, in canonical order."""
+    """The rows inside the support, in random order."""
 
     values: Floats
     data: Encoded

@@ -68,7 +68,9 @@ def _take(matrix: Floats, rows: Order, columns: list[int]) -> Floats:
     """Copy rows and columns; without columns, a constant."""
     if not columns:
         return np.zeros((len(rows), 1))
-    picked: Floats = matrix.take(rows, axis=0)
+    # Folds are blocks, of which a view will do.
+    block = len(rows) > 0 and rows[-1] - rows[0] == len(rows) - 1
+    picked: Floats = matrix[rows[0] : rows[-1] + 1] if block else matrix.take(rows, axis=0)
     return picked.take(columns, axis=1) if len(columns) < picked.shape[1] else picked
 
 
@@ -172,8 +174,21 @@ def labels(column: pd.Series[Any]) -> np.ndarray[Any, np.dtype[Any]]:
     return picked
 
 
-def canonical(values: Floats, table: pd.DataFrame) -> Order:
-    """Return an order of the rows that depends on what they hold only, not on how they came."""
+def shuffled(values: Floats, table: pd.DataFrame, rng: np.random.Generator) -> Order:
+    """Return a random order of the rows that depends on what they hold and on the seed, not on how they came.
+
+    Examples
+    --------
+    >>> values, table = np.array([3.0, 1.0, 2.0]), pd.DataFrame({"a": ["x", "y", "z"]})
+    >>> order = shuffled(values, table, np.random.default_rng(0))
+    >>> back = shuffled(values[::-1], table[::-1], np.random.default_rng(0))
+    >>> (values[order] == values[::-1][back]).all()
+    np.True_
+    """
+    return _canonical(values, table)[rng.permutation(len(values))]
+
+
+def _canonical(values: Floats, table: pd.DataFrame) -> Order:
     key = np.zeros(len(values), dtype=np.uint64)
     for name in sorted(table.columns):
         column = table[name]

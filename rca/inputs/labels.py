@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from rca.inputs.encode import canonical, encode, is_number, labels, numbers
+from rca.inputs.encode import encode, is_number, labels, numbers, shuffled
 from rca.inputs.nuisance import log_ratio, split, surprise
 from rca.stats import Estimate, mean, total
 
@@ -100,7 +100,7 @@ def label_shift(
     kind = float if ordered else str  # a number is multiplied with the inputs, so that a turned relation shows
     outcomes = [pd.DataFrame({_OUTCOME: codes.astype(kind)}) for codes in (codes_p, codes_q)]
     both = [pd.concat([x.reset_index(drop=True), y], axis=1) for x, y in zip((p, q), outcomes, strict=True)]
-    order_p, order_q = canonical(values_p, both[0]), canonical(values_q, both[1])
+    order_p, order_q = shuffled(values_p, both[0], rng), shuffled(values_q, both[1], rng)
     place = np.concatenate([order_p, order_q + len(order_p)])
     with threadpool_limits(1):
         data = encode(both[0].iloc[order_p], both[1].iloc[order_q])

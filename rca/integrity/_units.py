@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rca.integrity._common import beyond_chance, distance, noise, shares_below
-from rca.tables import Column, finite
+from rca.integrity._common import Law, beyond_chance, distance, law, noise
+from rca.tables import GRID, Column, finite
 
 if TYPE_CHECKING:
     from rca.stats import Floats
@@ -96,27 +96,37 @@ def explain(
 
 
 def _whole(pair: Pair, reference: Column, current: Column, tolerance: float) -> Change | None:
-    points = np.unique(reference.quantiles)
+    q0, q1 = np.array(reference.quantiles), np.array(current.quantiles)
+    # no unit leaves every quantile where it was
+    if np.abs(q1 - q0).max() <= 0.02 * (q0[-1] - q0[0]):
+        return None
     bar = tolerance + noise(reference.present, current.present)
-    name = reference.name
-    expected = shares_below(pair.reference.expr, name, points)
-    before = distance(expected, shares_below(pair.current.expr, name, points))
+    fit = [u for u in (*UNITS, *_constant(reference, current)) if _near((q1 - u.offset) / u.factor, q0, bar)]
+    if not fit:
+        return None
+    name, points = reference.name, np.unique(q0)
+    expected = law(pair.reference.expr, name, points)
+    before = distance(expected, law(pair.current.expr, name, points))
     if before < max(2 * bar, 0.1):
         return None
     found: list[tuple[float, Unit]] = []
-    middle = current.at(0.5)
-    for unit in (*UNITS, *_constant(reference, current)):
-        undone = (middle - unit.offset) / unit.factor
-        if not reference.at(0.3) <= undone <= reference.at(0.7) or not _whole_numbers(pair, reference, current, unit):
-            continue
-        moved = shares_below(pair.current.expr, name, points, factor=unit.factor, offset=unit.offset)
-        after = distance(expected, moved)
-        if after <= min(bar, before / 3):
+    for unit in fit:
+        after = distance(expected, law(pair.current.expr, name, points, factor=unit.factor, offset=unit.offset))
+        if after <= min(bar, before / 3) and _whole_numbers(pair, reference, current, unit):
             found.append((after, unit))
     if not found:
         return None
     unit = min(found, key=lambda item: item[0])[1]
     return Change(unit, None, None, current.present - current.infinite, 1.0, 0.0)
+
+
+def _near(undone: Floats, expected: Floats, bar: float) -> bool:
+    """Say whether quantiles are worth a closer look: each between two that are apart by more than the bar."""
+    steps = 1 + int(np.ceil(bar / 0.05))
+    inner = np.arange(steps, len(GRID) - steps)
+    hair = 1e-9 * (expected[-1] - expected[0])
+    above = undone[inner] >= expected[inner - steps] - hair
+    return bool((above & (undone[inner] <= expected[inner + steps] + hair)).all())
 
 
 def _constant(reference: Column, current: Column) -> tuple[Unit, ...]:
@@ -157,28 +167,21 @@ def _part(pair: Pair, reference: Column, current: Column, time: str | None) -> C
         return None
     value = finite(pair.current.expr[current.name])
     outside = _outside(value, (low, high))
-    edges = [reference.at(p) for p in (0.001, 0.01, 0.99, 0.999)]
-    undone = [(value - unit.offset) / unit.factor for unit in UNITS]
-    # hair: what was multiplied and divided again may miss the edge by a rounding error
-    hair = 1e-9 * (high - low)
-    counts = pair.current.expr.aggregate(
-        n=outside.sum(),
-        **{f"back{i}": (outside & u.between(low, high)).sum() for i, u in enumerate(undone)},
-        **{f"wide{i}": (outside & u.between(edges[0] - hair, edges[3] + hair)).sum() for i, u in enumerate(undone)},
-        **{f"core{i}": (outside & u.between(edges[1] - hair, edges[2] + hair)).sum() for i, u in enumerate(undone)},
+    row = (
+        pair.current.expr.aggregate(n=outside.sum(), quantiles=value.quantile(list(GRID), where=outside))
+        .to_pyarrow()
+        .to_pylist()[0]
     )
-    row = counts.to_pyarrow().to_pylist()[0]
     n = int(row["n"] or 0)
     chance = beyond_chance(n, reference.present, current.present)
     if not n or chance > 1e-3:
         return None
     found: list[tuple[float, Unit, float]] = []
     for i, unit in enumerate(UNITS):
-        if row[f"back{i}"] < 0.95 * n or row[f"wide{i}"] < 0.9 * n or row[f"core{i}"] < 0.6 * n:
+        undone = (np.array(row["quantiles"]) - unit.offset) / unit.factor
+        if not _belongs(undone, reference) or not _whole_numbers(pair, reference, current, unit, outside):
             continue
-        if not _whole_numbers(pair, reference, current, unit, outside):
-            continue
-        fit = _fit(pair, reference, unit, (low, high), n, time)
+        fit = _fit(pair, reference, unit, (low, high), time)
         if fit is not None:
             found.append((fit[0] + 0.1 * (i >= _COMMON), unit, fit[1]))
     if not found:
@@ -187,8 +190,21 @@ def _part(pair: Pair, reference: Column, current: Column, time: str | None) -> C
     return Change(unit, low, high, n, seen, chance)
 
 
+def _belongs(undone: Floats, reference: Column) -> bool:
+    """Say whether nearly all undone values fall among the reference's, and most not at its edges."""
+    hair = 1e-9 * (reference.quantiles[-1] - reference.quantiles[0])
+    ends, core = (reference.at(0.001), reference.at(0.999)), (reference.at(0.01), reference.at(0.99))
+    nearly_all, most = undone[2:-2], undone[6:-6]  # from the 5th to the 95th and from the 25th to the 75th percentile
+    return bool(
+        (nearly_all >= ends[0] - hair).all()
+        and (nearly_all <= ends[1] + hair).all()
+        and (most >= core[0] - hair).all()
+        and (most <= core[1] + hair).all()
+    )
+
+
 def _fit(
-    pair: Pair, reference: Column, unit: Unit, bounds: tuple[float, float], count: int, time: str | None
+    pair: Pair, reference: Column, unit: Unit, bounds: tuple[float, float], time: str | None
 ) -> tuple[float, float] | None:
     """Return how badly the undone rows fit and what share of damaged rows is seen, or None where they do not fit.
 
@@ -198,17 +214,19 @@ def _fit(
     """
     name = reference.name
     points = np.unique(reference.quantiles)
-    laws = _laws(pair, name, unit, bounds, time)
-    seen = _count(pair.reference.expr, laws[0][1]) / reference.present
-    # a tail that grew a little longer looks like a change of which only the extremes can be seen
-    if seen < 0.5:
-        return None
     outside = _outside(finite(pair.current.expr[name]), bounds)
-    moved = shares_below(pair.current.expr, name, points, outside, unit.factor, unit.offset)
     known = _known(pair, reference, unit, outside)
+    moved = law(pair.current.expr, name, points, outside, unit.factor, unit.offset)
+    gap, seen = 1.0, 0.0
+    for i, (table, rows) in enumerate(_laws(pair, name, unit, bounds, time)):
+        expected = law(table, name, points, rows)
+        gap = min(gap, _misfit(expected, moved))
+        if i == 0:
+            seen = expected.rows / reference.present
+            # a tail that grew a little longer looks like a change of which only the extremes can be seen
+            if seen < 0.5:
+                return None
     sharp = max(unit.factor, 1 / unit.factor) >= 9.99
-    gaps = [_misfit(shares_below(table, name, points, rows), moved, _count(table, rows), count) for table, rows in laws]
-    gap = min(gaps)
     if known >= 0.9 or (gap <= 0 and (sharp or (reference.distinct or 0) >= 50)):
         return gap - known, seen
     return None
@@ -232,28 +250,24 @@ def _laws(pair: Pair, name: str, unit: Unit, bounds: tuple[float, float], time: 
     return laws
 
 
-def _misfit(expected: Floats, moved: Floats, rows: int, count: int) -> float:
+def _misfit(expected: Law, moved: Law) -> float:
     """Return by how much two laws differ beyond noise (Kuiper, 1960: the sum of the largest gaps to both sides)."""
-    if rows < 20 or np.isnan(moved).any():
+    if expected.rows < 20 or not moved.rows:
         return 1.0
-    apart = float(np.max(moved - expected, initial=0.0) + np.max(expected - moved, initial=0.0))
-    return apart - min(0.05 + 2.0 * float(np.sqrt(1 / rows + 1 / count)), 0.5)
+    above, below = moved.shares - expected.shares, expected.shares - moved.shares
+    apart = float(np.max(above, initial=0.0) + np.max(below, initial=0.0))
+    return apart - min(0.05 + 2.0 * float(np.sqrt(1 / expected.rows + 1 / moved.rows)), 0.5)
 
 
 def _outside(value: Any, bounds: tuple[float, float]) -> Any:
     return (value < bounds[0]) | (value > bounds[1])
 
 
-def _count(table: Any, rows: Any) -> int:
-    return int(table.aggregate(n=rows.sum()).to_pyarrow()["n"][0].as_py() or 0)
-
-
 def _known(pair: Pair, reference: Column, unit: Unit, outside: Any) -> float:
     """Return the share of distinct undone values that are among the reference's own, where those are few."""
     name = reference.name
-    if not reference.type.startswith(("float", "decimal")) or (reference.distinct or 0) > min(
-        5000, reference.present / 2
-    ):
+    few = (reference.distinct or 0) <= min(_FEW, reference.present / 2)
+    if not few or not reference.type.startswith(("float", "decimal")):
         return 0.0
     own = _distinct(pair.reference.expr, name)
     now = (_distinct(pair.current.expr.filter(outside), name) - unit.offset) / unit.factor

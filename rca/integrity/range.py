@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rca.integrity._common import beyond_chance, distance, noise, numbers, percent, shares_below
+from rca.integrity._common import beyond_chance, distance, law, noise, numbers, percent
 from rca.integrity._units import explain
 from rca.registry import check
 from rca.stats import rate_change
@@ -103,6 +103,6 @@ def _bounds(reference: Column, reach: float) -> tuple[float, float]:
 def _others_alike(pair: Pair, reference: Column, current: Column, low: float, high: float) -> bool:
     points = np.unique(reference.quantiles)
     value = finite(pair.current.expr[reference.name])
-    expected = shares_below(pair.reference.expr, reference.name, points)
-    now = shares_below(pair.current.expr, reference.name, points, where=value.between(low, high))
+    expected = law(pair.reference.expr, reference.name, points)
+    now = law(pair.current.expr, reference.name, points, where=value.between(low, high))
     return distance(expected, now) <= 0.2 + noise(reference.present, current.present)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "inputs"))
-
-from typing import TYPE_CHECKING
-
-from tests.inputs.conftest import GROUPS, serve
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from rca.inputs.decompose import decompose
+from tests.inputs.conftest import GROUPS, serve
 
 if TYPE_CHECKING:
     from rca.stats import Estimate

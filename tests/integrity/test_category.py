@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Findings
+    from tests.conftest import Findings
 
 WHOLE = pd.DataFrame({"city": ["Rome"] * 500 + ["Oslo"] * 300 + ["Bonn"] * 200, "id": [f"c{i}" for i in range(1000)]})
 

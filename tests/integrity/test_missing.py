@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Findings
+    from tests.conftest import Findings
 
 WHOLE = pd.DataFrame({"income": np.arange(1000.0), "city": ["A", "B"] * 500, "y": [0, 1] * 500})
 

@@ -10,7 +10,7 @@ from rca.registry import fault
 from rca.tables import open_table
 
 if TYPE_CHECKING:
-    from conftest import Findings
+    from tests.conftest import Findings
 
 DRAW = np.random.default_rng(0)
 WHOLE = pd.DataFrame({"age": DRAW.normal(40, 8, 4000).clip(18), "delta": DRAW.normal(0, 1, 4000)})

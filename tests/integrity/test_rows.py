@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Findings
+    from tests.conftest import Findings
 
 N = 3001
 WHOLE = pd.DataFrame(

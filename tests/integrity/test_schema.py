@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Findings
+    from tests.conftest import Findings
 
 WHOLE = pd.DataFrame(
     {

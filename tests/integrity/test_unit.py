@@ -13,7 +13,9 @@ from rca.tables import open_table
 from rca.types import Case, Pair, Roles
 
 if TYPE_CHECKING:
-    from conftest import Findings
+    from collections.abc import Callable
+
+    from tests.conftest import Findings
 
 DRAW = np.random.default_rng(0)
 WHOLE = pd.DataFrame(
@@ -74,9 +76,17 @@ def test_a_currency_is_a_constant_factor(findings: Findings) -> None:
     assert "a constant x1.37" in found.text
 
 
-@pytest.mark.parametrize("move", [lambda x: x + 30, lambda x: x * 1.2, lambda x: 260 - x, lambda x: x**2 / 40])
-def test_a_column_that_moves_by_itself_changes_no_unit(findings: Findings, move: object) -> None:
-    moved = WHOLE.assign(height=move(WHOLE["height"]), rate=move(WHOLE["rate"]))  # type: ignore[operator]
+MOVES: list[Callable[[pd.Series], pd.Series]] = [
+    lambda x: x + 30,
+    lambda x: x * 1.2,
+    lambda x: 260 - x,
+    lambda x: x**2 / 40,
+]
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_a_column_that_moves_by_itself_changes_no_unit(findings: Findings, move: Callable[..., pd.Series]) -> None:
+    moved = WHOLE.assign(height=move(WHOLE["height"]), rate=move(WHOLE["rate"]))
     assert findings("RCA104", TABLE, moved) == []
 
 
@@ -97,7 +107,7 @@ def test_keys_flags_and_the_target_have_no_unit(findings: Findings) -> None:
 
 def test_the_years_of_a_crisis_change_no_unit(bank: pd.DataFrame) -> None:
     # the three-month rate fell from 4.9 to 0.7 between 2008 and 2009, and the other indicators with it
-    years = {year: open_table(part) for year, part in bank.groupby("year")}
+    years = {year: open_table(part[::4]) for year, part in bank.groupby("year")}
     entries = [check.get("RCA103"), check.get("RCA104")]
     for before, after in permutations(years, 2):
         case = Case((Pair("train", years[before], years[after]),), Roles(target="y"))

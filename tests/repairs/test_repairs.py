@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from rca.registry import fault, repair
+from rca.tables import Table, open_table
 
 if TYPE_CHECKING:
-    from conftest import Findings
+    from tests.conftest import Findings
 
 ROLES = {"key": ("client",), "time": "at", "target": "y"}
 DAMAGES = [
@@ -26,15 +27,26 @@ DAMAGES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def table(calls: pd.DataFrame) -> Table:
+    return open_table(calls)  # profiled once
+
+
 @pytest.mark.parametrize(("kind", "code", "column", "knobs"), DAMAGES)
 def test_the_check_is_silent_after_the_repair(
-    findings: Findings, calls: pd.DataFrame, kind: str, code: str, column: str | None, knobs: dict[str, Any]
+    findings: Findings,
+    calls: pd.DataFrame,
+    table: Table,
+    kind: str,
+    code: str,
+    column: str | None,
+    knobs: dict[str, Any],
 ) -> None:
     damaged, _ = fault.get(kind).function(calls, column, np.random.default_rng(1), **knobs)
     before = damaged.copy()
-    (found,) = findings(code, calls, damaged, **ROLES)
+    (found,) = findings(code, table, damaged, **ROLES)
     repaired = repair.get(found.kind).function(damaged, found, calls, np.random.default_rng(2))
-    assert findings(code, calls, repaired, **ROLES) == []
+    assert findings(code, table, repaired, **ROLES) == []
     pd.testing.assert_frame_equal(damaged, before)
     assert repaired.index[: len(damaged)].tolist() == damaged.index.tolist()
     assert list(repaired.columns) == list(damaged.columns)

@@ -11,7 +11,7 @@ from rca.registry import repair
 from rca.types import Finding
 
 if TYPE_CHECKING:
-    from conftest import Findings
+    from tests.conftest import Findings
 
 N = 1501
 WHOLE = pd.DataFrame(

@@ -11,7 +11,8 @@ from rca.types import Finding
 
 if TYPE_CHECKING:
     import numpy as np
-    from conftest import Findings
+
+    from tests.conftest import Findings
 
 WHOLE = pd.DataFrame(
     {
@@ -40,7 +41,7 @@ def test_reads_text_as_the_type_it_was(findings: Findings, rng: np.random.Genera
 @pytest.mark.parametrize(
     ("column", "values"), [("paid", [1, 0, 1]), ("city", [1, 2, 3]), ("price", ["1,5", "2,25", "3"])]
 )
-def test_reads_what_other_programs_write(rng: np.random.Generator, column: str, values: list[object]) -> None:
+def test_reads_what_other_programs_write(rng: np.random.Generator, column: str, values: list[str]) -> None:
     damaged = WHOLE.assign(**{column: values})
     pd.testing.assert_frame_equal(type_change(damaged, finding(column), WHOLE, rng), WHOLE)
 

@@ -1,0 +1,1 @@
+"""Pillar 3: which external inputs moved, and what that did."""

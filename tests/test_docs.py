@@ -1,0 +1,128 @@
+"""The README is run: its commands and Python blocks in the demo's workspace, its map against the package."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import rca
+from rca import config, demo, registry
+from rca.cli import app
+from rca.tables import open_table
+from rca.types import Case, Pair, Roles
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+Copy = Callable[[Path], demo.Workspace]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.S)
+
+
+def commands() -> Iterator[str]:
+    for block in blocks("sh"):
+        for line in block.splitlines():
+            command = line.split("#")[0].strip()
+            if command:
+                yield command
+
+
+#: What a command may exit with; the incident is there to be found.
+CODES = {"check": 1, "diff": 0, "investigate": 1, "report": 0, "demo": 0}
+#: These are run by the continuous integration, one of them being this very test run.
+MAKE = {"make demo", "make test"}
+
+
+@pytest.mark.slow
+def test_every_command_runs(demo_workspace: Path, copy_of: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(copy_of(demo_workspace).root)
+    for command in commands():
+        if command in MAKE or command.startswith("cd "):
+            continue
+        program, verb, *arguments = shlex.split(command)
+        assert program == "rca"
+        if verb == "demo":
+            continue  # run below, and by the continuous integration
+        done = CliRunner().invoke(app, [verb, *arguments])
+        assert done.exit_code == CODES[verb], (command, done.stderr)
+    assert "term-deposit" in Path("postmortem.html").read_text()
+
+
+@pytest.mark.slow
+def test_the_demo_ends_with_a_verdict_and_a_report(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["demo", "--keep", str(tmp_path / "workspace"), "-q"])
+    assert done.exit_code == 0, done.stderr
+    assert "data.production.euribor3m" in done.stdout
+    report = tmp_path / "workspace" / "reports" / "report.html"
+    assert f"report: {report}" in done.stdout
+    page = report.read_text()
+    assert report.stat().st_size < 1_000_000
+    assert not re.search(r"<script|(src|href)=[\"']?https?:", page)
+    picture = tmp_path / "workspace" / "reports" / "waterfall.png"
+    assert picture.stat().st_size < 100_000
+
+
+def test_make_targets_are_run_by_the_continuous_integration() -> None:
+    ran = (ROOT / ".ci" / "run").read_text()
+    assert all(re.search(rf"^{target}\b", ran, re.M) for target in MAKE)
+    assert ".ci/run" in (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+
+
+@pytest.mark.slow
+def test_the_python_blocks_run(demo_workspace: Path, copy_of: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(copy_of(demo_workspace).root)
+    for block in blocks("python")[:2]:
+        exec(compile(block, "README.md", "exec"), {})  # noqa: S102  our own text
+    assert Path("postmortem.html").exists()
+
+
+def test_the_example_of_a_check_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry.check, "entries", dict(registry.check.entries))
+    namespace: dict[str, object] = {"__name__": "readme"}
+    exec(compile(blocks("python")[2], "README.md", "exec"), namespace)  # noqa: S102  our own text
+    table = pd.DataFrame({"a": [1, 2, 3], "b": ["x", "y", "y"]})
+    case = Case((Pair("train", open_table(table), open_table(table.assign(a=7))),), Roles())
+    _, findings = registry.run([registry.check.entries["RCA199"]], case)
+    assert [(f.kind, f.subject) for f in findings] == [("frozen_column", "data.train.a")]
+
+
+def test_the_configuration_in_the_readme_is_valid() -> None:
+    (text,) = blocks("yaml")
+    fields = set(config.parse(text).model_fields_set)
+    assert fields >= set(config.Config.model_fields) - {"prediction", "events"}
+
+
+def test_the_map_is_the_package() -> None:
+    home = Path(rca.__file__).parent
+    real = {p.stem for p in home.glob("*.py") if not p.stem.startswith("_")}
+    real |= {p.parent.name for p in home.glob("*/__init__.py")}
+    table = README[README.index("## The map") : README.index("## Adding a check")]
+    assert set(re.findall(r"`rca\.(\w+)`", table)) - {"yaml"} == real
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_no_text_holds_a_figure_that_was_not_filled_in() -> None:
+    assert "COSTS" not in README
+
+
+def test_the_lock_names_no_address() -> None:
+    assert not re.search(r"https?://|file://", (ROOT / "requirements.lock").read_text())
+
+
+@pytest.fixture(autouse=True)
+def home() -> Iterator[None]:
+    before = Path.cwd()
+    yield
+    os.chdir(before)
