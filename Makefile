@@ -51,7 +51,7 @@ lint: $(STAMP) ## check style, format and types
 	$(BIN)/mypy
 
 bench: $(STAMP) ## measure speed
-	$(WITH_PATH) $(BIN)/python -m pytest tests/bench -q -s $(PYTEST_ARGS)
+	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 lock: $(STAMP) ## resolve pyproject.toml to requirements.lock; LOCK_ARGS=--upgrade for newer versions
 	$(BIN)/uv pip compile --universal --python-version 3.11 --all-extras --no-emit-index-url --no-emit-find-links \

@@ -14,8 +14,8 @@ from rca.datapart import shifted
 from rca.errors import InconclusiveError, ModelError
 from rca.evolution._bench import Options
 from rca.findings import significant
-from rca.investigation import Say, base, command, conclude, rows, setting
 from rca.inputs.attribute import attribute
+from rca.investigation import Say, base, command, conclude, rows, setting
 from rca.modelpart import model_part
 from rca.stats import Estimate, total
 from rca.tree import is_material, measure
@@ -120,7 +120,7 @@ def replay(
 
 
 def _without_gap(start: Investigation) -> Investigation:
-    """Findings alone prove no incident, and their absence shows none."""
+    """Return what is known without a gap: findings alone prove no incident, and their absence shows none."""
     return conclude(start, "inconclusive" if start.findings else "no_incident")
 
 

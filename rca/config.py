@@ -139,7 +139,7 @@ def load(path: Path) -> Config:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(
-            f"there is no {path}: write one as the README shows, name another with --config, or go to the project's folder."
+            f"there is no {path}: write one as the README shows, name another with --config, or go to its folder."
         ) from None
     except (OSError, UnicodeDecodeError) as problem:
         raise ConfigError(f"{path} cannot be read ({problem}): make it a UTF-8 text file.") from None

@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
-from tests.workspace_plugin import edit, state
 
 from rca import demo
 from rca.cli import app, exit_code
 from rca.report.example import checked, investigation
+from tests.workspace_plugin import edit, state
 
 Copy = Callable[[Path], demo.Workspace]
 

@@ -80,14 +80,14 @@ def test_make_targets_are_run_by_the_continuous_integration() -> None:
 def test_the_python_blocks_run(demo_workspace: Path, copy_of: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(copy_of(demo_workspace).root)
     for block in blocks("python")[:2]:
-        exec(compile(block, "README.md", "exec"), {})  # noqa: S102  our own text
+        exec(compile(block, "README.md", "exec"), {})
     assert Path("postmortem.html").exists()
 
 
 def test_the_example_of_a_check_works(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry.check, "entries", dict(registry.check.entries))
     namespace: dict[str, object] = {"__name__": "readme"}
-    exec(compile(blocks("python")[2], "README.md", "exec"), namespace)  # noqa: S102  our own text
+    exec(compile(blocks("python")[2], "README.md", "exec"), namespace)
     table = pd.DataFrame({"a": [1, 2, 3], "b": ["x", "y", "y"]})
     case = Case((Pair("train", open_table(table), open_table(table.assign(a=7))),), Roles())
     _, findings = registry.run([registry.check.entries["RCA199"]], case)

@@ -6,18 +6,20 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from tests.workspace_plugin import changed, edit, save, state
 
 import rca
 from rca import demo
 from rca.evolution._bench import Options
 from rca.report import document
-from rca.types import Investigation
+from tests.workspace_plugin import changed, edit, save, state
+
+if TYPE_CHECKING:
+    from rca.types import Investigation
 
 Copy = Callable[[Path], demo.Workspace]
 
@@ -101,9 +103,7 @@ def test_other_metrics_give_the_same_cause(metric: str, demo_workspace: Path, co
 
 @pytest.mark.slow
 def test_the_crisis_of_2008_is_external(demo_workspace: Path) -> None:
-    found = rca.investigate(
-        "good", "good", since="2009-01-01", config=demo_workspace / "rca.yaml", replay=False
-    )
+    found = rca.investigate("good", "good", since="2009-01-01", config=demo_workspace / "rca.yaml", replay=False)
     assert found.verdict == "cause_found"
     assert {c.pillar for c in found.causes} == {"inputs"}
     assert found.gap is not None

@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import functools
+import os
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+import joblib
+import numpy as np
 import pytest
 import skops.io
-from sklearn.linear_model import LinearRegression
+from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from rca import models
 from rca.errors import ModelError
@@ -32,6 +40,32 @@ def test_foreign_types_are_refused_by_name(tmp_path: Path) -> None:
     skops.io.dump(Foreign(), tmp_path / "m.skops")
     with pytest.raises(ModelError, match=r"names types outside the allow-list \('.*Foreign'\)"):
         models.load(str(tmp_path / "m.skops"))
+
+
+@pytest.mark.parametrize("function", [exec, os.system, np.load, joblib.load, functools.reduce])
+def test_a_function_that_could_do_harm_is_refused(tmp_path: Path, function: Any) -> None:
+    skops.io.dump(make_pipeline(FunctionTransformer(function), LinearRegression()), tmp_path / "m.skops")
+    with pytest.raises(ModelError, match="outside the allow-list"):
+        models.load(str(tmp_path / "m.skops"))
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        RandomForestClassifier(3),
+        GradientBoostingClassifier(n_estimators=2),
+        HistGradientBoostingClassifier(max_iter=2),
+        KNeighborsClassifier(2),
+        SGDClassifier(),
+        make_pipeline(FunctionTransformer(np.log1p), StandardScaler(), LogisticRegression()),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+def test_scikit_learns_own_models_load(tmp_path: Path, estimator: Any) -> None:
+    x, y = np.random.default_rng(0).random((60, 3)), np.arange(60) % 2
+    skops.io.dump(estimator.fit(x, y), tmp_path / "m.skops")
+    loaded: Any = models.load(str(tmp_path / "m.skops"))
+    assert (loaded.predict(x) == estimator.predict(x)).all()
 
 
 @pytest.mark.parametrize("name", ["m.pkl", "m.joblib", "m.pickle"])

@@ -3,11 +3,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.workspace_plugin import state
 
 from rca.errors import ReplayError
 from rca.gitrepo import Repository
 from rca.sandbox import sandbox
+from tests.workspace_plugin import state
 
 if TYPE_CHECKING:
     from pathlib import Path

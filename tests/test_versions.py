@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,7 +12,9 @@ from rca import config, demo, versions
 from rca.errors import VersionError
 from rca.gitrepo import Repository
 from rca.sandbox import fetcher
-from rca.types import Version
+
+if TYPE_CHECKING:
+    from rca.types import Version
 
 Copy = Callable[[Path], demo.Workspace]
 
@@ -92,9 +95,7 @@ def test_a_project_in_a_subfolder(mini: Path, tmp_path: Path) -> None:
 
 
 def test_an_unknown_revision_names_the_choices(mini: Path) -> None:
-    with pytest.raises(
-        VersionError, match="no revision 'v9': choose HEAD, a commit, or one of 'good', 'main'"
-    ):
+    with pytest.raises(VersionError, match="no revision 'v9': choose HEAD, a commit, or one of 'good', 'main'"):
         read(mini, "v9")
 
 

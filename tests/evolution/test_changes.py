@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.workspace_plugin import changed, edit, save
 
 from rca import case as cases
 from rca import demo, registry
 from rca.evolution._changes import root_changes, same_program
+from tests.workspace_plugin import changed, edit, save
 
 Copy = Callable[[Path], demo.Workspace]
 

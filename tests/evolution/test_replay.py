@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 import skops.io
-from tests.workspace_plugin import changed, edit, save, state
 
 from rca import case as cases
 from rca import demo, metrics
@@ -17,6 +16,7 @@ from rca.evolution.replay import Replay, replay
 from rca.evolution.retrain import retrain
 from rca.metrics import answers
 from rca.stats import Estimate, shapley
+from tests.workspace_plugin import changed, edit, save, state
 
 if TYPE_CHECKING:
     from rca.types import Case, Model
