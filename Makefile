@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 # the uv that installs is the one that the lock names
 UV := $(shell sed -n 's/^\(uv==[0-9.]*\).*/\1/p' requirements.lock)
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -n 2 --dist loadfile
 DEMO_ARGS ?=
 LOCK_ARGS ?=
 # the stages of the demo system run `python`, which must be the one in .venv

@@ -79,7 +79,9 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
             _stop("interrupted; stages that ran are kept in the DVC cache.", 130, options)
         except BrokenPipeError:
             raise typer.Exit(0) from None
-        except (OSError, MemoryError, RecursionError, ValueError, TypeError, LookupError, ArithmeticError) as problem:
+        except typer.Exit:
+            raise
+        except Exception as problem:  # noqa: BLE001  the last resort: still one sentence and the contract's code
             kind = type(problem).__name__
             _stop(f"the analysis failed ({kind}: {problem}): run it with -v for the place.", 3, options)
 

@@ -51,6 +51,7 @@ UNITS: tuple[Unit, ...] = (
     Unit("Fahrenheit to Celsius", 1 / 1.8, -32 / 1.8),
 )
 _COMMON = 12  # so many of them are powers of ten
+_NEIGHBOURS = 100
 _FEW = 5000  # a column with more distinct values is a continuum
 
 
@@ -110,10 +111,17 @@ def _whole(pair: Pair, reference: Column, current: Column, tolerance: float) -> 
     if before < max(2 * bar, 0.1):
         return None
     found: list[tuple[float, Unit]] = []
+
+    def after(factor: float, offset: float) -> float:
+        return distance(expected, law(pair.current.expr, name, points, factor=factor, offset=offset))
+
     for unit in fit:
-        after = distance(expected, law(pair.current.expr, name, points, factor=unit.factor, offset=unit.offset))
-        if after <= min(bar, before / 3) and _whole_numbers(pair, reference, current, unit):
-            found.append((after, unit))
+        left = after(unit.factor, unit.offset)
+        if left > min(bar, before / 3) or not _whole_numbers(pair, reference, current, unit):
+            continue
+        # a small factor must be the very one: where others do as well, the column may just have grown
+        if _sharp(unit) or unit.offset or min(after(unit.factor * k, 0.0) for k in (1 / 1.15, 1.15)) > bar:
+            found.append((left, unit))
     if not found:
         return None
     unit = min(found, key=lambda item: item[0])[1]
@@ -149,16 +157,16 @@ def _whole_numbers(pair: Pair, reference: Column, current: Column, unit: Unit, w
     """
     if not reference.type.startswith(("int", "uint")):
         return True
-    # some decimals may be cut off; a column of another origin comes this close in two of five rows
-    slack = 0.2
-    if current.type.startswith(("int", "uint")):
-        # all decimals are cut off, which may hide the whole numbers of the old unit
-        slack = 0.51 / unit.factor if unit.factor % 1 else 0.0
-    if slack >= 0.25:
-        return True
-    undone = (finite(pair.current.expr[current.name]) - unit.offset) / unit.factor
-    close = ((undone - undone.round(0)).abs() <= slack + 1e-6).mean(where=where)
-    return float(pair.current.expr.aggregate(close=close).to_pyarrow()["close"][0].as_py() or 0) >= 0.95
+    value = finite(pair.current.expr[current.name])
+    whole = current.type.startswith(("int", "uint"))
+    if whole and unit.factor < 1:
+        # a division leaves decimals; where they were cut off, only a large change of all rows is beyond doubt
+        return where is None and _sharp(unit)
+    again = ((value - unit.offset) / unit.factor).round(0) * unit.factor + unit.offset
+    # decimals of the new unit may be cut off; other columns come this close in at most three of five rows
+    close = (again - value).abs() <= (0.51 if whole and unit.factor % 1 else 0.2 * unit.factor * (not whole)) + 1e-6
+    share = pair.current.expr.aggregate(close=close.mean(where=where)).to_pyarrow()["close"][0].as_py()
+    return float(share or 0) >= 0.95
 
 
 def _part(pair: Pair, reference: Column, current: Column, time: str | None) -> Change | None:
@@ -177,11 +185,19 @@ def _part(pair: Pair, reference: Column, current: Column, time: str | None) -> C
     if not n or chance > 1e-3:
         return None
     found: list[tuple[float, Unit, float]] = []
+    middle, width = (reference.max + reference.min) / 2, reference.max - reference.min
+    step = _step(pair, reference, time, (low, high))
     for i, unit in enumerate(UNITS):
         undone = (np.array(row["quantiles"]) - unit.offset) / unit.factor
-        if not _belongs(undone, reference) or not _whole_numbers(pair, reference, current, unit, outside):
+        # it may have moved on meanwhile, by the width of what it was
+        stepped = (
+            _sharp(unit) and 0.9 < step / unit.factor < 1.1 and bool((np.abs(undone - middle) < 1.5 * width).all())
+        )
+        if not (stepped or _belongs(undone, reference)):
             continue
-        fit = _fit(pair, reference, unit, (low, high), time)
+        if not _whole_numbers(pair, reference, current, unit, outside):
+            continue
+        fit = (0.0, 1.0) if stepped else _fit(pair, reference, unit, (low, high), time)
         if fit is not None:
             found.append((fit[0] + 0.1 * (i >= _COMMON), unit, fit[1]))
     if not found:
@@ -201,6 +217,34 @@ def _belongs(undone: Floats, reference: Column) -> bool:
         and (most >= core[0] - hair).all()
         and (most <= core[1] + hair).all()
     )
+
+
+def _sharp(unit: Unit) -> bool:
+    return not unit.offset and max(unit.factor, 1 / unit.factor) >= 9.99
+
+
+def _step(pair: Pair, reference: Column, time: str | None, bounds: tuple[float, float]) -> float:
+    """Return the factor by which a column jumps from the last sound rows to the first damaged ones, or NaN.
+
+    A column may move to where the reference never was, and be in another unit as well. It does not move tenfold
+    between neighbours in time, and stay there.
+    """
+    import ibis
+
+    first, second = pair.reference.expr, pair.current.expr
+    if time not in first.columns or time not in second.columns or first[time].type() != second[time].type():
+        return float("nan")
+    rows = [table.select(at=table[time], value=finite(table[reference.name])).drop_null() for table in (first, second)]
+    outside = _outside(rows[1].value, bounds)
+    onset = rows[1].aggregate(at=rows[1]["at"].min(where=outside)).to_pyarrow()["at"][0].as_py()
+    since = rows[1].filter(rows[1]["at"] >= onset)
+    lasting = since.aggregate(share=_outside(since.value, bounds).mean()).to_pyarrow()["share"][0].as_py()
+    if not lasting or lasting < 0.95:
+        return float("nan")
+    sound = rows[0].filter(rows[0]["at"] < onset).union(rows[1].filter(rows[1]["at"] < onset))
+    ends = [sound.order_by(ibis.desc("at")).limit(_NEIGHBOURS), since.order_by("at").limit(_NEIGHBOURS)]
+    before, after = (end.aggregate(middle=end.value.median()).to_pyarrow()["middle"][0].as_py() for end in ends)
+    return float(after / before) if before and after else float("nan")
 
 
 def _fit(
@@ -226,8 +270,7 @@ def _fit(
             # a tail that grew a little longer looks like a change of which only the extremes can be seen
             if seen < 0.5:
                 return None
-    sharp = max(unit.factor, 1 / unit.factor) >= 9.99
-    if known >= 0.9 or (gap <= 0 and (sharp or (reference.distinct or 0) >= 50)):
+    if known >= 0.9 or (gap <= 0 and (_sharp(unit) or (reference.distinct or 0) >= 50)):
         return gap - known, seen
     return None
 

@@ -23,7 +23,7 @@ def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001, alp
 
     Far outside is beyond the reference's extremes by half their distance, and beyond its central 98 % by
     `reach` times their width, or negative where the reference never is, or infinite. A population that moved as
-    a whole is not meant, and rows that a change of unit explains are left to that check.
+    a whole is not meant, nor a tail that grew; rows that a change of unit explains are left to that check.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001, alp
         chance = max(change.p_value, beyond_chance(count, reference.present, current.present))
         if change.difference <= floor or chance > alpha or count > current.present / 2:
             continue
-        if not _others_alike(pair, reference, current, low, high):
+        if _bridged(pair, reference, low, high, count) or not _others_alike(pair, reference, current, low, high):
             continue
         if explain(pair, reference, current, case.roles.time):
             continue
@@ -98,6 +98,14 @@ def _bounds(reference: Column, reach: float) -> tuple[float, float]:
     low = min(float(reference.min) - tail, first - reach * (last - first))
     high = max(float(reference.max) + tail, last + reach * (last - first))
     return (max(low, 0.0) if reference.min >= 0 else low), high
+
+
+def _bridged(pair: Pair, reference: Column, low: float, high: float, count: int) -> bool:
+    """Say whether values lie between the reference's extremes and the bounds too: a tail grew, and nothing broke."""
+    value = finite(pair.current.expr[reference.name])
+    near = value.between(low, high) & ((value < float(reference.min)) | (value > float(reference.max)))
+    bridge = pair.current.expr.aggregate(n=near.sum()).to_pyarrow()["n"][0].as_py()
+    return int(bridge or 0) > count / 2
 
 
 def _others_alike(pair: Pair, reference: Column, current: Column, low: float, high: float) -> bool:

@@ -1,4 +1,4 @@
-"""How often the intervals of the terms cover the truth: ``python tests/bench/bench_coverage.py [repetitions]``."""
+"""How often intervals cover the truth: ``python tests/bench/bench_coverage.py [repetitions] [rows ...]``."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ def repeat(changes: dict[str, float], n: int, repetitions: int) -> pd.DataFrame:
 def main() -> None:
     """Print the table."""
     repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    for n in (500, 2000, 5000):
+    sizes = [int(text) for text in sys.argv[2:]] or [500, 2000, 5000]
+    for n in sizes:
         for name, changes in SCENARIOS.items():
             start = time.process_time()
             table = repeat(changes, n, repetitions)

@@ -48,7 +48,7 @@ LOSSES = ["log_loss", "brier", "zero_one"]
 @pytest.mark.parametrize("metric", [*LOSSES, "roc_auc", "average_precision", "accuracy", "f1"])
 def test_a_moved_group_is_named_for_every_metric(draw: Draw, groups: Groups, metric: str) -> None:
     rng = np.random.default_rng(1)
-    p, q = draw(rng, 4000), draw(rng, 4000, rate=0.5)
+    p, q = draw(rng, 2500), draw(rng, 2500, rate=0.5)
     found = attribute(p.table(), q.table(), target="y", prediction="score", metric=metric, groups=groups)
     whole = check_frame(found)
     assert (whole["status"] == "identified").all()

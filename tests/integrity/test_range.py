@@ -55,3 +55,10 @@ def test_heavy_tails_go_far_by_themselves(findings: Findings, seed: int) -> None
     samples = [pd.DataFrame({"wild": draw.standard_cauchy(4000), "loss": draw.pareto(1, 4000)}) for _ in range(2)]
     assert findings("RCA103", *samples) == []
     assert findings("RCA104", *samples) == []
+
+
+def test_a_tail_that_grew_is_no_violation(findings: Findings) -> None:
+    draw = np.random.default_rng(0)
+    calls = [pd.DataFrame({"calls": draw.geometric(p, 4000)}) for p in (0.5, 0.08)]
+    mixed = pd.concat([calls[0], calls[1][:600]], ignore_index=True)
+    assert findings("RCA103", calls[0], mixed) == []

@@ -70,6 +70,15 @@ def test_damaged_values_of_another_season_still_belong(findings: Findings) -> No
     assert found.evidence["factor"] == 100.0
 
 
+def test_a_column_may_move_on_and_change_its_unit(findings: Findings) -> None:
+    # the current values, undone, are lower than any that the reference has
+    falling = WHOLE.assign(rate=np.linspace(5, 0.6, 4000).round(3))
+    late, truth = damage(falling[2500:], "rate", DRAW, factor=100.0)
+    (found,) = findings("RCA104", falling[:2500], late, time="at")
+    assert (found.evidence["factor"], found.evidence["rows"]) == (100.0, truth["rows"])
+    assert findings("RCA104", falling[:2500], falling[2500:], time="at") == []
+
+
 def test_a_currency_is_a_constant_factor(findings: Findings) -> None:
     (found,) = findings("RCA104", TABLE, WHOLE.assign(income=WHOLE["income"] * 1.37))
     assert found.evidence["factor"] == pytest.approx(1.37, rel=0.01)
@@ -113,3 +122,14 @@ def test_the_years_of_a_crisis_change_no_unit(bank: pd.DataFrame) -> None:
         case = Case((Pair("train", years[before], years[after]),), Roles(target="y"))
         outcomes, _ = run(entries, case)
         assert [outcome.status for outcome in outcomes] == ["clear", "clear"], (before, after)
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 10), (3, 16), (4, 1), (5, 15), (5, 19), (14, 3)])
+def test_a_month_is_unlike_another_and_changes_no_unit(
+    findings: Findings, bank: pd.DataFrame, before: int, after: int
+) -> None:
+    # longer calls, older clients, more calls to each: pairs that look like a factor at first sight
+    start = (bank[["year", "month"]] != bank[["year", "month"]].shift()).any(axis=1).cumsum()
+    months = [month for _, month in bank.groupby(start) if len(month) > 200]
+    for code in ("RCA103", "RCA104"):
+        assert findings(code, months[before], months[after], target="y") == []
