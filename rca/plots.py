@@ -19,11 +19,12 @@ from matplotlib.font_manager import findfont, get_font
 from matplotlib.patches import Patch
 
 from rca.errors import NotApplicable
-from rca.words import clean, digits, hurts, interval, nested, number, status
+from rca.words import clean, digits, hurts, interval, nested, number, places, status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rca.inputs.attribute import Attribution
     from rca.types import Cause, Gap, Investigation
 
 #: Colours of the pillars that colour-blind readers tell apart (Okabe and Ito, 2008).
@@ -105,6 +106,32 @@ def contributions(investigation: Investigation) -> Figure:
         axes.axvline(0, color=_FAINT, lw=0.8, zorder=1)
         for y, row in enumerate(rows):
             _bar(axes, y, 0.0, row, gap, digits(investigation))
+        _finish(figure, axes, rows, gap, "points of ")
+    return figure
+
+
+def terms(attribution: Attribution) -> Figure:
+    """Draw support, covariate and concept from zero, with the groups of inputs indented below their term."""
+    frame, gap = attribution.frame(), attribution.gap
+    order = [(term, frame[frame["term"] == term]) for term in dict.fromkeys(frame["term"])]
+    rows = [
+        _Row(
+            part.term if part.group is None else str(part.group),
+            part.status.replace("_", " "),
+            "inputs",
+            part.contribution,
+            part.low,
+            part.high,
+            depth=int(part.group is not None),
+        )
+        for _, parts in order
+        for part in parts.itertuples()
+    ]
+    with _style():
+        figure, axes = _canvas(len(rows))
+        axes.axvline(0, color=_FAINT, lw=0.8, zorder=1)
+        for y, row in enumerate(rows):
+            _bar(axes, y, 0.0, row, gap, places(gap.difference))
         _finish(figure, axes, rows, gap, "points of ")
     return figure
 

@@ -86,7 +86,7 @@ check = Registry("rca.integrity")
 diff = Registry("rca.evolution")
 #: ``@repair(kind, title)`` on ``f(frame, finding, reference, rng) -> DataFrame``: the inverse of a damage.
 repair = Registry("rca.repairs")
-#: ``@fault(kind, title)`` on ``f(frame, rng, ...) -> (DataFrame, truth)``: a damage done on purpose.
+#: ``@fault(kind, title)`` on ``f(frame, column, rng, ...) -> (DataFrame, truth)``: a damage done on purpose.
 fault = Registry("rca.faults")
 
 

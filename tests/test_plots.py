@@ -4,10 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from rca import plots
 from rca.errors import NotApplicable
+from rca.inputs.attribute import attribute
 from rca.report.example import checked, investigation
 from rca.types import Investigation
 
@@ -98,3 +101,15 @@ def test_the_settings_of_the_reader_change_nothing() -> None:
     with mpl.rc_context({"font.size": 20, "axes.facecolor": "red", "savefig.transparent": True}):
         assert plots.png(plots.waterfall(investigation())) == plain
         assert mpl.rcParams["font.size"] == 20
+
+
+def test_the_terms_of_an_attribution_are_drawn() -> None:
+    draw = np.random.default_rng(0)
+
+    def served(mean: float) -> pd.DataFrame:
+        table = pd.DataFrame({"rate": draw.normal(mean, 1, 400), "age": draw.normal(40, 9, 400)})
+        return table.assign(y=table["rate"] + draw.normal(size=400))
+
+    found = attribute(served(0), served(1), target="y", groups={"api": ["rate"]})
+    labels = [text.get_text() for text in found.plot().axes[0].texts]
+    assert {"support", "covariate", "concept", "api"} <= set(labels)
