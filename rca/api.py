@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from rca import case as cases
 from rca import metrics, registry
-from rca.causes import Explained, explain, judge
+from rca.causes import SHARE, explain, judge
 from rca.config import FILE, MATERIAL
-from rca.datapart import shifted
+from rca.datapart import broken, shifted
 from rca.errors import InconclusiveError, ModelError
 from rca.evolution._bench import Options
 from rca.findings import significant
 from rca.inputs.attribute import attribute
-from rca.investigation import Say, base, command, conclude, rows, setting
+from rca.investigation import Say, base, command, conclude, look, rows, setting
 from rca.modelpart import model_part
-from rca.stats import Estimate, total
-from rca.tree import is_material, measure
+from rca.stats import total
+from rca.tree import gap_of, is_material, measure
 
 if TYPE_CHECKING:
-    from rca.types import Investigation
+    from rca.types import Investigation, Verdict
 
 
 def check(
@@ -96,27 +96,24 @@ def replay(
     Returns
     -------
     Investigation
-        The causes sum, with the remainder, to the difference between the two models, as the mean over both
-        exams; the current exam's own shift is not part of it.
+        The causes sum, with the remainder, to the difference between the two models as the mean over both
+        exams, of which the current one is repaired first; its own shift is not part of it.
     """
     case, settings = cases.of_versions(reference, current, config=config, seed=seed)
-    outcomes, findings = registry.run(registry.diff.load().values(), case, say)
+    outcomes, findings = look(case, say)
     start = base(case, settings.system, outcomes, findings, seed)
     try:
-        on = setting(case, metrics.get(settings.metric), findings, seed)
-        worth = [on.grid.both_exams(model) for model in on.grid.models]
-        whole, _ = measure(on.grid, settings.metric, rows(on))
+        _, healthy = broken(setting(case, metrics.get(settings.metric), findings, seed))
+        worth = [healthy.grid.both_exams(model) for model in healthy.grid.models]
     except (InconclusiveError, ModelError) as missing:
         return conclude(start, "inconclusive", reason=str(missing))
-    difference: Estimate = worth[1] - worth[0]
-    low, high = difference.interval()
-    gap = replace(
-        whole, reference=worth[0].value, current=worth[1].value, difference=difference.value, low=low, high=high
-    )
-    options = replace(options or Options(), say=say)
-    branch = model_part(on, 0.0, options)
-    found: Explained = judge([branch], gap, difference, command(case, None, seed))
-    return conclude(start, "cause_found" if found.causes else "no_incident", gap, difference, found)
+    difference = worth[1] - worth[0]
+    gap = gap_of(settings.metric, worth[0], worth[1], rows(healthy))
+    branch = model_part(healthy, SHARE * abs(gap.difference), replace(options or Options(), say=say))
+    found = judge([branch], gap, difference, command(case, None, seed))
+    moved = is_material(gap, difference, settings.material)
+    verdict: Verdict = "cause_found" if found.causes else "inconclusive" if moved else "no_incident"
+    return conclude(start, verdict, gap, difference, found)
 
 
 def _without_gap(start: Investigation) -> Investigation:
@@ -137,18 +134,18 @@ def shift(
     seed: int = 0,
     say: Say = lambda _: None,
 ) -> Investigation:
-    """Attribute the gap between two versions to external inputs, taking the data as they are.
+    """Attribute the gap between two versions to external inputs, once what is broken is repaired.
 
     Returns
     -------
     Investigation
-        The model's part stays in one piece, and nothing is repaired before the inputs are looked at.
+        The model's part stays in one piece: nothing is run again.
     """
     case, settings = cases.of_versions(reference, current, config=config, since=since, seed=seed)
-    start = base(case, settings.system, (), (), seed)
-    say("measuring the gap")
+    outcomes, findings = significant(case, *registry.run(registry.check.load().values(), case, say))
+    start = base(case, settings.system, outcomes, findings, seed)
     try:
-        on = setting(case, metrics.get(settings.metric), (), seed)
+        on = setting(case, metrics.get(settings.metric), findings, seed)
         gap, difference = measure(on.grid, settings.metric, rows(on))
     except (InconclusiveError, ModelError) as missing:
         return conclude(start, "inconclusive", reason=str(missing))

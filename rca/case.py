@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rca import versions
 from rca.config import FILE, Config
 from rca.config import load as load_config
-from rca.errors import ConfigError, DataError, InconclusiveError, VersionError
+from rca.errors import ConfigError, DataError, InconclusiveError, VersionError, choices
 from rca.gitrepo import Repository
 from rca.sandbox import fetcher
 from rca.tables import LIMIT, Table, open_table
@@ -50,6 +50,11 @@ def of_versions(
     old = versions.read(repository, reference, settings, fetch)
     new = versions.read(repository, current, settings, fetch)
     old, new = versions.code(repository, old, new)
+    if settings.seed is not None and settings.seed not in {**old.params, **new.params}:
+        raise ConfigError(
+            f"the seed '{settings.seed}' is no parameter of either version: they have {choices(new.params)}; "
+            "correct 'seed' in rca.yaml."
+        )
     tables = [t for v in (new, old) for t in v.tables.values() if isinstance(t, Table)]
     roles = settings.roles(tables[0].columns if tables else ())
     case = Case(
@@ -128,7 +133,7 @@ def exams(case: Case, seed: int = 0, limit: int = LIMIT) -> tuple[Exam, Exam]:
     for table in (pair.reference, pair.current):
         assert isinstance(table, Table)  # noqa: S101  cases are made here, of rca's own tables
         roles = case.roles
-        table.require(roles.target, roles.time, *roles.features, *roles.key, *_grouped(roles))
+        table.require(roles.target, roles.time, *roles.features, *roles.key, *roles.sensitive, *_grouped(roles))
         frame = table.frame(limit, seed).reset_index(drop=True)
         labelled = int(frame[roles.target].notna().sum()) if roles.target else len(frame)
         if labelled < FEWEST:

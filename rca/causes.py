@@ -19,6 +19,7 @@ from rca.datapart import broken, moved
 from rca.modelpart import model_part
 from rca.stats import Estimate, total
 from rca.types import Cause, Gap, Rejected, Remainder, Status
+from rca.words import hurts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Terms smaller than this share of the gap are not worth a name.
 SHARE = 0.05
+#: A term that was not tested and whose interval holds zero is possible only if it is this much larger.
+LARGE = 5.0
 #: A cause that explains this share of the one it lies within is named before it.
 SPECIFIC = 0.8
 
@@ -102,6 +105,7 @@ def _status(term: Term, floor: float) -> Status | Refuted:
 
     Examples
     --------
+    >>> from rca.tree import Term
     >>> term = Term("evolution", "hyperparameter", "params.depth", Estimate(-0.04), "depth changed", tested=True)
     >>> _status(term, 0.005)
     'confirmed'
@@ -112,15 +116,16 @@ def _status(term: Term, floor: float) -> Status | Refuted:
     """
     low, high = term.part.interval(extra_se=term.extra_se)
     size = abs(term.part.value)
-    if size < floor:
+    if size < floor and max(-low, high) < floor:
         return Refuted(f"too small: it moves the metric by {term.part.value:+.4g}, and {floor:.2g} would matter")
     if not term.identified:
         return "possible"
     if size < term.floor and term.extra_se == 0:
         return Refuted(f"below the noise of other seeds, which alone moves the metric by {term.floor:.2g}")
-    if low <= 0 <= high:
-        if term.tested:
-            return Refuted(f"below the noise: its interval [{low:+.4g}, {high:+.4g}] holds zero")
+    zero = low <= 0 <= high
+    if size < floor or (zero and (term.tested or size < LARGE * floor)):
+        return Refuted(f"not told from zero: {term.part.value:+.4g} [{low:+.4g}, {high:+.4g}]")
+    if zero:
         return "possible"
     return "confirmed" if term.tested else "likely"
 
@@ -154,7 +159,8 @@ def _cause(rank: int, term: Term, status: Status, gap: Gap, command: str) -> Cau
         counterfactual=term.counterfactual,
         reproduce=command if term.runs or " investigate " not in command else f"{command} --no-replay",
         findings=term.findings,
-        mitigations=tuple(mitigations().get(term.kind, ())),
+        # What helped needs no remedy.
+        mitigations=tuple(mitigations().get(term.kind, ())) if hurts(gap, term.part.value) else (),
     )
 
 

@@ -54,7 +54,7 @@ CurrentData = Annotated[Path | None, typer.Option(help="The table to compare wit
 ConfigFile = Annotated[Path, typer.Option("--config", help="The configuration of the project.")]
 OutputFormat = Annotated[Format, typer.Option("--format", help="How the result is written.")]
 Output = Annotated[Path | None, typer.Option(help="Write the result to a file instead of stdout.")]
-Seed = Annotated[int, typer.Option(help="The same seed gives the same numbers.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same numbers.")]
 Fail = Annotated[FailOn, typer.Option("--fail-on", help="Exit with 1 from this status on.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Every check, and where errors come from.")]
@@ -76,7 +76,7 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
         except (RcaError, NotApplicable) as problem:
             _stop(str(problem), getattr(problem, "exit_code", 3), options)
         except KeyboardInterrupt:
-            _stop("interrupted; stages that ran are kept in the DVC cache.", 130, options)
+            _stop("interrupted.", 130, options)
         except BrokenPipeError:
             raise typer.Exit(0) from None
         except typer.Exit:
@@ -179,7 +179,12 @@ def _sides(
     tables, revisions = (reference_data, current_data), (reference, current)
     if any(tables) and (any(revisions) or not all(tables)):
         raise ConfigError("two tables need both --reference-data and --current-data, and no revisions: give one pair.")
-    return tables if all(tables) else (reference or "HEAD~1", current or "HEAD")
+    return tables if all(tables) else _revisions(reference, current)
+
+
+def _revisions(reference: str | None, current: str | None) -> tuple[str, str]:
+    """Return the revisions; an empty name is a mistake, and no default."""
+    return "HEAD~1" if reference is None else reference, "HEAD" if current is None else current
 
 
 @app.command()
@@ -209,7 +214,7 @@ def replay(
     reference: Annotated[str, typer.Argument(help="Git revision.")],
     current: Annotated[str, typer.Argument(help="Git revision.")],
     repeats: Repeats = 5,
-    max_runs: MaxRuns = 64,
+    max_runs: MaxRuns = 96,
     jobs: Jobs = 2,
     timeout: Timeout = 3600.0,
     config: ConfigFile = CONFIG,
@@ -237,7 +242,7 @@ def investigate(
     since: Since = None,
     no_replay: Annotated[bool, typer.Option("--no-replay", help="Run nothing again.")] = False,
     repeats: Repeats = 5,
-    max_runs: MaxRuns = 64,
+    max_runs: MaxRuns = 96,
     jobs: Jobs = 2,
     timeout: Timeout = 3600.0,
     config: ConfigFile = CONFIG,
@@ -252,8 +257,7 @@ def investigate(
     from rca.investigation import investigate as run
 
     found = run(
-        reference or "HEAD~1",
-        current or "HEAD",
+        *_revisions(reference, current),
         config=config,
         since=since,
         seed=seed,
@@ -368,6 +372,10 @@ def list_plugins(
 
 def main() -> None:
     """Run the command line."""
+    import signal
+
+    # Ended from outside, as from the keyboard: what was made for the time being is removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         app()
     except KeyboardInterrupt:

@@ -79,6 +79,8 @@ class Config(BaseModel):
     def _groups_do_not_overlap(self) -> Config:
         seen: dict[str, str] = {}
         for group, columns in self.inputs.items():
+            if group == "other":
+                raise ValueError("the inputs 'other' are those in no group: name the group otherwise")
             for column in columns:
                 if column in seen:
                     raise ValueError(f"column '{column}' is in the inputs '{seen[column]}' and '{group}'")

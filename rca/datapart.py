@@ -157,6 +157,10 @@ def shifted(
         branch.terms.append(_term("new_population", f"inputs.{group}", spread(part), text))
     if shift.verdict == "label":
         _as_labels(branch, found, shift, spread)
+    elif found.support is not None and not any(part.influence for part in (found.covariate, found.concept)):
+        for kind, subject in (("covariate_shift", "inputs"), ("concept_shift", "inputs.target")):
+            reason = "every current row is outside the reference's support"
+            branch.not_testable.append(Rejected("inputs", kind, subject, reason))
     elif not found.identified:
         branch.notes.append(f"covariate and concept shift cannot be told apart: {found.reason}")
         text = "inputs and their relation to the target moved together, and the overlap does not tell them apart"

@@ -56,7 +56,9 @@ def damages(
     tables : tuple of DataFrame
         The pair in memory, reference first; the second is what repairs are applied to.
     """
-    mine = [f for f in findings if f.subject == f"data.{pair.name}" or f.subject.startswith(f"data.{pair.name}.")]
+    whole = f"data.{pair.name}"
+    checked = [f for f in findings if f.code < "RCA2"]  # that a table differs is no damage yet
+    mine = [f for f in checked if f.subject == whole or f.subject.startswith(f"{whole}.")]
     found: list[Damage] = []
     lost: list[Unrepairable] = []
     for subject in dict.fromkeys(f.subject for f in mine):

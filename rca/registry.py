@@ -105,7 +105,7 @@ def run(
     found: list[Finding] = []
     for entry in entries:
         if progress is not None:
-            progress(entry.title)
+            progress(f"looking whether {entry.title}")
         start, reason, status = time.perf_counter(), None, "clear"
         mine: list[Finding] = []
         try:

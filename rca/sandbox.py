@@ -7,12 +7,14 @@ stages that ever ran are not run again.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,28 @@ from rca.versions import Snapshot, cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+
+_CHILDREN: set[subprocess.Popen[str]] = set()
+_HOMES: set[Path] = set()
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    """Stop a run that is still going, with all that it started."""
+    _CHILDREN.discard(child)
+    if child.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.communicate()
+
+
+@atexit.register
+def _clean() -> None:
+    """Leave nothing behind when the process ends in the middle of a run."""
+    for child in list(_CHILDREN):
+        _end(child)
+    for home in list(_HOMES):
+        shutil.rmtree(home, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +78,27 @@ class Sandbox:
         ReplayError
             If it fails or does not end in time; the message holds its last lines.
         """
-        command = [sys.executable, "-m", "dvc", *arguments]
+        child = subprocess.Popen(
+            [sys.executable, "-m", "dvc", *arguments],
+            cwd=self.root,
+            env=environment(self.site),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # so that a stage's own children end with it
+        )
+        _CHILDREN.add(child)
         try:
-            done = subprocess.run(
-                command,
-                cwd=self.root,
-                env=environment(self.site),
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=timeout,
-                check=False,
-            )
+            out, err = child.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
             raise ReplayError(f"dvc {arguments[0]} did not end within {timeout:.0f} s: raise --timeout.") from None
-        if done.returncode:
-            tail = " | ".join((done.stdout + done.stderr).strip().splitlines()[-4:])
+        finally:
+            _end(child)
+        if child.returncode:
+            tail = " | ".join((out + err).strip().splitlines()[-4:])
             raise ReplayError(f"dvc {arguments[0]} failed: {tail[-600:]}")
-        return done.stdout
+        return out
 
 
 def environment(site: Path) -> dict[str, str]:
@@ -96,6 +123,7 @@ def sandbox(repository: Repository, commit: str, cache: Path | None = None) -> I
         The DVC cache to use; the user's own unless given.
     """
     home = Path(tempfile.mkdtemp(prefix="rca-sandbox-"))
+    _HOMES.add(home)
     try:
         clone = home / "project"
         git(home, "clone", "--quiet", "--shared", "--no-checkout", "--", str(repository.top), str(clone))
@@ -105,6 +133,7 @@ def sandbox(repository: Repository, commit: str, cache: Path | None = None) -> I
         yield Sandbox(project, home / "site")
     finally:
         shutil.rmtree(home, ignore_errors=True)
+        _HOMES.discard(home)
 
 
 def _configure(root: Path, project: Path, cache: Path, home: Path) -> None:

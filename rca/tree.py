@@ -72,11 +72,15 @@ class Setting:
 def measure(grid: Grid, name: str, rows: tuple[int, int]) -> tuple[Gap, Estimate]:
     """Measure the gap: the current model on its exam minus the reference model on its own."""
     sides = grid.corner(0, REFERENCE), grid.corner(1, CURRENT)
-    difference = sides[1] - sides[0]
+    return gap_of(name, *sides, rows), sides[1] - sides[0]
+
+
+def gap_of(name: str, reference: Estimate, current: Estimate, rows: tuple[int, int]) -> Gap:
+    """Return the gap between two values of a metric."""
+    difference = current - reference
     detectable = (quantile(ALARM) + _POWER) * difference.se
-    return Gap(
-        name, sides[0].value, sides[1].value, difference.value, *difference.interval(), *rows, detectable
-    ), difference
+    values = reference.value, current.value, difference.value
+    return Gap(name, *values, *difference.interval(), *rows, detectable)
 
 
 def is_material(gap: Gap, difference: Estimate, material: float) -> bool:

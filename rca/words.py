@@ -38,6 +38,17 @@ def clean(text: object, limit: int = 2000) -> str:
     return safe + ("…" if len(line) > limit else "")
 
 
+def count(size: int, noun: str) -> str:
+    """Return a number of things.
+
+    Examples
+    --------
+    >>> count(1, "finding"), count(3, "finding")
+    ('1 finding', '3 findings')
+    """
+    return f"{size} {noun}{'' if size == 1 else 's'}"
+
+
 def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
     """Return a number for people.
 

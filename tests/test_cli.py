@@ -71,6 +71,8 @@ def test_an_unknown_revision(mini: Path) -> None:
         ("features: [a, b]", "features: [a, c]", 2, "has no column 'c'"),
         ("metric: neg_log_loss", "metric: auc", 2, "there is no metric 'auc': did you mean"),
         ("metric: neg_log_loss", "metric: neg_max_error", 2, "cannot weigh rows"),
+        ("seed: train.seed", "seed: train.sead", 2, "is no parameter of either version"),
+        ("seed: train.seed", "sensitive: [sex]", 2, "has no column 'sex'"),
         ("exam.parquet", "absent.parquet", 2, "there is no table data.evaluate at good"),
     ],
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import doctest
 import os
 import re
 import shlex
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,9 +16,8 @@ from typer.testing import CliRunner
 
 import rca
 from rca import config, demo, registry
+from rca.case import of_tables
 from rca.cli import app
-from rca.tables import open_table
-from rca.types import Case, Pair, Roles
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -84,14 +85,15 @@ def test_the_python_blocks_run(demo_workspace: Path, copy_of: Copy, monkeypatch:
     assert Path("postmortem.html").exists()
 
 
-def test_the_example_of_a_check_works(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_of_a_check_works_and_keeps_its_own_promise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry.check, "entries", dict(registry.check.entries))
-    namespace: dict[str, object] = {"__name__": "readme"}
-    exec(compile(blocks("python")[2], "README.md", "exec"), namespace)
-    table = pd.DataFrame({"a": [1, 2, 3], "b": ["x", "y", "y"]})
-    case = Case((Pair("train", open_table(table), open_table(table.assign(a=7))),), Roles())
-    _, findings = registry.run([registry.check.entries["RCA199"]], case)
-    assert [(f.kind, f.subject) for f in findings] == [("frozen_column", "data.train.a")]
+    module = types.ModuleType("readme")
+    exec(compile(blocks("python")[2], "README.md", "exec"), module.__dict__)
+    assert doctest.testmod(module).attempted == 5
+    assert doctest.testmod(module).failed == 0
+    empty = pd.DataFrame({"a": []})
+    outcomes, _ = registry.run([registry.check.entries["RCA199"]], of_tables(empty, empty))
+    assert outcomes[0].status == "not_applicable"
 
 
 def test_the_configuration_in_the_readme_is_valid() -> None:

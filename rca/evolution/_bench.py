@@ -29,7 +29,7 @@ class Options:
 
     repeats: int = 5
     """Paired seeds where the noise decides."""
-    max_runs: int = 64
+    max_runs: int = 96
     jobs: int = 2
     timeout: float = 3600.0
     say: Callable[[str], None] = lambda _: None

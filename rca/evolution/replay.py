@@ -209,6 +209,12 @@ def _repeat(bench: Bench, base: Mapping[str, Estimate], material: float) -> tupl
     if all(abs(e.value) < material for e in base.values()):
         return 0.0, {}
     corners = [frozenset[str](), frozenset(subjects)]
+    every = [frozenset(s) for size in range(len(subjects) + 1) for s in combinations(subjects, size)]
+    # What does not fit into the budget is not begun: one seed's answer stands, with less known of its noise.
+    left = bench.options.max_runs - len(bench.worth)
+    seeds = seeds[: left // len(corners)]
+    if not seeds:
+        return 0.0, {}
     recorded = _table(bench, None)
     differences = [recorded(corners[1]).value - recorded(corners[0]).value]
     for seed in seeds:
@@ -219,7 +225,8 @@ def _repeat(bench: Bench, base: Mapping[str, Estimate], material: float) -> tupl
     floor = 1.645 * spread
     if len(subjects) > 1 and all(abs(e.value) < max(floor, material) for e in base.values()):
         return spread, {}
-    every = [frozenset(s) for size in range(len(subjects) + 1) for s in combinations(subjects, size)]
+    left = bench.options.max_runs - len(bench.worth)
+    seeds = seeds[: left // max(1, len(every) - len(corners))]
     effects: dict[str, list[Estimate]] = {name: [base[name]] for name in subjects}
     for seed in seeds:
         bench.need(every, seed)

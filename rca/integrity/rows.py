@@ -63,6 +63,8 @@ def truncation(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
             continue
         missing, own = _missing_keys(pair, case.roles.key)
         lost = before - after
+        if case.roles.key and own is None:
+            continue  # the tables share no key, so they are other rows and not fewer of the same
         if _moved(pair, case.roles.time):
             # another period has other rows; only rows that should be in this one can be lost
             lost = own or 0

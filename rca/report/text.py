@@ -148,7 +148,9 @@ def _header(found: Investigation) -> Text:
     gap, digits = found.gap, words.digits(found)
     parts = [words.clean(found.system)]
     if gap is None:
-        parts.append(words.VERDICTS[found.verdict] if not found.findings else f"{len(found.findings)} findings")
+        parts.append(
+            words.VERDICTS[found.verdict] if not found.findings else words.count(len(found.findings), "finding")
+        )
     else:
         values = f"{words.number(gap.reference, digits)} → {words.number(gap.current, digits)}"
         change = words.number(gap.difference, digits, True)
@@ -255,5 +257,5 @@ def _next(found: Investigation) -> Text:
     if first is not None and first.counterfactual:
         steps.append(f"Then       {words.clean(first.counterfactual, 200)}")
     if found.gap is not None or found.findings:
-        steps.append("Next       --format json --output investigation.json, then rca report investigation.json")
+        steps.append("Next       the same with --format json --output FILE, then: rca report FILE")
     return Text("\n".join(steps))
