@@ -166,14 +166,17 @@ def _nested(
             runs=True,
             stage=d.main.stage,
             findings=tuple(f.id for f in d.findings),
-            parent=parent,
+            parent=parent.subject if parent else None,
+            # Retrained with one seed: what is known of other seeds' noise is known of the change around it.
+            extra_se=parent.extra_se if parent else 0.0,
+            floor=parent.floor if parent else 0.0,
         )
         for d in found
     ]
 
 
-def _carrier(branch: Branch) -> str | None:
+def _carrier(branch: Branch) -> Term | None:
     """Return the change that brought the training data's damage: data, else code, else the largest."""
     order = {"training_data": 0, "code_change": 1, "preprocessing": 2}
     ranked = sorted(branch.terms, key=lambda t: (order.get(t.kind, 3), -abs(t.part.value)))
-    return ranked[0].subject if ranked else None
+    return ranked[0] if ranked else None

@@ -8,7 +8,6 @@ needs a new parameter) has no worth, so changes that never ran apart are merged 
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -272,8 +271,3 @@ def _interactions(value: Callable[[Coalition], Estimate], subjects: Sequence[str
         + none
         for a, b in combinations(subjects, 2)
     }
-
-
-def default_jobs() -> int:
-    """Return how many runs go side by side unless told: the cores, at most two."""
-    return min(2, os.cpu_count() or 1)
