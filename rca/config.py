@@ -31,7 +31,7 @@ class Config(BaseModel):
 
     Examples
     --------
-    >>> config = parse("system: s\\nmodel: m.skops\\ndata: {train: a.parquet, evaluate: b.parquet}\\ntarget: y\\n")
+    >>> config = parse("system: s\nmodel: m.skops\ndata: {train: a.parquet, evaluate: b.parquet}\ntarget: y")
     >>> config.metric, config.material
     ('roc_auc', 0.02)
     """

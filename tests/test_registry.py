@@ -45,7 +45,9 @@ def test_says_what_each_plug_in_did_and_none_stops_the_others() -> None:
     assert [f.id for f in findings] == ["F1", "F2", "F3"]
     assert outcomes[0].findings == ("F1", "F2")
     assert outcomes[3].findings == ("F3",)
-    assert seen == ["finds two", "finds nothing", "bows out", "fails half way"]
+    assert seen == [
+        f"looking whether {title}" for title in ("finds two", "finds nothing", "bows out", "fails half way")
+    ]
 
 
 def test_a_code_belongs_to_one_module() -> None:
