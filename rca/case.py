@@ -94,11 +94,20 @@ def _pairs(old: Version, new: Version, config: Config, since: str | None, roles:
         if role in old.tables and role in new.tables:
             pairs.append(Pair(role, old.tables[role], new.tables[role]))
     production = new.tables.get("production")
+    if production is None and config.data.production is not None and _is_meant(old, new, config.data.production):
+        versions.require(new, "production")
     if since is not None:
         pairs.append(Pair("production", *_split(new, since, roles), same_role=False))
     elif production is not None and "evaluate" in old.tables:
         pairs.append(Pair("production", old.tables["evaluate"], production, same_role=False))
     return tuple(pairs)
+
+
+def _is_meant(old: Version, new: Version, path: str) -> bool:
+    """Whether a production table that cannot be read was to be read: it is tracked, or its name leads nowhere."""
+    artifacts = [side.artifacts["data.production"] for side in (new, old)]
+    tracked = [a.md5 is not None or path in side.files for a, side in zip(artifacts, (new, old), strict=True)]
+    return tracked[0] or not any(tracked)
 
 
 def exam_pair(case: Case) -> Pair:

@@ -124,7 +124,8 @@ def _status(term: Term, floor: float) -> Status | Refuted:
         return Refuted(f"below the noise of other seeds, which alone moves the metric by {term.floor:.2g}")
     zero = low <= 0 <= high
     if size < floor or (zero and (term.tested or size < LARGE * floor)):
-        return Refuted(f"not told from zero: {term.part.value:+.4g} [{low:+.4g}, {high:+.4g}]")
+        reason = "not told from zero" if zero else "too small"
+        return Refuted(f"{reason}: {term.part.value:+.4g} [{low:+.4g}, {high:+.4g}]")
     if zero:
         return "possible"
     return "confirmed" if term.tested else "likely"

@@ -131,8 +131,11 @@ def exit_code(found: Investigation, fail_on: str) -> int:
     """
     if found.gap is not None and found.verdict == "inconclusive":
         return 4
-    if found.gap is None and not found.outcomes:
-        return 4
+    checks = [o.status for o in found.outcomes]
+    if found.gap is None and not found.findings and not {"found", "clear"} & set(checks):
+        return 3 if "failed" in checks else 4
+    if found.gap is None and not found.findings and "failed" in checks:
+        return 3
     if fail_on == "none":
         return 0
     least = STATUSES.index(fail_on)
@@ -272,7 +275,7 @@ def investigate(
 
 
 def _warn_uncommitted(found: Investigation, quiet: bool) -> None:
-    changed = found.provenance.get("uncommitted") or []
+    changed = [path for path in found.provenance.get("uncommitted") or [] if path != CONFIG.name]
     if changed and not quiet:
         from rca.words import clean
 

@@ -13,14 +13,22 @@ if TYPE_CHECKING:
 #: Compiled parts of scikit-learn's estimators that skops leaves to its callers. Classes only: a function that a
 #: file may name is a function that it may call.
 TRUSTED = (
+    "numpy.dtype",
     "sklearn._loss.",
+    "sklearn.calibration._",
     "sklearn.ensemble._hist_gradient_boosting.",
+    "sklearn.feature_selection._univariate_selection.",
+    "sklearn.gaussian_process.kernels.",
     "sklearn.linear_model._sgd_fast.",
     "sklearn.metrics._dist_metrics.",
     "sklearn.neighbors._ball_tree.",
     "sklearn.neighbors._kd_tree.",
+    "sklearn.neural_network._stochastic_optimizers.",
     "sklearn.tree._tree.",
 )
+
+#: What else may be named: a type of numbers, and the scores of scikit-learn's feature selection.
+FUNCTIONS = {"dtype", "f_classif", "f_regression", "chi2"}
 
 
 def load(file: str, name: str | None = None) -> Model:
@@ -68,7 +76,8 @@ def load(file: str, name: str | None = None) -> Model:
 
 
 def _is_trusted(kind: str) -> bool:
-    return kind.startswith(TRUSTED) and kind.rsplit(".", 1)[-1][:1].isupper()
+    name = kind.rsplit(".", 1)[-1]
+    return kind.startswith(TRUSTED) and (name in FUNCTIONS or name.lstrip("_")[:1].isupper())
 
 
 def classes(model: Model) -> list[Any] | None:

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +41,13 @@ def _end(child: subprocess.Popen[str]) -> None:
         child.communicate()
 
 
+_ENDED = threading.Event()
+
+
 @atexit.register
 def _clean() -> None:
-    """Leave nothing behind when the process ends in the middle of a run."""
+    """Leave nothing behind when the process ends in the middle of a run, and let no other run begin."""
+    _ENDED.set()
     for child in list(_CHILDREN):
         _end(child)
     for home in list(_HOMES):
@@ -78,6 +83,8 @@ class Sandbox:
         ReplayError
             If it fails or does not end in time; the message holds its last lines.
         """
+        if _ENDED.is_set():
+            raise ReplayError("the process is ending.")
         child = subprocess.Popen(
             [sys.executable, "-m", "dvc", *arguments],
             cwd=self.root,
@@ -122,6 +129,8 @@ def sandbox(repository: Repository, commit: str, cache: Path | None = None) -> I
     cache : Path, optional
         The DVC cache to use; the user's own unless given.
     """
+    if _ENDED.is_set():
+        raise ReplayError("the process is ending.")
     home = Path(tempfile.mkdtemp(prefix="rca-sandbox-"))
     _HOMES.add(home)
     try:
@@ -155,6 +164,9 @@ def _configure(root: Path, project: Path, cache: Path, home: Path) -> None:
         empty = home / "remote"
         empty.mkdir()
         remotes["rca-empty"], default = {"url": str(empty)}, "rca-empty"
+    if not str(cache).isascii():  # DVC writes its configuration in ASCII
+        (home / "cache").symlink_to(cache)
+        cache = home / "cache"
     with Config(dvc_dir=str(folder)).edit("local") as local:
         local["core"] = {"remote": default, "analytics": False}
         local["cache"] = {"dir": str(cache), "type": "reflink,copy"}

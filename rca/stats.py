@@ -48,7 +48,7 @@ class Estimate:
             return Estimate(self.value + other, self.influence)
         merged = dict(self.influence)
         for sample, rows in other.influence.items():
-            merged[sample] = merged[sample] + rows if sample in merged else rows
+            merged[sample] = _longer(merged[sample], rows) if sample in merged else rows
         return Estimate(self.value + other.value, merged)
 
     __radd__ = __add__
@@ -76,6 +76,16 @@ class Estimate:
         """Return the normal interval; `extra_se` adds a source of noise that rows do not carry."""
         half = quantile(level) * math.hypot(self.se, extra_se)
         return self.value - half, self.value + half
+
+
+def _longer(one: Floats, other: Floats) -> Floats:
+    """Add influences; rows that a repair brought back are in one of the two alone."""
+    if len(one) == len(other):
+        return one + other
+    longer, shorter = (one, other) if len(one) > len(other) else (other, one)
+    result = longer.copy()
+    result[: len(shorter)] += shorter
+    return result
 
 
 def quantile(level: float) -> float:

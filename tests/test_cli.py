@@ -191,3 +191,16 @@ def test_data_go_to_stdout_and_progress_to_stderr(mini: Path) -> None:
     assert json.loads(done.stdout)["findings"] == []
     assert done.stderr.startswith("…")
     assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_a_production_table_whose_name_leads_nowhere(mini: Path, copy_of: Copy) -> None:
+    work = copy_of(mini)
+    edit(work.root / "rca.yaml", "evaluate: exam.parquet", "evaluate: exam.parquet, production: prodution.parquet")
+    refused(work.root, 2, "there is no table data.production at HEAD", "investigate", *SIDES)
+
+
+def test_a_check_that_could_look_at_nothing_is_no_clean_bill(tmp_path: Path) -> None:
+    pd.DataFrame({"a": [1.0, 2.0, 3.0]}).to_parquet(tmp_path / "good.parquet")
+    pd.DataFrame({"a": [1.0]}).to_parquet(tmp_path / "bad.parquet")
+    sides = ("--reference-data", "good.parquet", "--current-data", "bad.parquet")
+    assert run(tmp_path, "check", *sides, "-q").returncode == 4

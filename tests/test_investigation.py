@@ -192,3 +192,16 @@ def test_row_and_column_order_do_not_matter(mini: Path, copy_of: Copy) -> None:
 
     assert numbers(first) == numbers(second)
     assert numbers(first)
+
+
+def test_rows_that_the_exam_lost_are_brought_back(mini: Path, copy_of: Copy) -> None:
+    work = copy_of(mini)
+    table = pd.read_parquet(work.root / "exam.parquet")
+    (work.root / "exam.parquet").unlink()
+    table[table["a"].abs() < 0.5].to_parquet(work.root / "exam.parquet", index=False)
+    work.git("commit", "--quiet", "--all", "--message", "rows were lost")
+    found = rca.investigate("good", "HEAD", config=work.root / "rca.yaml", replay=False)
+    assert found.causes[0].subject == "data.evaluate"
+    assert found.causes[0].kind in ("truncation", "missing_segment")
+    assert found.gap is not None
+    assert outer_sum(found) == pytest.approx(found.gap.difference, abs=1e-9)

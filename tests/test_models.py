@@ -9,9 +9,13 @@ import joblib
 import numpy as np
 import pytest
 import skops.io
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.feature_selection import SelectKBest, f_classif
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -57,6 +61,9 @@ def test_a_function_that_could_do_harm_is_refused(tmp_path: Path, function: Any)
         HistGradientBoostingClassifier(max_iter=2),
         KNeighborsClassifier(2),
         SGDClassifier(),
+        CalibratedClassifierCV(LogisticRegression(), cv=2),
+        MLPClassifier(4, max_iter=2000, tol=1.0),
+        make_pipeline(SimpleImputer(), SelectKBest(f_classif, k=2), LogisticRegression()),
         make_pipeline(FunctionTransformer(np.log1p), StandardScaler(), LogisticRegression()),
     ],
     ids=lambda e: type(e).__name__,
