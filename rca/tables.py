@@ -1,4 +1,10 @@
-"""Any table, as an Ibis expression: opened, profiled in the engine, sampled into memory."""
+"""Any table, as an Ibis expression: opened, sampled into memory, profiled.
+
+What must be exact of a large table (rows, missing values, extremes, frequent categories) is counted in the
+engine, in one pass. Everything else is read off a sample of at most ``SAMPLE`` rows, so that a check costs
+the same for a million rows as for ten. The sample is chosen by a hash of the row: it does not depend on the
+order of rows, and duplicates of a row come together or not at all.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +15,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from rca.errors import DataError, choices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
+
+    from rca.stats import Floats
 
 Kind = Literal["number", "category", "time", "other"]
 
@@ -24,6 +34,8 @@ GRID = (0.001, 0.01, *(i / 20 for i in range(1, 20)), 0.99, 0.999)
 CATEGORIES = 1000
 #: Rows that are brought into memory at most, unless asked for otherwise.
 LIMIT = 200_000
+#: Rows that checks look at: a share is known to half a percent.
+SAMPLE = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +50,7 @@ class Column:
     """Nulls and NaN."""
     infinite: int = 0
     distinct: int | None = None
-    """Distinct values that are not missing; None where the type cannot be compared."""
+    """Distinct values that are not missing, in the sample; None where the type cannot be compared."""
     min: Any = None
     max: Any = None
     mean: float | None = None
@@ -99,14 +111,50 @@ class Table:
         return tuple(self.expr.columns)
 
     @cached_property
+    def kinds(self) -> dict[str, Kind]:
+        """How each column is looked at."""
+        return {name: kind_of(dtype) for name, dtype in self.expr.schema().items()}
+
+    @cached_property
     def profile(self) -> Profile:
-        """Counts, moments, quantiles and categories of every column, computed in the engine once."""
-        return _profile(self.expr)
+        """Counts, extremes, quantiles and categories of every column, computed once."""
+        return _profile(self)
 
     @cached_property
     def rows(self) -> int:
         """Number of rows."""
         return int(self.expr.count().execute())
+
+    @cached_property
+    def hashes(self) -> np.ndarray[Any, np.dtype[np.uint64]]:
+        """A number for each row of the sample that equal rows share."""
+        return self._sampled[1]
+
+    @cached_property
+    def sample(self) -> pd.DataFrame:
+        """The rows, or those that a hash chooses, as checks read them.
+
+        Numbers are floats, times are without zone (in UTC), text and truth values are categories of strings;
+        columns of other types are left out.
+        """
+        return self._sampled[0]
+
+    @cached_property
+    def _sampled(self) -> tuple[pd.DataFrame, np.ndarray[Any, np.dtype[np.uint64]]]:
+        import ibis
+        import pandas as pd
+
+        expr = self.expr
+        row = ibis.struct({name: expr[name] for name in sorted(self.columns)}).hash()
+        step = math.ceil(self.rows / SAMPLE)
+        kept = [name for name, kind in self.kinds.items() if kind != "other"]
+        picked = expr.select(**{f"c{i}": expr[name] for i, name in enumerate(kept)}, row=row)
+        if step > 1:
+            picked = picked.filter(picked["row"] % step == 0)
+        found = picked.to_pyarrow()
+        series = {name: normal(found.column(f"c{i}"), self.kinds[name]) for i, name in enumerate(kept)}
+        hashes = found.column("row").to_numpy().astype(np.uint64)
+        return pd.DataFrame(series, index=pd.RangeIndex(len(hashes))), hashes
 
     def frame(self, limit: int = LIMIT, seed: int = 0) -> pd.DataFrame:
         """Return the rows as a DataFrame, a random sample of about `limit` where there are more."""
@@ -216,6 +264,24 @@ def kind_of(dtype: Any) -> Kind:
     return "other"
 
 
+def normal(values: Any, kind: Kind) -> Any:
+    """Return an Arrow column as checks read it; see :attr:`Table.sample`."""
+    import pandas as pd
+    import pyarrow as pa
+
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    if kind == "number":
+        return values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    if kind == "time":
+        zoned = values.cast(pa.timestamp("us", tz=getattr(values.type, "tz", None)), safe=False)
+        return zoned.cast(pa.timestamp("us")).to_numpy(zero_copy_only=False)
+    coded = values.cast(pa.string()).dictionary_encode()
+    return pd.Categorical.from_codes(
+        coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), coded.dictionary.to_numpy(zero_copy_only=False)
+    )
+
+
 def missing(column: Any) -> Any:
     """Return the condition that a value is missing: null, or NaN in a float column."""
     return column.isnull() | column.isnan() if column.type().is_floating() else column.isnull()
@@ -230,59 +296,77 @@ def finite(column: Any) -> Any:
     return column.cast("float64")
 
 
-def _profile(expr: Any) -> Profile:
-    import ibis
+def _profile(table: Table) -> Profile:
+    whole = len(table.sample) == table.rows
+    facts: Mapping[str, Any] = {} if whole else _facts(table)
+    columns = {}
+    for i, (name, dtype) in enumerate(table.expr.schema().items()):
+        told = {key: facts[f"{key}{i}"] for key in ("missing", "infinite", "min", "max") if f"{key}{i}" in facts}
+        told |= {key: told[key] or 0 for key in ("missing", "infinite") if key in told}
+        described = _describe(table, name)
+        # many categories, such as names, are not worth a pass of their own
+        if not whole and described.get("distinct", CATEGORIES) < CATEGORIES and table.kinds[name] == "category":
+            told["top"] = _top(table.expr, name)
+        kind = str(dtype.copy(nullable=True))
+        columns[name] = Column(name, table.kinds[name], kind, table.rows, **{**described, **told})
+    return Profile(table.rows, columns)
 
-    schema = expr.schema()
-    measures: dict[str, Any] = {"rows": expr.count()}
-    for i, (name, dtype) in enumerate(schema.items()):
-        column = expr[name]
+
+def _facts(table: Table) -> Mapping[str, Any]:
+    """Count in the engine, in one pass, what a sample does not tell."""
+    measures: dict[str, Any] = {}
+    for i, (name, kind) in enumerate(table.kinds.items()):
+        column = table.expr[name]
         measures[f"missing{i}"] = missing(column).sum()
-        kind = kind_of(dtype)
         if kind == "number":
             value = finite(column)
-            # beyond this the engine's sums of squares overflow, which it takes for an error
-            tame = ibis.ifelse(value.abs() < 1e150, value, None)
-            measures |= {
-                f"distinct{i}": value.nunique(),
-                f"min{i}": value.min(),
-                f"max{i}": value.max(),
-                f"mean{i}": tame.mean(),
-                f"std{i}": tame.std(how="pop"),
-                f"quantiles{i}": value.quantile(list(GRID)),
-            }
-            if dtype.is_floating():
+            measures |= {f"min{i}": value.min(), f"max{i}": value.max()}
+            if column.type().is_floating():
                 measures[f"infinite{i}"] = column.isinf().sum()
-        elif kind in ("time", "category"):
-            measures |= {f"distinct{i}": column.nunique()}
-            if kind == "time":
-                measures |= {f"min{i}": column.min(), f"max{i}": column.max()}
-    row = expr.aggregate(**measures).to_pyarrow().to_pylist()[0]
-    rows = int(row["rows"])
-    columns = {
-        name: _column(i, name, dtype, rows, row, _top(expr, name) if kind_of(dtype) == "category" else {})
-        for i, (name, dtype) in enumerate(schema.items())
+        elif kind == "time":
+            measures |= {f"min{i}": column.min(), f"max{i}": column.max()}
+    found: Mapping[str, Any] = table.expr.aggregate(**measures).to_pyarrow().to_pylist()[0]
+    return found
+
+
+def _describe(table: Table, name: str) -> dict[str, Any]:
+    """Describe a column by the rows of the sample."""
+    kind = table.kinds[name]
+    if kind == "other":
+        return {"missing": int(missing(table.expr[name]).sum().execute() or 0)}
+    values = table.sample[name]
+    empty = int(values.isna().sum())
+    if kind == "number":
+        whole = values.to_numpy()
+        known = whole[np.isfinite(whole)]
+        found: dict[str, Any] = {"missing": empty, "infinite": len(whole) - empty - len(known)}
+        return found | {"distinct": len(np.unique(known))} | (_moments(known) if len(known) else {})
+    if kind == "time":
+        ends = (
+            {} if empty == len(values) else {"min": values.min().to_pydatetime(), "max": values.max().to_pydatetime()}
+        )
+        return {"missing": empty, "distinct": int(values.nunique()), **ends}
+    counts = values.value_counts()
+    counts = counts[counts > 0].rename_axis("value").reset_index(name="n")
+    top = counts.assign(value=counts["value"].astype(str)).sort_values(["n", "value"], ascending=[False, True])
+    listed = top.head(CATEGORIES)
+    return {
+        "missing": empty,
+        "distinct": len(counts),
+        "top": dict(zip(listed["value"], listed["n"].tolist(), strict=True)),
     }
-    return Profile(rows, columns)
 
 
-def _column(i: int, name: str, dtype: Any, rows: int, row: Mapping[str, Any], top: Mapping[str, int]) -> Column:
-    quantiles = row.get(f"quantiles{i}") or ()
-    return Column(
-        name=name,
-        kind=kind_of(dtype),
-        type=str(dtype.copy(nullable=True)),
-        rows=rows,
-        missing=int(row[f"missing{i}"] or 0),
-        infinite=int(row.get(f"infinite{i}") or 0),
-        distinct=row.get(f"distinct{i}"),
-        min=row.get(f"min{i}"),
-        max=row.get(f"max{i}"),
-        mean=row.get(f"mean{i}"),
-        std=row.get(f"std{i}"),
-        quantiles=() if any(q is None or math.isnan(q) for q in quantiles) else tuple(quantiles),
-        top=top,
-    )
+def _moments(known: Floats) -> dict[str, Any]:
+    # beyond this sums of squares overflow
+    tame = known[np.abs(known) < 1e150]
+    return {
+        "min": float(known.min()),
+        "max": float(known.max()),
+        "mean": float(tame.mean()) if len(tame) else None,
+        "std": float(tame.std()) if len(tame) else None,
+        "quantiles": tuple(np.quantile(known, GRID).tolist()),
+    }
 
 
 def _top(expr: Any, name: str) -> dict[str, int]:
