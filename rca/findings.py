@@ -1,10 +1,11 @@
-"""Which findings chance does not explain, over everything that was looked at."""
+"""Which findings chance does not explain, over everything that was looked at, the one that names the damage first."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from rca.registry import check
 from rca.stats import benjamini_hochberg
 
 if TYPE_CHECKING:
@@ -17,10 +18,12 @@ FDR = 0.05
 def significant(
     case: Case, outcomes: tuple[Outcome, ...], findings: tuple[Finding, ...]
 ) -> tuple[tuple[Outcome, ...], tuple[Finding, ...]]:
-    """Adjust the p-values for all tests that were made and drop what does not hold.
+    """Adjust the p-values for all tests that were made, drop what does not hold, and rank what does.
 
     Checks look at every column, so the number of tests is that of columns times checks that ran, whether
     or not they had something to say. Findings without a p-value are facts (a hash, a parameter) and stay.
+    A symptom gives way to a finding that names what was done to one of its columns, or to the rows of its
+    table, and is told there as `also`. The larger effect comes first.
 
     Examples
     --------
@@ -37,10 +40,37 @@ def significant(
     tested = [f for f in findings if f.p_value is not None]
     p_values = [f.p_value for f in tested if f.p_value is not None]
     by_id = dict(zip((f.id for f in tested), benjamini_hochberg(p_values, columns * ran).tolist(), strict=True))
-    kept = [f for f in findings if by_id.get(f.id, 0.0) <= FDR]
+    kept = _ranked([f for f in findings if by_id.get(f.id, 0.0) <= FDR])
     names = {f.id: f"F{i + 1}" for i, f in enumerate(kept)}
     renamed = tuple(replace(f, id=names[f.id], p_value=by_id.get(f.id)) for f in kept)
     return tuple(_rename(o, names) for o in outcomes), renamed
+
+
+def _ranked(findings: list[Finding]) -> list[Finding]:
+    """Return damages before other facts, those that are named before symptoms, without symptoms of what is named."""
+    symptoms = {code for code, entry in check.entries.items() if entry.symptom}
+    named = [f for f in findings if f.code < "RCA2" and f.code not in symptoms]
+    explained: dict[str, list[Finding]] = {}
+    for f in (f for f in findings if f.code in symptoms):
+        cause = next((g for g in named if _explains(g, f)), None)
+        if cause is not None:
+            explained.setdefault(cause.id, []).append(f)
+    gone = {f.id for group in explained.values() for f in group}
+    also = {name: sorted({f.kind for f in group}) for name, group in explained.items()}
+    left = [
+        replace(f, evidence={**f.evidence, "also": also[f.id]}) if f.id in also else f
+        for f in findings
+        if f.id not in gone
+    ]
+    return sorted(left, key=lambda f: (f.code >= "RCA2", f.code in symptoms, -abs(f.effect or 0) * (f.code < "RCA2")))
+
+
+def _explains(cause: Finding, symptom: Finding) -> bool:
+    table = cause.subject.split(".")[1:2]
+    if table != symptom.subject.split(".")[1:2]:
+        return False
+    column = cause.evidence.get("column") if cause.subject.count(".") > 1 else None
+    return column is None or column in (symptom.evidence.get("column"), *symptom.evidence.get("columns", ()))
 
 
 def _rename(outcome: Outcome, names: dict[str, str]) -> Outcome:

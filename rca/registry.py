@@ -25,6 +25,8 @@ class Entry:
     code: str
     title: str
     function: Plugin
+    symptom: bool = False
+    """Whether other damages leave the same trace; its findings give way to one that names the damage."""
 
 
 @dataclass(slots=True)
@@ -44,8 +46,8 @@ class Registry:
     package: str
     entries: dict[str, Entry] = field(default_factory=dict)
 
-    def __call__(self, code: str, title: str) -> Callable[[Plugin], Plugin]:
-        """Return the decorator that registers a function under `code`."""
+    def __call__(self, code: str, title: str, *, symptom: bool = False) -> Callable[[Plugin], Plugin]:
+        """Return the decorator that registers a function under `code`; several may stand on one function."""
 
         def register(function: Plugin) -> Plugin:
             other = self.entries.get(code)
@@ -53,7 +55,7 @@ class Registry:
                 raise ConfigError(
                     f"code {code} is taken by {other.function.__module__}, so {function.__module__} needs another."
                 )
-            self.entries[code] = Entry(code, title, function)
+            self.entries[code] = Entry(code, title, function, symptom)
             return function
 
         return register
@@ -80,7 +82,7 @@ class Registry:
         return entries[code]
 
 
-#: Pillar 1: ``@check(code, title)`` on ``f(case, *, ...) -> Iterator[Finding]``.
+#: Pillar 1: ``@check(code, title, symptom=...)`` on ``f(case, *, ...) -> Iterator[Finding]``.
 check = Registry("rca.integrity")
 #: Pillar 2: ``@diff(code, title)`` on ``f(case, *, ...) -> Iterator[Finding]``.
 diff = Registry("rca.evolution")

@@ -1,25 +1,34 @@
-"""What the checks share: which tables and columns can be looked at, how alike two columns are, how a share reads."""
+"""What the checks share: which tables and columns can be looked at, where a damage is, and how it reads."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rca.errors import NotApplicable
-from rca.tables import Column, finite
+from rca.stats import rate_change
+from rca.types import Case, Finding, Pair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
 
     from rca.stats import Floats
-    from rca.types import Case, Pair
+    from rca.tables import Column
+
+    Mask = NDArray[np.bool_]
 
 #: A share counts as risen above its floor when chance would do it less often than this.
 ALPHA = 0.01
 #: Numeric columns with fewer distinct values are flags or small counts, for which range and unit mean nothing.
 DISTINCT = 10
+#: A damage of part of the rows is looked for in parts of at least so many rows.
+FEWEST = 100
+_LEVELS = 12
 
 
 def filled(case: Case) -> list[Pair]:
@@ -44,6 +53,11 @@ def rows(pair: Pair) -> tuple[int, int]:
     return pair.reference.profile.rows, pair.current.profile.rows
 
 
+def samples(pair: Pair) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the samples of both sides, as :attr:`rca.tables.Table.sample` describes them."""
+    return pair.reference.sample, pair.current.sample
+
+
 def columns(case: Case, kind: str | None = None) -> Iterator[tuple[Pair, Column, Column]]:
     """Each column that both sides have, of one kind on both where `kind` is given, without keys."""
     for pair in filled(case):
@@ -64,46 +78,214 @@ def numbers(case: Case) -> Iterator[tuple[Pair, Column, Column]]:
             yield pair, reference, current
 
 
+# -- where a damage is ------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True)
-class Law:
-    """The distribution of a column at given points."""
+class View:
+    """Some rows of the current sample, in which a damage may be whole."""
 
-    rows: int
-    shares: Floats
-    """The share of the values at or below each point; NaN where there are no rows."""
+    mask: Mask
+    where: Mapping[str, Any] = field(default_factory=dict)
+    """Nothing for all rows; else `time` and `onset`, or `segment` (column to value)."""
 
 
-def law(table: Any, column: str, points: Floats, where: Any = None, factor: float = 1.0, offset: float = 0.0) -> Law:
-    """Return the distribution of a column at some points, counted in the engine.
+def views(pair: Pair, case: Case) -> Iterator[View]:
+    """All current rows, then the newest half, quarter and eighth, then each segment of a few categories."""
+    sample = pair.current.sample
+    yield View(np.ones(len(sample), dtype=bool))
+    time = time_of(pair, case)
+    if time is not None:
+        order = np.argsort(sample[time].to_numpy(), kind="stable")
+        known = order[sample[time].notna().to_numpy()[order]]
+        for part in (2, 4, 8):
+            if len(known) // part < FEWEST:
+                break
+            onset = sample[time].to_numpy()[known[len(known) - len(known) // part]]
+            yield View((sample[time] >= onset).to_numpy(), {"time": time, "onset": iso(_moment(onset))})
+    for name, level, mask in segments(sample, pair.reference.sample):
+        yield View(mask, {"segment": {name: level}})
 
-    With a factor and an offset the points are moved instead of the values, by a hair more than asked, so that
-    a value which was multiplied and divided again still counts as equal to itself.
+
+def segments(sample: pd.DataFrame, reference: pd.DataFrame) -> Iterator[tuple[str, str, Mask]]:
+    """Each part of the rows that one value of a category with few values makes up."""
+    for name in sorted(sample.columns):
+        values = sample[name]
+        if values.dtype != "category" or name not in reference.columns or len(values.cat.categories) > _LEVELS:
+            continue
+        for level in sorted(map(str, values.cat.categories)):
+            mask = (values == level).to_numpy()
+            if FEWEST <= mask.sum() < 0.8 * len(sample):
+                yield name, level, mask
+
+
+def time_of(pair: Pair, case: Case) -> str | None:
+    """Return the time column if it is one on both sides."""
+    time = case.roles.time
+    both = all(t.profile.columns[time].kind == "time" if time in t.columns else False for t in _sides(pair))
+    return time if both else None
+
+
+def _sides(pair: Pair) -> tuple[Any, Any]:
+    return pair.reference, pair.current
+
+
+def locate(sample: pd.DataFrame, hit: Mask, case: Case, column: str | None = None) -> dict[str, Any]:
+    """Return where the damaged rows of a sample are: since and until when, or in which segment.
+
+    Returns
+    -------
+    dict
+        Of `time`, `onset`, `until`, `all_since` and `segment`, those that can be told.
     """
-    value = finite(table[column])
-    hair = 1e-9 * np.maximum(np.abs(points), float(np.ptp(points)) or 1.0)
-    counts = table.aggregate(
-        n=value.notnull().sum(where=where),
-        **{
-            f"p{i}": (value <= float(point)).sum(where=where)
-            for i, point in enumerate((points + hair) * factor + offset)
-        },
+    found: dict[str, Any] = {}
+    n = int(hit.sum())
+    if n < 5 or hit.all():
+        return found
+    time = case.roles.time
+    if time in sample.columns and sample[time].dtype.kind == "M" and time != column:
+        found |= _span(sample[time].to_numpy(), hit, time)
+    for name in sorted(sample.columns):
+        values = sample[name]
+        if values.dtype != "category" or name == column or len(values.cat.categories) > 50 or "onset" in found:
+            continue
+        counts = values[hit].value_counts()
+        level, most = counts.index[0], int(counts.iloc[0])
+        # one value holds the damage, and would not if the damage were spread
+        if most >= 0.95 * n and (values == level).mean() < 0.8 and most >= 0.5 * (values == level).sum():
+            return found | {"segment": {name: str(level)}}
+    return found
+
+
+def _span(times: NDArray[Any], hit: Mask, time: str) -> dict[str, Any]:
+    """Return the span of time that holds the hits: where their cumulated excess turns (Page, 1954)."""
+    known = ~np.isnat(times)
+    order = np.argsort(times[known], kind="stable")
+    moments, struck = times[known][order], hit[known][order]
+    excess = np.concatenate([[0.0], np.cumsum(struck - struck.mean())])
+    start = int(excess.argmin())
+    stop = start + int(excess[start:].argmax())
+    if stop <= start:
+        return {}
+    # rows of one moment belong together
+    start = int(np.searchsorted(moments, moments[start], "left"))
+    inside = float(struck[start:stop].mean())
+    outside = (struck.sum() - struck[start:stop].sum()) / max(len(struck) - (stop - start), 1)
+    if outside > 0.1 * inside or stop - start > 0.95 * len(struck):
+        return {}
+    first = start + int(np.argmax(struck[start:stop]))
+    found = {"time": time, "onset": iso(_moment(moments[first])), "all_since": inside >= 0.99, "before": first / len(struck)}
+    if stop < 0.99 * len(struck):
+        found["until"] = iso(_moment(moments[stop - 1]))
+    return found
+
+
+def told(where: Mapping[str, Any]) -> str:
+    """Return where a damage is as the end of a sentence.
+
+    Examples
+    --------
+    >>> told({"onset": "2024-02-01", "all_since": True}), told({"segment": {"city": "Rome"}}), told({})
+    (', all of them since 2024-02-01', " with city 'Rome'", '')
+    """
+    if where.get("segment"):
+        ((name, level),) = where["segment"].items()
+        return f" with {name} '{level}'"
+    if not where.get("onset"):
+        return ""
+    onset = where["onset"][:10]
+    if where.get("until"):
+        return f", from {onset} to {where['until'][:10]}"
+    return f", all of them since {onset}" if where.get("all_since") else f", the first on {onset}"
+
+
+def _moment(value: Any) -> Any:
+    return value.astype("datetime64[us]").item()
+
+
+# -- what is reported -------------------------------------------------------------------------------------
+
+
+def damage(
+    code: str,
+    kind: str,
+    pair: Pair,
+    column: str | None,
+    hit: Mask,
+    case: Case,
+    *,
+    text: str,
+    floor: float,
+    before: float = 0.0,
+    p_value: float = 0.0,
+    where: Mapping[str, Any] | None = None,
+    **evidence: Any,
+) -> Iterator[Finding]:
+    """Report the rows of the current sample that are damaged, if they are more than the floor and than chance.
+
+    Parameters
+    ----------
+    hit : ndarray of bool
+        The damaged rows of the sample.
+    text : str
+        With `{share}`, `{table}` and `{where}` in it.
+    floor : float
+        A rise of the share up to this is no finding.
+    before : float
+        The share of the reference's rows to which the same can be said.
+    p_value : float
+        Of what else speaks for chance; the larger one counts.
+    where : mapping, optional
+        Where the damage is, if that is known; otherwise it is looked for.
+    """
+    first, now = len(pair.reference.sample), len(hit)
+    rate = rate_change(round(before * first), first, int(hit.sum()), now, floor)
+    p_value = max(rate.p_value, p_value)
+    if rate.difference <= floor or p_value > ALPHA:
+        return
+    place = dict(locate(pair.current.sample, hit, case, column) if where is None else where)
+    share = float(hit.mean())
+    shown = told(place) if place.get("before", 1.0) >= 0.05 else ""
+    count = round(share * rows(pair)[1])
+    yield Finding(
+        code=code,
+        kind=kind,
+        subject=f"data.{pair.name}" + (f".{column}" if column is not None else ""),
+        text=text.format(share=percent(share), table=pair.name, where=shown),
+        effect=rate.difference,
+        low=rate.low,
+        high=rate.high,
+        p_value=p_value,
+        evidence={**({"column": column} if column is not None else {}), "rows": count, "share": share, **evidence, **place},
     )
-    row = counts.to_pyarrow().to_pylist()[0]
-    total = int(row["n"] or 0)
-    below = np.array([row[f"p{i}"] or 0 for i in range(len(points))], dtype=float)
-    return Law(total, below / total if total else np.full(len(points), np.nan))
 
 
-def distance(first: Law, second: Law) -> float:
-    """Return the largest difference of two distributions; 1 where one has no rows."""
-    if not first.rows or not second.rows:
-        return 1.0
-    return float(np.abs(first.shares - second.shares).max())
+def chance(z: float) -> float:
+    """Return how often a standard normal number is this large.
+
+    Examples
+    --------
+    >>> round(chance(1.645), 3)
+    0.05
+    """
+    from scipy.special import ndtr
+
+    return float(ndtr(-z))
 
 
 def noise(n0: int, n1: int) -> float:
     """Return the distance that two samples of one distribution keep, 99 times in 100 (Kolmogorov and Smirnov)."""
     return 1.63 * float(np.sqrt(1 / max(n0, 1) + 1 / max(n1, 1)))
+
+
+def apart(first: Floats, second: Floats) -> float:
+    """Return the largest difference of two distributions, given values of both; 1 where one has none."""
+    first, second = (np.sort(side[np.isfinite(side)]) for side in (first, second))
+    if not len(first) or not len(second):
+        return 1.0
+    points = np.concatenate([first, second])
+    shares = [np.searchsorted(side, points, "right") / len(side) for side in (first, second)]
+    return float(np.abs(shares[0] - shares[1]).max())
 
 
 def beyond_chance(count: int, n0: int, n1: int) -> float:

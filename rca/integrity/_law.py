@@ -1,0 +1,211 @@
+"""The joint law of a table's columns, two by two: what columns say of each other, learned from the reference.
+
+Every column is cut into a few bins of the reference. The share of rows in each pair of bins, less what it
+would be if the two columns had nothing to do with each other, is the *relation* of two columns. A damage leaves
+a trace in it that is its own: a shuffled column loses its relations, a column with its sign flipped has them
+mirrored, swapped columns have each other's. So a hypothesis about a column is tested by undoing it: with the
+values it should have, the column's marginal law and its relations must be those of the reference again.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rca.integrity._common import apart, noise
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from rca.stats import Floats
+    from rca.tables import Table
+
+_ROWS = 20_000
+_BINS = 8
+_WIDE = 150  # more columns get fewer bins and rows, so that memory stays bounded
+_MOST = 600
+#: A relation counts from this share of dependence on (Cramer's V squared, without bias).
+_RELATED = 0.02
+#: With less relation than this in all, nothing can be said about a column.
+ENOUGH = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """What became of a column's relations to the others."""
+
+    slope: float
+    """1 where they are as before, 0 where they are lost, negative where they are turned round."""
+    error: float
+    """The standard error of the slope, for the noise of both samples."""
+    strength: float
+    """The sum of the dependences that were looked at."""
+    shape: float
+    """The cosine between the relations before and now: 1 where they are the same but for their size."""
+
+    @property
+    def known(self) -> bool:
+        """Whether the reference knows enough of the column."""
+        return self.strength >= ENOUGH and self.error < 0.15
+
+
+class Law:
+    """The law of a reference sample.
+
+    Parameters
+    ----------
+    sample : DataFrame
+        As :attr:`rca.tables.Table.sample`.
+    skip : tuple of str
+        Columns that are left out: keys and times.
+    """
+
+    def __init__(self, sample: pd.DataFrame, skip: tuple[str, ...]) -> None:
+        names = [n for n in sorted(sample.columns) if n not in skip and sample[n].dtype.kind != "M"][:_MOST]
+        rows, bins = (_ROWS, _BINS) if len(names) <= _WIDE else (_ROWS // 4, 4)
+        sample = sample.iloc[:rows]
+        bins = int(np.clip(round(len(sample) ** (1 / 3) / 2), 3, bins))
+        cuts = {name: _cut(sample[name], bins) for name in names}
+        self.cuts = {name: cut for name, cut in cuts.items() if cut is not None}
+        self.names = list(self.cuts)
+        starts = np.cumsum([0, *(cut.size for cut in self.cuts.values())])
+        self.place = {n: slice(a, b) for n, a, b in zip(self.names, starts, starts[1:], strict=False)}
+        self.starts = starts[:-1]
+        self.rows = len(sample)
+        self.seen = Seen(self, sample)
+        width = np.sqrt(np.maximum(self.seen.shares, 1e-9))
+        self.scale = np.outer(width, width)
+        self.relations = (self.seen.joint - np.outer(self.seen.shares, self.seen.shares)) / self.scale
+        used = np.add.reduceat(self.seen.shares > 0, self.starts) - 1 if self.names else np.zeros(0)
+        self.freedom = np.outer(used, used)
+        phi = self.sums(self.relations**2) - self.freedom / max(self.rows - 1, 1)
+        least = np.maximum(np.minimum.outer(used, used), 1)
+        self.dependence = np.clip(phi / least, 0.0, 1.0)
+        np.fill_diagonal(self.dependence, 0.0)
+        self.phi = np.maximum(phi, 1e-12)
+        chance = 6 * np.sqrt(2 * self.freedom) / max(self.rows - 1, 1) / least
+        self.partners = self.dependence > np.maximum(_RELATED, chance)
+
+    def sums(self, cells: Floats) -> Floats:
+        """Add up the cells of each pair of columns."""
+        if not self.names:
+            return np.zeros((0, 0))
+        return np.asarray(np.add.reduceat(np.add.reduceat(cells, self.starts, axis=0), self.starts, axis=1))
+
+    def relation(self, name: str, seen: Seen, values: Any = None, without: frozenset[str] = frozenset()) -> Relation:
+        """Return what became of a column's relations, with other values in its place if given."""
+        i = self.names.index(name)
+        others = self.partners[i] & np.array([other not in without for other in self.names])
+        weights = np.where(others, self.dependence[i], 0.0)
+        strength = float(weights.sum())
+        if not strength or not seen.rows:
+            return Relation(1.0, np.inf, 0.0, 1.0)
+        own = self.place[name]
+        cells = seen.cells[:, own] if values is None else self.cuts[name].cells(values[: seen.rows])
+        shares = cells.mean(axis=0)
+        now = (cells.T @ seen.cells / seen.rows - np.outer(shares, seen.shares)) / self.scale[own]
+        cross = np.add.reduceat((now * self.relations[own]).sum(axis=0), self.starts)
+        size = np.add.reduceat((now**2).sum(axis=0), self.starts) - self.freedom[i] / max(seen.rows, 1)
+        slopes = cross / self.phi[i]
+        errors = np.sqrt((1 / seen.rows + 1 / self.rows) / self.phi[i])
+        weights /= strength
+        length = np.sqrt(np.maximum(size, self.phi[i] * 1e-2) * self.phi[i])
+        return Relation(
+            float(weights @ slopes),
+            float(np.sqrt(weights**2 @ errors**2)),
+            strength,
+            float(weights @ np.clip(cross / length, -1, 1)),
+        )
+
+    def moved(self, name: str, seen: Seen) -> float:
+        """Return how far a column's own law lies from the reference's, beyond noise; at most 1."""
+        own = self.place[name]
+        gap = np.cumsum(seen.shares[own] - self.seen.shares[own])
+        if self.cuts[name].levels is not None:
+            gap = np.array([np.abs(np.diff(gap, prepend=0.0)).sum() / 2])
+        return float(np.abs(gap).max() - noise(self.rows, seen.rows))
+
+
+class Seen:
+    """The rows of a sample in the bins of a law."""
+
+    def __init__(self, law: Law, sample: pd.DataFrame) -> None:
+        sample = sample.iloc[:_ROWS]
+        self.rows = len(sample)
+        self.sample = sample
+        blank = np.full(self.rows, np.nan)
+        parts = [cut.cells(sample[name] if name in sample.columns else blank) for name, cut in law.cuts.items()]
+        self.cells = np.hstack(parts) if parts else np.zeros((self.rows, 0), dtype=np.float32)
+        self.shares = self.cells.mean(axis=0, dtype=np.float64) if self.rows else np.zeros(self.cells.shape[1])
+
+    @functools.cached_property
+    def joint(self) -> Floats:
+        """The share of rows in each pair of bins."""
+        return (self.cells.T @ self.cells).astype(np.float64) / max(self.rows, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How a column is cut into bins; the last bin holds what is missing, and levels that are not listed."""
+
+    edges: Floats | None
+    levels: tuple[str, ...] | None
+
+    @property
+    def size(self) -> int:
+        """Number of bins."""
+        return len(self.edges) + 2 if self.edges is not None else len(self.levels or ()) + 2
+
+    def codes(self, values: Any) -> NDArray[np.intp]:
+        """Return the bin of each value."""
+        import pandas as pd
+
+        column = pd.Series(values)
+        if self.edges is not None:
+            numeric = column.to_numpy(dtype=float) if column.dtype.kind in "iufb" else np.full(len(column), np.nan)
+            return np.where(np.isnan(numeric), self.size - 1, np.searchsorted(self.edges, numeric, "left"))
+        if column.dtype != "category":
+            column = column.astype("object").map(str, na_action="ignore").astype("category")
+        place = {level: i for i, level in enumerate(self.levels or ())}
+        table = np.array([*(place.get(str(c), self.size - 2) for c in column.cat.categories), self.size - 1])
+        return table[column.cat.codes.to_numpy()]
+
+    def cells(self, values: Any) -> NDArray[np.float32]:
+        """Return a row of zeros and a one for each value."""
+        return np.eye(self.size, dtype=np.float32)[self.codes(values)]
+
+
+def _cut(values: pd.Series, bins: int) -> Cut | None:
+    """Cut a column at quantiles, or into its most frequent categories; None where it says nothing."""
+    if values.dtype == "category":
+        counts = values.value_counts()
+        levels = sorted(str(level) for level in counts.index[: 2 * bins] if counts[level] >= 10)
+        return Cut(None, tuple(levels)) if len(levels) > 1 or (levels and len(counts) > 1) else None
+    known = values.to_numpy(dtype=float)
+    known = known[np.isfinite(known)]
+    if len(known) < 20 or known.min() == known.max():
+        return None
+    edges = np.unique(np.quantile(known, np.arange(1, bins) / bins, method="inverted_cdf"))
+    return Cut(edges[edges < known.max()] if edges[0] < known.max() else np.array([known.min()]), None)
+
+
+@functools.lru_cache(maxsize=8)
+def law_of(table: Table, skip: tuple[str, ...]) -> Law:
+    """Return the law of a table's sample, learned once."""
+    return Law(table.sample, skip)
+
+
+@functools.lru_cache(maxsize=8)
+def seen_of(reference: Table, current: Table, skip: tuple[str, ...]) -> Seen:
+    """Return the current sample in the bins of the reference's law."""
+    return Seen(law_of(reference, skip), current.sample)
+
+
+def same(first: Any, second: Any, slack: float = 0.05) -> bool:
+    """Say whether two columns have one law, but for noise and some slack."""
+    one, other = (np.asarray(side, dtype=float) for side in (first, second))
+    return apart(one, other) <= slack + noise(len(one), len(other))
