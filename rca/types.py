@@ -35,6 +35,10 @@ class Table(Protocol):
     def profile(self) -> Any: ...  # noqa: D102
     @property
     def expr(self) -> Any: ...  # noqa: D102
+    @property
+    def sample(self) -> pd.DataFrame: ...  # noqa: D102
+    @property
+    def hashes(self) -> Any: ...  # noqa: D102
     def frame(self, limit: int = ..., seed: int = ...) -> pd.DataFrame: ...  # noqa: D102
 
 

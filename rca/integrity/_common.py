@@ -143,7 +143,7 @@ def locate(sample: pd.DataFrame, hit: Mask, case: Case, column: str | None = Non
     if n < 5 or hit.all():
         return found
     time = case.roles.time
-    if time in sample.columns and sample[time].dtype.kind == "M" and time != column:
+    if time is not None and time in sample.columns and sample[time].dtype.kind == "M" and time != column:
         found |= _span(sample[time].to_numpy(), hit, time)
     for name in sorted(sample.columns):
         values = sample[name]
@@ -174,7 +174,12 @@ def _span(times: NDArray[Any], hit: Mask, time: str) -> dict[str, Any]:
     if outside > 0.1 * inside or stop - start > 0.95 * len(struck):
         return {}
     first = start + int(np.argmax(struck[start:stop]))
-    found = {"time": time, "onset": iso(_moment(moments[first])), "all_since": inside >= 0.99, "before": first / len(struck)}
+    found = {
+        "time": time,
+        "onset": iso(_moment(moments[first])),
+        "all_since": inside >= 0.99,
+        "before": first / len(struck),
+    }
     if stop < 0.99 * len(struck):
         found["until"] = iso(_moment(moments[stop - 1]))
     return found
@@ -247,6 +252,7 @@ def damage(
     share = float(hit.mean())
     shown = told(place) if place.get("before", 1.0) >= 0.05 else ""
     count = round(share * rows(pair)[1])
+    named = {"column": column} if column is not None else {}
     yield Finding(
         code=code,
         kind=kind,
@@ -256,7 +262,13 @@ def damage(
         low=rate.low,
         high=rate.high,
         p_value=p_value,
-        evidence={**({"column": column} if column is not None else {}), "rows": count, "share": share, **evidence, **place},
+        evidence={
+            **named,
+            "rows": count,
+            "share": share,
+            **evidence,
+            **place,
+        },
     )
 
 

@@ -14,12 +14,49 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rca.integrity._common import Law, beyond_chance, distance, law, noise
+from rca.integrity._common import beyond_chance, noise
 from rca.tables import GRID, Column, finite
 
 if TYPE_CHECKING:
     from rca.stats import Floats
     from rca.types import Pair
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """The distribution of a column at given points."""
+
+    rows: int
+    shares: Floats
+    """The share of the values at or below each point; NaN where there are no rows."""
+
+
+def law(table: Any, column: str, points: Floats, where: Any = None, factor: float = 1.0, offset: float = 0.0) -> Law:
+    """Return the distribution of a column at some points, counted in the engine.
+
+    With a factor and an offset the points are moved instead of the values, by a hair more than asked, so that
+    a value which was multiplied and divided again still counts as equal to itself.
+    """
+    value = finite(table[column])
+    hair = 1e-9 * np.maximum(np.abs(points), float(np.ptp(points)) or 1.0)
+    counts = table.aggregate(
+        n=value.notnull().sum(where=where),
+        **{
+            f"p{i}": (value <= float(point)).sum(where=where)
+            for i, point in enumerate((points + hair) * factor + offset)
+        },
+    )
+    row = counts.to_pyarrow().to_pylist()[0]
+    total = int(row["n"] or 0)
+    below = np.array([row[f"p{i}"] or 0 for i in range(len(points))], dtype=float)
+    return Law(total, below / total if total else np.full(len(points), np.nan))
+
+
+def distance(first: Law, second: Law) -> float:
+    """Return the largest difference of two distributions; 1 where one has no rows."""
+    if not first.rows or not second.rows:
+        return 1.0
+    return float(np.abs(first.shares - second.shares).max())
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rca.tables import Column
 
 
-@check("RCA107", "a category is new or was renamed")
+@check("RCA107", "a category is new or was renamed", symptom=True)
 def new_category(case: Case, *, floor: float = 0.005, levels: int = 200) -> Iterator[Finding]:
     """Find text columns with categories that the reference never had.
 

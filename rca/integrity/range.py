@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rca.integrity._common import beyond_chance, distance, law, noise, numbers, percent
-from rca.integrity._units import explain
+from rca.integrity._common import beyond_chance, noise, numbers, percent
+from rca.integrity._units import distance, explain, law
 from rca.registry import check
 from rca.stats import rate_change
 from rca.tables import Column, finite
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@check("RCA103", "values lie far outside the range")
+@check("RCA103", "values lie far outside the range", symptom=True)
 def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001, alpha: float = 1e-3) -> Iterator[Finding]:
     """Find numeric columns in which a minority of rows lies far outside, while the others are as they were.
 
