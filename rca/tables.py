@@ -344,7 +344,7 @@ def _describe(table: Table, name: str) -> dict[str, Any]:
     if kind == "time":
         told: dict[str, Any] = {"missing": empty, "distinct": int(values.nunique())}
         ends = values.agg(["min", "max"]).to_dict() if empty < len(values) else {}
-        return told | {name: moment.to_pydatetime() for name, moment in ends.items()}
+        return told | {str(name): moment.to_pydatetime() for name, moment in ends.items()}
     counts = np.bincount(values.cat.codes[values.notna()], minlength=len(values.cat.categories)).tolist()
     seen = sorted((-n, str(value)) for value, n in zip(values.cat.categories, counts, strict=True) if n)
     return {"missing": empty, "distinct": len(seen), "top": {value: -n for n, value in seen[:CATEGORIES]}}

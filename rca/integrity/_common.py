@@ -211,7 +211,7 @@ def _moment(value: Any) -> Any:
 # -- what is reported -------------------------------------------------------------------------------------
 
 
-def damage(
+def damage(  # noqa: PLR0913  each argument is one fact of the finding
     code: str,
     kind: str,
     pair: Pair,
