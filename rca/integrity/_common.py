@@ -151,7 +151,7 @@ def locate(sample: pd.DataFrame, hit: Mask, case: Case, column: str | None = Non
             continue
         counts = values[hit].value_counts()
         level, most = counts.index[0], int(counts.iloc[0])
-        # one value holds the damage, and would not if the damage were spread
+        # one value holds the damage, which it would not if the damage were spread
         if most >= 0.95 * n and (values == level).mean() < 0.8 and most >= 0.5 * (values == level).sum():
             return found | {"segment": {name: str(level)}}
     return found
@@ -233,7 +233,7 @@ def damage(  # noqa: PLR0913  each argument is one fact of the finding
     hit : ndarray of bool
         The damaged rows of the sample.
     text : str
-        With `{share}`, `{table}` and `{where}` in it.
+        With `{share}`, `{table}` and `{where}` in it; names from the data go in through :func:`braced`.
     floor : float
         A rise of the share up to this is no finding.
     before : float
@@ -270,6 +270,11 @@ def damage(  # noqa: PLR0913  each argument is one fact of the finding
             **place,
         },
     )
+
+
+def braced(name: object) -> str:
+    """Return a name so that a later ``format`` leaves it as it is."""
+    return str(name).replace("{", "{{").replace("}", "}}")
 
 
 def chance(z: float) -> float:

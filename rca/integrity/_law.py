@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rca.stats import Floats
-    from rca.tables import Table
 
 _ROWS = 20_000
 _BINS = 8
@@ -194,13 +193,13 @@ def _cut(values: pd.Series, bins: int) -> Cut | None:
 
 
 @functools.lru_cache(maxsize=8)
-def law_of(table: Table, skip: tuple[str, ...]) -> Law:
+def law_of(table: Any, skip: tuple[str, ...]) -> Law:
     """Return the law of a table's sample, learned once."""
     return Law(table.sample, skip)
 
 
 @functools.lru_cache(maxsize=8)
-def seen_of(reference: Table, current: Table, skip: tuple[str, ...]) -> Seen:
+def seen_of(reference: Any, current: Any, skip: tuple[str, ...]) -> Seen:
     """Return the current sample in the bins of the reference's law."""
     return Seen(law_of(reference, skip), current.sample)
 

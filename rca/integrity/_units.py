@@ -1,62 +1,31 @@
 """Which change of unit explains a column, if any; asked by the unit check and, before it speaks, by the range check.
 
-A unit is a line: current = factor * reference + offset. A change of the whole column shows when undoing it
-lays the two distributions on each other. A change of part of the rows shows in values that no reference row
-comes near, which all fall back among the reference's values when it is undone. Only damaged rows that land
-outside the reference's support can be told from sound ones, so the law they should follow is the
-reference's among the values that the change would carry out of the support.
+A unit is a line: current = factor * reference + offset. A change of the whole column, or of all rows since a
+moment or of a segment, shows when undoing it lays the two distributions on each other. A change of single rows
+shows in values that no reference row comes near, which all fall back among the reference's values when it is
+undone. Only damaged rows that land outside the reference's support can be told from sound ones, so the law they
+should follow is the reference's among the values that the change would carry out of the support.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rca.integrity._common import beyond_chance, noise
-from rca.tables import GRID, Column, finite
+from rca.integrity._common import View, apart, beyond_chance, noise, time_of, views
+from rca.integrity._law import Relation, Seen, law_of
+from rca.tables import GRID, Column
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from rca.integrity._common import Mask
     from rca.stats import Floats
-    from rca.types import Pair
-
-
-@dataclass(frozen=True, slots=True)
-class Law:
-    """The distribution of a column at given points."""
-
-    rows: int
-    shares: Floats
-    """The share of the values at or below each point; NaN where there are no rows."""
-
-
-def law(table: Any, column: str, points: Floats, where: Any = None, factor: float = 1.0, offset: float = 0.0) -> Law:
-    """Return the distribution of a column at some points, counted in the engine.
-
-    With a factor and an offset the points are moved instead of the values, by a hair more than asked, so that
-    a value which was multiplied and divided again still counts as equal to itself.
-    """
-    value = finite(table[column])
-    hair = 1e-9 * np.maximum(np.abs(points), float(np.ptp(points)) or 1.0)
-    counts = table.aggregate(
-        n=value.notnull().sum(where=where),
-        **{
-            f"p{i}": (value <= float(point)).sum(where=where)
-            for i, point in enumerate((points + hair) * factor + offset)
-        },
-    )
-    row = counts.to_pyarrow().to_pylist()[0]
-    total = int(row["n"] or 0)
-    below = np.array([row[f"p{i}"] or 0 for i in range(len(points))], dtype=float)
-    return Law(total, below / total if total else np.full(len(points), np.nan))
-
-
-def distance(first: Law, second: Law) -> float:
-    """Return the largest difference of two distributions; 1 where one has no rows."""
-    if not first.rows or not second.rows:
-        return 1.0
-    return float(np.abs(first.shares - second.shares).max())
+    from rca.types import Case, Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +35,15 @@ class Unit:
     name: str
     factor: float
     offset: float = 0.0
+
+    @property
+    def sharp(self) -> bool:
+        """Whether the factor is so large that no column takes it by itself."""
+        return not self.offset and max(self.factor, 1 / self.factor) >= 9.99
+
+    def undo(self, values: Floats) -> Floats:
+        """Return the values in the old unit."""
+        return (values - self.offset) / self.factor
 
 
 def _both(one: str, other: str, factor: float) -> tuple[Unit, Unit]:
@@ -90,6 +68,7 @@ UNITS: tuple[Unit, ...] = (
 _COMMON = 12  # so many of them are powers of ten
 _NEIGHBOURS = 100
 _FEW = 5000  # a column with more distinct values is a continuum
+_ENOUGH = 400  # fewer rows of a part look like too much
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +76,35 @@ class Change:
     """A change of unit in a column of a pair of tables."""
 
     unit: Unit
-    low: float | None
+    hit: Mask
+    """The damaged rows of the current sample that can be told from sound ones."""
+    low: float | None = None
     """Values below are damaged; with `high` None, all values are."""
-    high: float | None
-    rows: int
-    seen: float
+    high: float | None = None
+    where: Mapping[str, Any] = field(default_factory=dict)
+    """The part of the rows that is damaged, if it is all of a part."""
+    seen: float = 1.0
     """The share of all damaged rows that can be told from sound ones; the others stay damaged."""
-    p_value: float
+    p_value: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """One numeric column on both sides."""
+
+    old: Floats
+    """The reference's finite values."""
+    new: Floats
+    """The current values, NaN where there is none."""
+    reference: Column
+    current: Column
+    times: tuple[NDArray[Any], NDArray[Any]] | None = None
+    """When both were, if that is known."""
+
+    @property
+    def known(self) -> Floats:
+        """The current values that are finite."""
+        return self.new[np.isfinite(self.new)]
 
 
 def support(reference: Column) -> tuple[float, float]:
@@ -116,58 +117,59 @@ def support(reference: Column) -> tuple[float, float]:
     return low, high
 
 
-def damaged(column: Any, change: Change) -> Any:
-    """Return the condition that a row is damaged."""
-    value = finite(column)
-    if change.low is None or change.high is None:
-        return value.notnull()
-    return _outside(value, (change.low, change.high))
-
-
-def explain(
-    pair: Pair, reference: Column, current: Column, time: str | None = None, tolerance: float = 0.02
-) -> Change | None:
+def explain(pair: Pair, reference: Column, current: Column, case: Case, tolerance: float = 0.02) -> Change | None:
     """Return the change of unit that explains how a numeric column differs, or None."""
     if not reference.quantiles or not current.quantiles:
         return None
-    return _whole(pair, reference, current, tolerance) or _part(pair, reference, current, time)
+    old, new = (table.sample[reference.name].to_numpy() for table in (pair.reference, pair.current))
+    time = time_of(pair, case)
+    times = None
+    if time is not None:
+        times = pair.reference.sample[time].to_numpy()[np.isfinite(old)], pair.current.sample[time].to_numpy()
+    sides = Sides(old[np.isfinite(old)], np.where(np.isfinite(new), new, np.nan), reference, current, times)
+    unit = _whole(sides, tolerance)
+    if unit is not None:
+        return Change(unit, np.isfinite(sides.new))
+    return _of_a_part(pair, sides, case, tolerance) or _of_rows(sides)
 
 
-def _whole(pair: Pair, reference: Column, current: Column, tolerance: float) -> Change | None:
-    q0, q1 = np.array(reference.quantiles), np.array(current.quantiles)
+def _whole(sides: Sides, tolerance: float, relation: Relation | None = None) -> Unit | None:
+    """Return the unit that all of the current values are in; `relation` is theirs where more proof is wanted."""
+    reference, known = sides.reference, sides.known
+    q0, q1 = np.array(reference.quantiles), np.quantile(known, GRID) if len(known) else np.zeros(0)
     # no unit leaves every quantile where it was
-    if np.abs(q1 - q0).max() <= 0.02 * (q0[-1] - q0[0]):
+    if not len(known) or np.abs(q1 - q0).max() <= 0.02 * (q0[-1] - q0[0]):
         return None
-    bar = tolerance + noise(reference.present, current.present)
-    fit = [u for u in (*UNITS, *_constant(reference, current)) if _near((q1 - u.offset) / u.factor, q0, bar)]
+    bar = tolerance + noise(len(sides.old), len(known))
+    fit = [u for u in (*UNITS, *_constant(q0, q1, len(sides.old), len(known))) if _near(u.undo(q1), q0, bar)]
     if not fit:
         return None
-    name, points = reference.name, np.unique(q0)
-    expected = law(pair.reference.expr, name, points)
-    before = distance(expected, law(pair.current.expr, name, points))
+    before = apart(sides.old, known)
     if before < max(2 * bar, 0.1):
         return None
-    found: list[tuple[float, Unit]] = []
     # a column that spreads about zero looks stretched when it is merely selected: only its own values are proof
     centred = reference.at(0.25) < 0 < reference.at(0.75)
-    everywhere = finite(pair.current.expr[name]).notnull()
 
     def after(factor: float, offset: float) -> float:
-        return distance(expected, law(pair.current.expr, name, points, factor=factor, offset=offset))
+        # by a hair, so that a value that was multiplied and divided again still counts as equal to itself
+        return _distance(sides.old, (known - offset) / factor)
 
+    found: list[tuple[float, Unit]] = []
     for unit in fit:
-        if centred and not _sharp(unit) and _known(pair, reference, unit, everywhere) < 0.9:
+        if centred and not unit.sharp and _values_known(sides, unit, known) < 0.9:
             continue
         left = after(unit.factor, unit.offset)
-        if left > min(bar, before / 3) or not _whole_numbers(pair, reference, current, unit):
+        if left > min(bar, before / 3) or not _whole_numbers(sides, unit, known):
             continue
         # a small factor must be the very one: where others do as well, the column may just have grown
-        if _sharp(unit) or unit.offset or min(after(unit.factor * k, 0.0) for k in (1 / 1.15, 1.15)) > bar:
+        if unit.sharp or unit.offset or min(after(unit.factor * k, 0.0) for k in (1 / 1.15, 1.15)) > bar:
             found.append((left, unit))
-    if not found:
-        return None
-    unit = min(found, key=lambda item: item[0])[1]
-    return Change(unit, None, None, current.present - current.infinite, 1.0, 0.0)
+    return min(found, key=lambda item: item[0])[1] if found else None
+
+
+def _distance(old: Floats, new: Floats) -> float:
+    hair = 1e-9 * max(float(np.ptp(old)), 1e-300)
+    return apart(np.round(old / hair) * hair, np.round(new / hair) * hair)
 
 
 def _near(undone: Floats, expected: Floats, bar: float) -> bool:
@@ -179,73 +181,117 @@ def _near(undone: Floats, expected: Floats, bar: float) -> bool:
     return bool((above & (undone[inner] <= expected[inner + steps] + hair)).all())
 
 
-def _constant(reference: Column, current: Column) -> tuple[Unit, ...]:
+def _constant(before: Floats, after: Floats, n0: int, n1: int) -> tuple[Unit, ...]:
     """Return a factor that has no name, such as a currency's: only where a skewed column was stretched evenly."""
-    q0, q1 = np.array(reference.quantiles[2:-2]), np.array(current.quantiles[2:-2])
+    q0, q1 = before[2:-2], after[2:-2]
     if q0[0] <= 0 or q1[0] <= 0 or q0[-1] < 5 * q0[0] or (q0[-1] - q0[9]) < 1.5 * (q0[9] - q0[0]):
         return ()
     ratios = np.log(q1 / q0)
     factor = float(np.exp(np.median(ratios)))
-    even = np.ptp(ratios) <= 0.03 + 2 * np.sqrt(1 / reference.present + 1 / current.present)
+    even = np.ptp(ratios) <= 0.03 + 2 * np.sqrt(1 / n0 + 1 / n1)
     if not even or abs(np.log(factor)) < 0.15 or any(abs(u.factor / factor - 1) < 0.03 for u in UNITS):
         return ()
     return (Unit(f"a constant x{factor:.3g}", factor),)
 
 
-def _whole_numbers(pair: Pair, reference: Column, current: Column, unit: Unit, where: Any = None) -> bool:
+def _whole_numbers(sides: Sides, unit: Unit, values: Floats, part: bool = False) -> bool:
     """Say whether undoing the unit gives whole numbers again where the reference has only such.
 
     A count that grew tenfold is no multiple of ten; a column that was multiplied by ten is.
     """
-    if not reference.type.startswith(("int", "uint")):
+    if not sides.reference.type.startswith(("int", "uint")):
         return True
-    value = finite(pair.current.expr[current.name])
-    whole = current.type.startswith(("int", "uint"))
+    whole = sides.current.type.startswith(("int", "uint"))
     if whole and unit.factor < 1:
         # a division leaves decimals; where they were cut off, only a large change of all rows is beyond doubt
-        return where is None and _sharp(unit)
-    again = ((value - unit.offset) / unit.factor).round(0) * unit.factor + unit.offset
+        return not part and unit.sharp
+    again = np.round(unit.undo(values)) * unit.factor + unit.offset
     # decimals of the new unit may be cut off; other columns come this close in at most three of five rows
-    close = (again - value).abs() <= (0.51 if whole and unit.factor % 1 else 0.2 * unit.factor * (not whole)) + 1e-6
-    share = pair.current.expr.aggregate(close=close.mean(where=where)).to_pyarrow()["close"][0].as_py()
-    return float(share or 0) >= 0.95
+    slack = (0.51 if whole and unit.factor % 1 else 0.2 * unit.factor * (not whole)) + 1e-6
+    return float((np.abs(again - values) <= slack).mean()) >= 0.95
 
 
-def _part(pair: Pair, reference: Column, current: Column, time: str | None) -> Change | None:
-    low, high = support(reference)
-    if current.min >= low and current.max <= high:
+# -- all rows of a part ------------------------------------------------------------------------------------
+
+
+def _of_a_part(pair: Pair, sides: Sides, case: Case, tolerance: float) -> Change | None:
+    """Return a change of all rows since a moment, or of one segment, that stays among the reference's values."""
+    name = sides.reference.name
+    law = law_of(pair.reference, (*case.roles.key, case.roles.time or ""))
+    if name not in law.names or apart(sides.old, sides.known) < 0.03 + noise(len(sides.old), len(sides.known)):
         return None
-    value = finite(pair.current.expr[current.name])
-    outside = _outside(value, (low, high))
-    row = (
-        pair.current.expr.aggregate(n=outside.sum(), quantiles=value.quantile(list(GRID), where=outside))
-        .to_pyarrow()
-        .to_pylist()[0]
+    for view in list(views(pair, case))[1:]:
+        part = Sides(
+            _same_part(pair, view, name), np.where(view.mask, sides.new, np.nan), sides.reference, sides.current
+        )
+        if min(len(part.known), len(part.old)) < _ENOUGH:
+            continue
+        unit = _whole(part, tolerance) if view.where.get("segment") is None else _segment(part, sides, tolerance)
+        if unit is None:
+            continue
+        seen = Seen(law, pair.current.sample[view.mask])
+        raw = law.relation(name, seen)
+        undone = law.relation(name, seen, unit.undo(sides.new[view.mask]))
+        # what a column says of the others tells a unit from a move, where it says anything
+        if raw.known and (undone.slope > raw.slope + 0.3 and undone.slope > 0.6):
+            return Change(unit, view.mask & np.isfinite(sides.new), where=view.where)
+    return None
+
+
+def _segment(part: Sides, whole: Sides, tolerance: float) -> Unit | None:
+    """Hold a segment against the same segment of the reference."""
+    column = Column(
+        part.reference.name,
+        "number",
+        part.reference.type,
+        len(part.old),
+        0,
+        distinct=whole.reference.distinct,
+        min=float(part.old.min()),
+        max=float(part.old.max()),
+        quantiles=tuple(np.quantile(part.old, GRID).tolist()),
     )
-    n = int(row["n"] or 0)
-    chance = beyond_chance(n, reference.present, current.present)
-    if not n or chance > 1e-3:
+    return _whole(Sides(part.old, part.new, column, whole.current), tolerance)
+
+
+def _same_part(pair: Pair, view: View, name: str) -> Floats:
+    sample = pair.reference.sample
+    for column, level in view.where.get("segment", {}).items():
+        sample = sample[(sample[column] == level).to_numpy()]
+    values = sample[name].to_numpy()
+    return np.asarray(values[np.isfinite(values)])
+
+
+# -- single rows -------------------------------------------------------------------------------------------
+
+
+def _of_rows(sides: Sides) -> Change | None:
+    """Return a change of rows that land outside the reference's support."""
+    reference, current = sides.reference, sides.current
+    bounds = support(reference)
+    if current.min >= bounds[0] and current.max <= bounds[1]:
+        return None
+    outside = _outside(sides.new, bounds)
+    moved = sides.new[outside]
+    chance = beyond_chance(len(moved), len(sides.old), len(sides.known))
+    if not len(moved) or chance > 1e-3:
         return None
     found: list[tuple[float, Unit, float]] = []
     middle, width = (reference.max + reference.min) / 2, reference.max - reference.min
-    step = _step(pair, reference, time, (low, high))
+    step = _step(sides, outside)
     for i, unit in enumerate(UNITS):
-        undone = (np.array(row["quantiles"]) - unit.offset) / unit.factor
+        undone = np.quantile(unit.undo(moved), GRID)
         # it may have moved on meanwhile, by the width of what it was
-        stepped = (
-            _sharp(unit) and 0.9 < step / unit.factor < 1.1 and bool((np.abs(undone - middle) < 1.5 * width).all())
-        )
-        if not (stepped or _belongs(undone, reference)):
+        stepped = unit.sharp and 0.9 < step / unit.factor < 1.1 and bool((np.abs(undone - middle) < 1.5 * width).all())
+        if not (stepped or _belongs(undone, reference)) or not _whole_numbers(sides, unit, moved, part=True):
             continue
-        if not _whole_numbers(pair, reference, current, unit, outside):
-            continue
-        fit = (0.0, 1.0) if stepped else _fit(pair, reference, unit, (low, high), time)
+        fit = (0.0, 1.0) if stepped else _fit(sides, unit, bounds, outside)
         if fit is not None:
             found.append((fit[0] + 0.1 * (i >= _COMMON), unit, fit[1]))
     if not found:
         return None
     _, unit, seen = min(found, key=lambda item: item[0])
-    return Change(unit, low, high, n, seen, chance)
+    return Change(unit, outside, *bounds, seen=seen, p_value=chance)
 
 
 def _belongs(undone: Floats, reference: Column) -> bool:
@@ -261,108 +307,81 @@ def _belongs(undone: Floats, reference: Column) -> bool:
     )
 
 
-def _sharp(unit: Unit) -> bool:
-    return not unit.offset and max(unit.factor, 1 / unit.factor) >= 9.99
-
-
-def _step(pair: Pair, reference: Column, time: str | None, bounds: tuple[float, float]) -> float:
+def _step(sides: Sides, outside: Mask) -> float:
     """Return the factor by which a column jumps from the last sound rows to the first damaged ones, or NaN.
 
     A column may move to where the reference never was, and be in another unit as well. It does not move tenfold
     between neighbours in time, and stay there.
     """
-    import ibis
-
-    first, second = pair.reference.expr, pair.current.expr
-    if time not in first.columns or time not in second.columns or first[time].type() != second[time].type():
+    if sides.times is None:
         return float("nan")
-    rows = [table.select(at=table[time], value=finite(table[reference.name])).drop_null() for table in (first, second)]
-    outside = _outside(rows[1].value, bounds)
-    onset = rows[1].aggregate(at=rows[1]["at"].min(where=outside)).to_pyarrow()["at"][0].as_py()
-    since = rows[1].filter(rows[1]["at"] >= onset)
-    lasting = since.aggregate(share=_outside(since.value, bounds).mean()).to_pyarrow()["share"][0].as_py()
-    if not lasting or lasting < 0.95:
+    before, now = sides.times
+    onset = now[outside & ~np.isnat(now)].min(initial=now.max())
+    since = np.isfinite(sides.new) & (now >= onset)
+    if not since.any() or outside[since].mean() < 0.95:
         return float("nan")
-    sound = rows[0].filter(rows[0]["at"] < onset).union(rows[1].filter(rows[1]["at"] < onset))
-    ends = [sound.order_by(ibis.desc("at")).limit(_NEIGHBOURS), since.order_by("at").limit(_NEIGHBOURS)]
-    before, after = (end.aggregate(middle=end.value.median()).to_pyarrow()["middle"][0].as_py() for end in ends)
-    return float(after / before) if before and after else float("nan")
+    sound = np.isfinite(sides.new) & (now < onset)
+    all_times = np.concatenate([before[before < onset], now[sound]])
+    all_values = np.concatenate([sides.old[before < onset], sides.new[sound]])
+    last = all_values[np.argsort(all_times, kind="stable")[-_NEIGHBOURS:]]
+    first = sides.new[since][np.argsort(now[since], kind="stable")[:_NEIGHBOURS]]
+    if not len(last) or not np.median(last):
+        return float("nan")
+    return float(np.median(first) / np.median(last))
 
 
-def _fit(
-    pair: Pair, reference: Column, unit: Unit, bounds: tuple[float, float], time: str | None
-) -> tuple[float, float] | None:
+def _fit(sides: Sides, unit: Unit, bounds: tuple[float, float], outside: Mask) -> tuple[float, float] | None:
     """Return how badly the undone rows fit and what share of damaged rows is seen, or None where they do not fit.
 
     Undone, the rows must follow the law of the reference, or of the reference in the same span of time, or of
     the sound rows beside them; or else hit the very values that the reference has. A small factor may be a
     natural move between a few values, and there only the values themselves are proof.
     """
-    name = reference.name
-    points = np.unique(reference.quantiles)
-    outside = _outside(finite(pair.current.expr[name]), bounds)
-    known = _known(pair, reference, unit, outside)
-    moved = law(pair.current.expr, name, points, outside, unit.factor, unit.offset)
-    gap, seen = 1.0, 0.0
-    for i, (table, rows) in enumerate(_laws(pair, name, unit, bounds, time)):
-        expected = law(table, name, points, rows)
-        gap = min(gap, _misfit(expected, moved))
-        if i == 0:
-            seen = expected.rows / reference.present
-            # a tail that grew a little longer looks like a change of which only the extremes can be seen
-            if seen < 0.5:
-                return None
-    if known >= 0.9 or (gap <= 0 and (_sharp(unit) or (reference.distinct or 0) >= 50)):
+    moved = unit.undo(sides.new[outside])
+    visible = _outside(sides.old * unit.factor + unit.offset, bounds)
+    seen = float(visible.mean())
+    # a tail that grew a little longer looks like a change of which only the extremes can be seen
+    if seen < 0.5:
+        return None
+    sound = sides.new[~outside & _outside(sides.new * unit.factor + unit.offset, bounds)]
+    laws = [sides.old[visible], sound]
+    if sides.times is not None:
+        hits = sides.times[1][outside]
+        hits = hits[~np.isnat(hits)]
+        laws += (
+            [sides.old[visible & (sides.times[0] >= hits.min()) & (sides.times[0] <= hits.max())]] if len(hits) else []
+        )
+    gap = min(_misfit(law, moved) for law in laws)
+    known = _values_known(sides, unit, sides.new[outside])
+    if known >= 0.9 or (gap <= 0 and (unit.sharp or (sides.reference.distinct or 0) >= 50)):
         return gap - known, seen
     return None
 
 
-def _laws(pair: Pair, name: str, unit: Unit, bounds: tuple[float, float], time: str | None) -> list[tuple[Any, Any]]:
-    """Return the tables, and the rows of them, whose law the undone rows may follow."""
-    first, second = pair.reference.expr, pair.current.expr
-    original, now = finite(first[name]), finite(second[name])
-    visible = _outside(original * unit.factor + unit.offset, bounds)
-    outside = _outside(now, bounds)
-    laws = [
-        (first, visible),
-        (second, ~outside & _outside(now * unit.factor + unit.offset, bounds)),
-    ]
-    if time in first.columns and time in second.columns and first[time].type() == second[time].type():
-        span = second.aggregate(first=second[time].min(where=outside), last=second[time].max(where=outside))
-        row = span.to_pyarrow().to_pylist()[0]
-        if row["first"] is not None:
-            laws.append((first, visible & first[time].between(row["first"], row["last"])))
-    return laws
-
-
-def _misfit(expected: Law, moved: Law) -> float:
+def _misfit(expected: Floats, moved: Floats) -> float:
     """Return by how much two laws differ beyond noise (Kuiper, 1960: the sum of the largest gaps to both sides)."""
-    if expected.rows < 20 or not moved.rows:
+    if len(expected) < 20 or not len(moved):
         return 1.0
-    above, below = moved.shares - expected.shares, expected.shares - moved.shares
-    apart = float(np.max(above, initial=0.0) + np.max(below, initial=0.0))
-    return apart - min(0.05 + 2.0 * float(np.sqrt(1 / expected.rows + 1 / moved.rows)), 0.5)
+    points = np.unique(np.quantile(expected, GRID))
+    hair = 1e-9 * max(float(np.ptp(points)), 1e-300)
+    shares = [np.searchsorted(np.sort(side), points + hair, "right") / len(side) for side in (expected, moved)]
+    gap = shares[1] - shares[0]
+    distance = float(np.max(gap, initial=0.0) + np.max(-gap, initial=0.0))
+    return distance - min(0.05 + 2.0 * float(np.sqrt(1 / len(expected) + 1 / len(moved))), 0.5)
 
 
-def _outside(value: Any, bounds: tuple[float, float]) -> Any:
-    return (value < bounds[0]) | (value > bounds[1])
+def _outside(values: Floats, bounds: tuple[float, float]) -> Mask:
+    return (values < bounds[0]) | (values > bounds[1])
 
 
-def _known(pair: Pair, reference: Column, unit: Unit, outside: Any) -> float:
+def _values_known(sides: Sides, unit: Unit, values: Floats) -> float:
     """Return the share of distinct undone values that are among the reference's own, where those are few."""
-    name = reference.name
-    few = (reference.distinct or 0) <= min(_FEW, reference.present / 2)
-    if not few or not reference.type.startswith(("float", "decimal")):
+    few = (sides.reference.distinct or 0) <= min(_FEW, sides.reference.present / 2)
+    if not few or not sides.reference.type.startswith(("float", "decimal")):
         return 0.0
-    own = _distinct(pair.reference.expr, name)
-    now = (_distinct(pair.current.expr.filter(outside), name) - unit.offset) / unit.factor
+    own, now = np.unique(sides.old), unit.undo(np.unique(values[np.isfinite(values)]))
     if len(now) < 5 or not len(own):
         return 0.0
     place = np.clip(np.searchsorted(own, now), 1, max(len(own) - 1, 1))
     near = np.minimum(np.abs(own[place - 1] - now), np.abs(own[np.minimum(place, len(own) - 1)] - now))
     return float((near <= 1e-6 * np.maximum(np.abs(now), 1e-12)).mean())
-
-
-def _distinct(table: Any, name: str) -> Floats:
-    found = table.select(value=finite(table[name])).distinct().filter(lambda t: t.value.notnull())
-    return np.sort(found.order_by("value").limit(_FEW).to_pyarrow()["value"].to_numpy().astype(float))

@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rca.integrity._common import beyond_chance, noise, numbers, percent
-from rca.integrity._units import distance, explain, law
+from rca.integrity._common import apart, beyond_chance, braced, damage, noise, numbers, percent, samples
+from rca.integrity._units import explain
 from rca.registry import check
-from rca.stats import rate_change
-from rca.tables import Column, finite
-from rca.types import Case, Finding, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rca.integrity._common import Mask
+    from rca.stats import Floats
+    from rca.tables import Column
+    from rca.types import Case, Finding
+
 
 @check("RCA103", "values lie far outside the range", symptom=True)
-def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001, alpha: float = 1e-3) -> Iterator[Finding]:
+def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001) -> Iterator[Finding]:
     """Find numeric columns in which a minority of rows lies far outside, while the others are as they were.
 
     Far outside is beyond the reference's extremes by half their distance, and beyond its central 98 % by
@@ -32,8 +34,6 @@ def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001, alp
         Widths of the central 98 % that a value must be away from it.
     floor : float
         A share of rows up to this is no finding.
-    alpha : float
-        A heavy tail puts some rows beyond the reference's extremes by chance; it must be less likely than this.
 
     Yields
     ------
@@ -58,37 +58,38 @@ def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001, alp
         low, high = _bounds(reference, reach)
         if not current.quantiles or (current.min >= low and current.max <= high and not current.infinite):
             continue
-        value = finite(pair.current.expr[reference.name])
-        beyond = (value < low) | (value > high)
-        count = int(pair.current.expr.aggregate(n=beyond.sum()).to_pyarrow()["n"][0].as_py() or 0) + current.infinite
-        change = rate_change(reference.infinite, reference.rows, count, current.rows, floor)
-        chance = max(change.p_value, beyond_chance(count, reference.present, current.present))
-        if change.difference <= floor or chance > alpha or count > current.present / 2:
+        name = reference.name
+        old, new = (side[name].to_numpy() for side in samples(pair))
+        beyond = (new < low) | (new > high) | np.isinf(new)
+        infinite = reference.infinite / reference.rows
+        if beyond.mean() > 0.5 or beyond.sum() < (np.isfinite(new) & ~beyond & _tail(new, reference)).sum():
             continue
-        if _bridged(pair, reference, low, high, count) or not _others_alike(pair, reference, current, low, high):
+        # all others must be as they were, and nothing but a tail that grew lies between them and the bounds
+        if apart(old, new[~beyond]) > 0.2 + noise(len(old), len(new)) or explain(pair, reference, current, case):
             continue
-        if explain(pair, reference, current, case.roles.time):
-            continue
-        yield Finding(
-            code="RCA103",
-            kind="range_violation",
-            subject=f"data.{pair.name}.{reference.name}",
-            text=f"{reference.name} is outside {low:.4g} to {high:.4g} in {percent(count / current.rows)} of the rows "
-            f"of {pair.name}, {percent(reference.infinite / reference.rows)} in the reference.",
-            effect=change.difference,
-            low=change.low,
-            high=change.high,
-            p_value=chance,
-            evidence={
-                "column": reference.name,
-                "low": low,
-                "high": high,
-                "rows": count,
-                "infinite": current.infinite,
-                "min": current.min,
-                "max": current.max,
-            },
+        yield from damage(
+            "RCA103",
+            "range_violation",
+            pair,
+            name,
+            beyond,
+            case,
+            text=f"{braced(name)} is outside {low:.4g} to {high:.4g} in {{share}} of the rows of {{table}}{{where}}, "
+            f"{percent(infinite)} in the reference.",
+            floor=floor,
+            before=infinite,
+            p_value=beyond_chance(int(beyond.sum()), reference.present, current.present),
+            low=low,
+            high=high,
+            infinite=current.infinite,
+            min=current.min,
+            max=current.max,
         )
+
+
+def _tail(values: Floats, reference: Column) -> Mask:
+    """Return the values beyond the reference's extremes."""
+    return (values < float(reference.min)) | (values > float(reference.max))
 
 
 def _bounds(reference: Column, reach: float) -> tuple[float, float]:
@@ -98,19 +99,3 @@ def _bounds(reference: Column, reach: float) -> tuple[float, float]:
     low = min(float(reference.min) - tail, first - reach * (last - first))
     high = max(float(reference.max) + tail, last + reach * (last - first))
     return (max(low, 0.0) if reference.min >= 0 else low), high
-
-
-def _bridged(pair: Pair, reference: Column, low: float, high: float, count: int) -> bool:
-    """Say whether values lie between the reference's extremes and the bounds too: a tail grew, and nothing broke."""
-    value = finite(pair.current.expr[reference.name])
-    near = value.between(low, high) & ((value < float(reference.min)) | (value > float(reference.max)))
-    bridge = pair.current.expr.aggregate(n=near.sum()).to_pyarrow()["n"][0].as_py()
-    return int(bridge or 0) > count / 2
-
-
-def _others_alike(pair: Pair, reference: Column, current: Column, low: float, high: float) -> bool:
-    points = np.unique(reference.quantiles)
-    value = finite(pair.current.expr[reference.name])
-    expected = law(pair.reference.expr, reference.name, points)
-    now = law(pair.current.expr, reference.name, points, where=value.between(low, high))
-    return distance(expected, now) <= 0.2 + noise(reference.present, current.present)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rca.integrity._common import ALPHA, iso, numbers, percent
-from rca.integrity._units import Change, damaged, explain
+from rca.integrity._common import braced, damage, numbers
+from rca.integrity._units import Change, explain
 from rca.registry import check
-from rca.stats import rate_change
-from rca.tables import Column, finite, kind_of
-from rca.types import Case, Finding, Pair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
+
+    from rca.types import Case, Finding
 
 
 @check("RCA104", "unit or scale changed")
@@ -55,62 +54,32 @@ def unit_change(case: Case, *, tolerance: float = 0.02, floor: float = 0.001) ->
     []
     """
     for pair, reference, current in numbers(case):
-        change = explain(pair, reference, current, case.roles.time, tolerance)
+        change = explain(pair, reference, current, case, tolerance)
         if change is None:
             continue
-        rate = rate_change(0, reference.rows, change.rows, current.rows, floor)
-        if rate.difference <= floor or max(rate.p_value, change.p_value) > ALPHA:
-            continue
-        onset = _onset(pair, current, change, case.roles.time)
-        yield Finding(
-            code="RCA104",
-            kind="unit_change",
-            subject=f"data.{pair.name}.{reference.name}",
-            text=_text(pair, current, change, onset),
-            effect=rate.difference,
-            low=rate.low,
-            high=rate.high,
-            p_value=max(rate.p_value, change.p_value),
-            evidence={
-                "column": reference.name,
-                "unit": change.unit.name,
-                "factor": change.unit.factor,
-                "offset": change.unit.offset,
-                "low": change.low,
-                "high": change.high,
-                "rows": change.rows,
-                "share": change.rows / current.rows,
-                "seen": change.seen,
-                **onset,
-            },
+        name, unit = reference.name, change.unit
+        told = unit.name if unit.name.startswith(("x", "/", "a ")) else f"x{unit.factor:.4g} ({unit.name})"
+        least = "at least " if change.seen < 0.99 else ""
+        rows = f"in {least}{{share}} of the rows of {{table}}{{where}}." if _part(change) else "in all rows of {table}."
+        yield from damage(
+            "RCA104",
+            "unit_change",
+            pair,
+            name,
+            change.hit,
+            case,
+            text=f"{braced(name)} is {told} {rows}",
+            floor=floor,
+            p_value=change.p_value,
+            where=change.where or (None if _part(change) else {}),
+            unit=unit.name,
+            factor=unit.factor,
+            offset=unit.offset,
+            low=change.low,
+            high=change.high,
+            seen=change.seen,
         )
 
 
-def _onset(pair: Pair, current: Column, change: Change, time: str | None) -> Mapping[str, Any]:
-    """Return the first damaged moment, and whether every row since is damaged."""
-    table = pair.current.expr
-    if time not in pair.current.columns or change.low is None or kind_of(table[time].type()) != "time":
-        return {"onset": None, "all_since": None, "before": None}
-    hit = damaged(table[current.name], change)
-    first = table.aggregate(first=table[time].min(where=hit)).to_pyarrow()["first"][0].as_py()
-    if first is None:
-        return {"onset": None, "all_since": None, "before": None}
-    valued = finite(table[current.name]).notnull()
-    row = table.aggregate(
-        share=hit.mean(where=valued & (table[time] >= first)), before=(table[time] < first).mean(where=valued)
-    )
-    told = row.to_pyarrow().to_pylist()[0]
-    # a change that was always there has no onset worth telling
-    return {"onset": iso(first), "all_since": told["share"] >= 0.99, "before": told["before"]}
-
-
-def _text(pair: Pair, current: Column, change: Change, onset: Mapping[str, Any]) -> str:
-    name, factor = change.unit.name, change.unit.factor
-    told = name if name.startswith(("x", "/", "a ")) else f"x{factor:.4g} ({name})"
-    if change.low is None:
-        return f"{current.name} is {told} in all rows of {pair.name}."
-    least = "at least " if change.seen < 0.99 else ""
-    text = f"{current.name} is {told} in {least}{percent(change.rows / current.rows)} of the rows of {pair.name}"
-    if onset["onset"] is None or onset["before"] < 0.05:
-        return f"{text}."
-    return f"{text}, {'all of them since' if onset['all_since'] else 'the first on'} {onset['onset'][:10]}."
+def _part(change: Change) -> bool:
+    return change.low is not None or bool(change.where)
