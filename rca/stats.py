@@ -91,6 +91,13 @@ def _longer(one: Floats, other: Floats) -> Floats:
     return result
 
 
+def scatter(pull: Floats, rows: NDArray[np.int64], size: int) -> Floats:
+    """Return the influence of some rows as one of all `size` rows of the sample."""
+    full = np.zeros(size)
+    np.add.at(full, rows, pull)
+    return full
+
+
 def quantile(level: float) -> float:
     """Return the two-sided standard normal quantile."""
     from scipy.special import ndtri

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from rca.exam import CURRENT, REFERENCE, Grid
 from rca.stats import Estimate, gap_of
+from rca.types import Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from rca.types import Case, Finding, Gap, Pillar, Rejected
+    from rca.types import Case, Finding, Gap, Pillar
 
 #: A gap must exclude zero at this level before it is called one.
 ALARM = 0.95
@@ -51,6 +52,11 @@ class Branch:
     ruled_out: list[Rejected] = field(default_factory=list)
     """What is refuted without a number, such as by proof."""
     notes: list[str] = field(default_factory=list)
+
+    def give_up(self, pillar: Pillar, kind: str, subject: str, reason: str, findings: Iterable[Finding] = ()) -> None:
+        """Note what cannot be tested."""
+        ids = tuple(f.id for f in findings)
+        self.not_testable.append(Rejected(pillar, kind, subject, reason, findings=ids))
 
 
 @dataclass(frozen=True, slots=True)
