@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from rca import case as cases
 from rca import metrics, registry
-from rca.causes import SHARE, explain, judge
+from rca.causes import SHARE, judge
 from rca.config import FILE, MATERIAL
 from rca.datapart import broken, shifted
 from rca.errors import InconclusiveError, ModelError
 from rca.evolution._bench import Options
-from rca.findings import significant
 from rca.inputs.attribute import attribute
-from rca.investigation import Say, base, command, conclude, look, rows, setting
+from rca.investigation import Say, base, command, conclude, explained, look, rows, setting
 from rca.modelpart import model_part
-from rca.stats import total
-from rca.tree import gap_of, is_material, measure
+from rca.stats import gap_of, total
+from rca.tree import ALARM, is_material
 
 if TYPE_CHECKING:
     from rca.types import Investigation, Verdict
@@ -58,8 +57,7 @@ def check(
     else:
         case, settings = cases.of_versions(str(reference), str(current), config=config, seed=seed)
         system = settings.system
-    entries = registry.check.load().values()
-    return _without_gap(base(case, system, *significant(case, *registry.run(entries, case, say)), seed))
+    return _without_gap(base(case, system, *look(case, say, [registry.check]), seed))
 
 
 def diff(
@@ -108,7 +106,7 @@ def replay(
     except (InconclusiveError, ModelError) as missing:
         return conclude(start, "inconclusive", reason=str(missing))
     difference = worth[1] - worth[0]
-    gap = gap_of(settings.metric, worth[0], worth[1], rows(healthy))
+    gap = gap_of(settings.metric, worth[0], worth[1], rows(healthy), ALARM)
     branch = model_part(healthy, SHARE * abs(gap.difference), replace(options or Options(), say=say))
     found = judge([branch], gap, difference, command(case, None, seed))
     moved = is_material(gap, difference, settings.material)
@@ -142,18 +140,7 @@ def shift(
         The model's part stays in one piece: nothing is run again.
     """
     case, settings = cases.of_versions(reference, current, config=config, since=since, seed=seed)
-    outcomes, findings = significant(case, *registry.run(registry.check.load().values(), case, say))
-    start = base(case, settings.system, outcomes, findings, seed)
-    try:
-        on = setting(case, metrics.get(settings.metric), findings, seed)
-        gap, difference = measure(on.grid, settings.metric, rows(on))
-    except (InconclusiveError, ModelError) as missing:
-        return conclude(start, "inconclusive", reason=str(missing))
-    if not is_material(gap, difference, settings.material):
-        return conclude(start, "no_incident", gap, difference)
-    say("looking at the inputs")
-    found = explain(on, gap, difference, None, command(case, since, seed))
-    return conclude(start, "cause_found" if found.causes else "inconclusive", gap, difference, found)
+    return explained(case, settings, look(case, say, [registry.check]), None, since, seed, say)
 
 
 def shift_of_tables(
@@ -168,5 +155,5 @@ def shift_of_tables(
     if not is_material(found.gap, difference, MATERIAL):
         return conclude(start, "no_incident", found.gap, difference)
     said = f"rca attribute --reference-data {reference} --current-data {current} --target {target}"
-    explained = judge([shifted(found.parts, found.label_shift())], found.gap, difference, said)
-    return conclude(start, "cause_found" if explained.causes else "inconclusive", found.gap, difference, explained)
+    causes = judge([shifted(found.parts, found.label_shift())], found.gap, difference, said)
+    return conclude(start, "cause_found" if causes.causes else "inconclusive", found.gap, difference, causes)

@@ -84,7 +84,7 @@ def judge(branches: Sequence[Branch], gap: Gap, difference: Estimate, command: s
     return Explained(
         tuple(causes),
         (
-            *(_rejected(t, s) for t, s in verdicts if isinstance(s, Refuted)),
+            *(s for _, s in verdicts if isinstance(s, Rejected)),
             *(r for b in branches for r in b.ruled_out),
         ),
         tuple(r for b in branches for r in b.not_testable),
@@ -93,14 +93,7 @@ def judge(branches: Sequence[Branch], gap: Gap, difference: Estimate, command: s
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Refuted:
-    """Why a term is no cause."""
-
-    reason: str
-
-
-def _status(term: Term, floor: float) -> Status | Refuted:
+def _status(term: Term, floor: float) -> Status | Rejected:
     """Judge a term by its size, its interval and whether it was tested by intervention.
 
     Examples
@@ -116,16 +109,22 @@ def _status(term: Term, floor: float) -> Status | Refuted:
     """
     low, high = term.part.interval(extra_se=term.extra_se)
     size = abs(term.part.value)
+
+    def refuted(reason: str) -> Rejected:
+        return Rejected(
+            term.pillar, term.kind, term.subject, reason, term.part.value, low, high, findings=term.findings
+        )
+
     if size < floor and max(-low, high) < floor:
-        return Refuted(f"too small: it moves the metric by {term.part.value:+.4g}, and {floor:.2g} would matter")
+        return refuted(f"too small: it moves the metric by {term.part.value:+.4g}, and {floor:.2g} would matter")
     if not term.identified:
         return "possible"
     if size < term.floor and term.extra_se == 0:
-        return Refuted(f"below the noise of other seeds, which alone moves the metric by {term.floor:.2g}")
+        return refuted(f"below the noise of other seeds, which alone moves the metric by {term.floor:.2g}")
     zero = low <= 0 <= high
     if size < floor or (zero and (term.tested or size < LARGE * floor)):
         reason = "not told from zero" if zero else "too small"
-        return Refuted(f"{reason}: {term.part.value:+.4g} [{low:+.4g}, {high:+.4g}]")
+        return refuted(f"{reason}: {term.part.value:+.4g} [{low:+.4g}, {high:+.4g}]")
     if zero:
         return "possible"
     return "confirmed" if term.tested else "likely"
@@ -162,13 +161,6 @@ def _cause(rank: int, term: Term, status: Status, gap: Gap, command: str) -> Cau
         findings=term.findings,
         # What helped needs no remedy.
         mitigations=tuple(mitigations().get(term.kind, ())) if hurts(gap, term.part.value) else (),
-    )
-
-
-def _rejected(term: Term, verdict: Refuted) -> Rejected:
-    low, high = term.part.interval(extra_se=term.extra_se)
-    return Rejected(
-        term.pillar, term.kind, term.subject, verdict.reason, term.part.value, low, high, findings=term.findings
     )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from rca.errors import ConfigError, choices
 from rca.types import Roles
@@ -14,6 +14,9 @@ from rca.types import Roles
 FILE = "rca.yaml"
 #: The smallest gap that matters unless said, as a share of the reference metric.
 MATERIAL = 0.02
+
+#: One name needs no list.
+Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
 
 
 class Data(BaseModel):
@@ -43,30 +46,18 @@ class Config(BaseModel):
     data: Data
     target: str
     positive: Any = None
-    features: tuple[str, ...] = ()
+    features: Names = ()
     prediction: str | None = None
-    key: tuple[str, ...] = ()
+    key: Names = ()
     time: str | None = None
     metric: str = "roc_auc"
-    sensitive: tuple[str, ...] = ()
-    inputs: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    sensitive: Names = ()
+    inputs: dict[str, Names] = Field(default_factory=dict)
     events: str | None = None
     seed: str | None = None
     environment: str | None = None
     material: float = Field(default=MATERIAL, gt=0, lt=1)
     """The smallest gap that matters, as a share of the reference metric."""
-
-    @field_validator("key", "features", "sensitive", mode="before")
-    @classmethod
-    def _one_name_is_a_list(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str) else value
-
-    @field_validator("inputs", mode="before")
-    @classmethod
-    def _one_column_is_a_list(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        return {name: [columns] if isinstance(columns, str) else columns for name, columns in value.items()}
 
     @field_validator("model", "environment", "events")
     @classmethod

@@ -48,9 +48,8 @@ def broken(setting: Setting) -> tuple[Branch, Setting]:
     pair = next(p for p in case.pairs if p.name == setting.exam)
     table = grid.tables[CURRENT]
     found, lost = damages(setting.findings, pair, (grid.tables[REFERENCE], table), case, setting.seed)
-    branch.not_testable += [
-        Rejected("integrity", x.finding.kind, x.finding.subject, x.reason, findings=(x.finding.id,)) for x in lost
-    ]
+    for x in lost:
+        branch.give_up("integrity", x.finding.kind, x.finding.subject, x.reason, [x.finding])
     found.sort(key=lambda d: d.main.code)
 
     @functools.cache
@@ -78,9 +77,8 @@ def _scores(
     try:
         setting.grid.current(without(frozenset({damage.subject})))
     except RcaError as problem:
-        ids = tuple(f.id for f in damage.findings)
         reason = f"the repaired table could not be scored: {problem}"
-        branch.not_testable.append(Rejected("integrity", damage.main.kind, damage.subject, reason, findings=ids))
+        branch.give_up("integrity", damage.main.kind, damage.subject, reason, damage.findings)
         return False
     return True
 
@@ -156,11 +154,14 @@ def shifted(
         text = f"rows whose inputs '{group}' the reference never had"
         branch.terms.append(_term("new_population", f"inputs.{group}", spread(part), text))
     if shift.verdict == "label":
-        _as_labels(branch, found, shift, spread)
+        # Label shift explains the rows better: it takes the place of covariate and concept shift.
+        text = "the shares of the target's classes moved, and within each class the inputs did not"
+        branch.terms.append(_term("label_shift", "inputs.target", spread(shift.label), text))
+        rest = spread(found.covariate + found.concept - shift.label)
+        branch.terms.append(_term("concept_shift", "inputs", rest, "what the change of the class shares leaves"))
     elif found.support is not None and not any(part.influence for part in (found.covariate, found.concept)):
         for kind, subject in (("covariate_shift", "inputs"), ("concept_shift", "inputs.target")):
-            reason = "every current row is outside the reference's support"
-            branch.not_testable.append(Rejected("inputs", kind, subject, reason))
+            branch.give_up("inputs", kind, subject, "every current row is outside the reference's support")
     elif not found.identified:
         branch.notes.append(f"covariate and concept shift cannot be told apart: {found.reason}")
         text = "inputs and their relation to the target moved together, and the overlap does not tell them apart"
@@ -173,15 +174,6 @@ def shifted(
         text = "on like inputs the target behaves otherwise than in the reference"
         branch.terms.append(_term("concept_shift", "inputs.target", spread(found.concept), text))
     return branch
-
-
-def _as_labels(branch: Branch, found: Decomposition, shift: LabelShift, spread: Callable[[Estimate], Estimate]) -> None:
-    """Label shift explains the rows better: it takes the place of covariate and concept shift."""
-    text = "the shares of the target's classes moved, and within each class the inputs did not"
-    branch.terms.append(_term("label_shift", "inputs.target", spread(shift.label), text))
-    rest = found.covariate + found.concept - shift.label
-    text = "what the change of the class shares leaves"
-    branch.terms.append(_term("concept_shift", "inputs", spread(rest), text))
 
 
 def _term(kind: str, subject: str, part: Estimate, text: str, *, identified: bool = True) -> Term:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rca.metrics import Metric, Scored, answers
-from rca.stats import Estimate, Floats
+from rca.stats import Estimate, scatter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,17 +26,7 @@ Positions = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class Grid:
-    """Scores models on exams and remembers what it scored.
-
-    Parameters
-    ----------
-    metric : Metric
-    models : tuple of Model
-        The reference's and the current one.
-    exams : tuple of Exam
-        Likewise.
-    roles : Roles
-    """
+    """Scores models on exams, the reference's and the current one of each, and remembers what it scored."""
 
     def __init__(self, metric: Metric, models: tuple[Model, Model], exams: tuple[Exam, Exam], roles: Roles) -> None:
         self.metric = metric
@@ -86,9 +76,5 @@ class Grid:
 
     def spread(self, estimate: Estimate, rows: Mapping[str, Positions]) -> Estimate:
         """Return an estimate on some rows as one on all rows of the samples."""
-        influence: dict[str, Floats] = {}
-        for sample, pull in estimate.influence.items():
-            full = np.zeros(self.sizes[sample])
-            np.add.at(full, rows[sample], pull)
-            influence[sample] = full
-        return Estimate(estimate.value, influence)
+        pulls = estimate.influence.items()
+        return Estimate(estimate.value, {name: scatter(p, rows[name], self.sizes[name]) for name, p in pulls})

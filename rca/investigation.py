@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rca import case as cases
 from rca import metrics, registry
 from rca.causes import Explained, explain
-from rca.config import FILE
+from rca.config import FILE, Config
 from rca.errors import InconclusiveError, ModelError, VersionError
 from rca.evolution._bench import Options
 from rca.exam import Grid
@@ -47,14 +47,10 @@ def investigate(
         Git revisions of the project whose `config` is given.
     since : str, optional
         Judge the current version's production rows from this time on against those before it.
-    seed : int
-        The same seed gives the same numbers.
     replay : bool
         Whether the pipeline may be run again, in throw-away copies.
     options : Options, optional
         How it is run: repeats, runs at most, side by side.
-    say : callable
-        Told what is being done.
 
     Returns
     -------
@@ -69,26 +65,39 @@ def investigate(
     """
     say("reading both versions")
     case, settings = cases.of_versions(reference, current, config=config, since=since, seed=seed)
-    metric = metrics.get(settings.metric)
-    outcomes, findings = look(case, say)
-    start = base(case, settings.system, outcomes, findings, seed)
+    run = replace(options or Options(), say=say) if replay else None
+    metrics.get(settings.metric)  # a metric that does not exist is said before the long look
+    return explained(case, settings, look(case, say), run, since, seed, say)
+
+
+def explained(
+    case: Case,
+    settings: Config,
+    looked: tuple[tuple[Outcome, ...], tuple[Finding, ...]],
+    options: Options | None,
+    since: str | None,
+    seed: int,
+    say: Say,
+) -> Investigation:
+    """Measure the gap and explain it, given what :func:`look` saw."""
+    start = base(case, settings.system, *looked, seed)
     try:
-        on = setting(case, metric, findings, seed)
+        on = setting(case, metrics.get(settings.metric), start.findings, seed)
         gap, difference = measure(on.grid, settings.metric, rows(on))
     except (InconclusiveError, ModelError) as missing:
         return conclude(start, "inconclusive", reason=str(missing))
     if not is_material(gap, difference, settings.material):
         return conclude(start, "no_incident", gap, difference)
     say(f"explaining a gap of {gap.difference:+.4g}")
-    run = replace(options or Options(), say=say) if replay else None
-    found = explain(on, gap, difference, run, command(case, since, seed))
+    found = explain(on, gap, difference, options, command(case, since, seed))
     return conclude(start, "cause_found" if found.causes else "inconclusive", gap, difference, found)
 
 
-def look(case: Case, say: Say = lambda _: None) -> tuple[tuple[Outcome, ...], tuple[Finding, ...]]:
+def look(
+    case: Case, say: Say, kinds: Sequence[registry.Registry] = (registry.check, registry.diff)
+) -> tuple[tuple[Outcome, ...], tuple[Finding, ...]]:
     """Run every check and every diff, and keep the findings that chance does not explain."""
-    entries = [*registry.check.load().values(), *registry.diff.load().values()]
-    return significant(case, *registry.run(entries, case, say))
+    return significant(case, *registry.run([entry for kind in kinds for entry in kind.load().values()], case, say))
 
 
 def setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], seed: int) -> Setting:

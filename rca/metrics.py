@@ -15,7 +15,7 @@ import numpy as np
 
 from rca.errors import ConfigError, DataError, InconclusiveError, ModelError, choices
 from rca.models import classes
-from rca.stats import Estimate, Floats, mean
+from rca.stats import Estimate, Floats, mean, scatter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -136,9 +136,7 @@ class Metric:
             found = self._jackknife(s, weights)
         if len(s.rows) == s.size and (s.rows == np.arange(s.size)).all():
             return found
-        scattered = np.zeros(s.size)
-        np.add.at(scattered, s.rows, found.influence[s.sample])
-        return Estimate(found.value, {s.sample: scattered})
+        return Estimate(found.value, {s.sample: scatter(found.influence[s.sample], s.rows, s.size)})
 
     def _jackknife(self, s: Scored, weights: Floats | None) -> Estimate:
         weights = np.ones(len(s.y)) if weights is None else weights

@@ -50,7 +50,7 @@ def model_part(setting: Setting, material: float, options: Options | None) -> Br
             raise NotApplicable("replay was not asked for")
         done = replay(setting.case, grid.both_exams, recorded, options, material)
     except (NotApplicable, RcaError) as reason:
-        branch.not_testable.append(Rejected("evolution", "weights", "model", f"no replay: {reason}"))
+        branch.give_up("evolution", "weights", "model", f"no replay: {reason}")
         branch.terms.append(_whole(setting, recorded))
     else:
         _notes(branch, done)
@@ -113,30 +113,21 @@ def _training_data(setting: Setting, branch: Branch, options: Options) -> None:
         return
     tables = pair.reference.frame(LIMIT, setting.seed), pair.current.frame(LIMIT, setting.seed)
     found, lost = damages(setting.findings, pair, tables, case, setting.seed)
-    branch.not_testable += [
-        Rejected("integrity", x.finding.kind, x.finding.subject, x.reason, findings=(x.finding.id,)) for x in lost
-    ]
+    for x in lost:
+        branch.give_up("integrity", x.finding.kind, x.finding.subject, x.reason, [x.finding])
     found.sort(key=lambda d: d.main.code)
-    kept, dropped = found[:MOST], found[MOST:]
-    reason = f"only {MOST} damages of the training data are retrained without"
-    branch.not_testable += [
-        Rejected("integrity", d.main.kind, d.subject, reason, findings=tuple(f.id for f in d.findings)) for d in dropped
-    ]
+    for d in found[MOST:]:
+        reason = f"only {MOST} damages of the training data are retrained without"
+        branch.give_up("integrity", d.main.kind, d.subject, reason, d.findings)
     try:
-        branch.terms += _nested(setting, branch, tables[1], kept, artifact.path, options)
+        branch.terms += _nested(setting, branch, tables[1], found[:MOST], artifact.path, options)
     except (NotApplicable, RcaError) as problem:
-        branch.not_testable += [
-            Rejected("integrity", d.main.kind, d.subject, f"retraining without it failed: {problem}") for d in kept
-        ]
+        for d in found[:MOST]:
+            branch.give_up("integrity", d.main.kind, d.subject, f"retraining without it failed: {problem}")
 
 
 def _nested(
-    setting: Setting,
-    branch: Branch,
-    table: pd.DataFrame,
-    found: list[Damage],
-    path: str,
-    options: Options,
+    setting: Setting, branch: Branch, table: pd.DataFrame, found: list[Damage], path: str, options: Options
 ) -> list[Term]:
     grid = setting.grid
     known: dict[frozenset[str], Model] = {frozenset(d.subject for d in found): grid.models[1]}

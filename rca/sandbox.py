@@ -145,6 +145,11 @@ def sandbox(repository: Repository, commit: str, cache: Path | None = None) -> I
         _HOMES.discard(home)
 
 
+def _settings(project: Path) -> Path | None:
+    """Return the folder of DVC's settings, here or above."""
+    return next((p / ".dvc" for p in (project, *project.parents) if (p / ".dvc").is_dir()), None)
+
+
 def _configure(root: Path, project: Path, cache: Path, home: Path) -> None:
     """Give the copy the user's remotes, by absolute address, and the shared cache.
 
@@ -153,8 +158,7 @@ def _configure(root: Path, project: Path, cache: Path, home: Path) -> None:
     """
     from dvc.config import Config
 
-    folder = next((p / ".dvc" for p in (project, *project.parents) if (p / ".dvc").is_dir()), None)
-    source = next((p / ".dvc" for p in (root, *root.parents) if (p / ".dvc").is_dir()), None)
+    folder, source = _settings(project), _settings(root)
     if folder is None or source is None:
         return
     known = Config(dvc_dir=str(source))
@@ -185,7 +189,7 @@ def fetcher(repository: Repository) -> Callable[[Snapshot, str], Path | None]:
     def fetch(snap: Snapshot, path: str) -> Path | None:
         from dvc.config import Config
 
-        source = next((p / ".dvc" for p in (repository.root, *repository.root.parents) if (p / ".dvc").is_dir()), None)
+        source = _settings(repository.root)
         if source is None or not Config(dvc_dir=str(source)).get("remote"):
             return None
         if not _FETCHED:

@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rca.exam import CURRENT, REFERENCE, Grid
-from rca.stats import Estimate, quantile
-from rca.types import Case, Finding, Gap, Pillar, Rejected
+from rca.stats import Estimate, gap_of
+from rca.types import Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from rca.types import Case, Finding, Gap, Pillar
 
 #: A gap must exclude zero at this level before it is called one.
 ALARM = 0.95
-_POWER = 0.8416  # the normal quantile of 80 % power
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,11 @@ class Branch:
     """What is refuted without a number, such as by proof."""
     notes: list[str] = field(default_factory=list)
 
+    def give_up(self, pillar: Pillar, kind: str, subject: str, reason: str, findings: Iterable[Finding] = ()) -> None:
+        """Note what cannot be tested."""
+        ids = tuple(f.id for f in findings)
+        self.not_testable.append(Rejected(pillar, kind, subject, reason, findings=ids))
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -72,15 +78,7 @@ class Setting:
 def measure(grid: Grid, name: str, rows: tuple[int, int]) -> tuple[Gap, Estimate]:
     """Measure the gap: the current model on its exam minus the reference model on its own."""
     sides = grid.corner(0, REFERENCE), grid.corner(1, CURRENT)
-    return gap_of(name, *sides, rows), sides[1] - sides[0]
-
-
-def gap_of(name: str, reference: Estimate, current: Estimate, rows: tuple[int, int]) -> Gap:
-    """Return the gap between two values of a metric."""
-    difference = current - reference
-    detectable = (quantile(ALARM) + _POWER) * difference.se
-    values = reference.value, current.value, difference.value
-    return Gap(name, *values, *difference.interval(), *rows, detectable)
+    return gap_of(name, *sides, rows, ALARM), sides[1] - sides[0]
 
 
 def is_material(gap: Gap, difference: Estimate, material: float) -> bool:

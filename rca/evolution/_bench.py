@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from rca import models
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rca.gitrepo import Repository
+    from rca.types import Version
 
 Coalition = frozenset[str]
 Judge = Callable[[Model], Estimate]
@@ -67,6 +69,22 @@ class Bench:
     failures: list[str] = field(default_factory=list)
     stages_run: int = 0
 
+    @property
+    def subjects(self) -> list[str]:
+        """The names of the players."""
+        return [p.subject for p in self.players]
+
+    @property
+    def coalitions(self) -> list[Coalition]:
+        """Every set of players."""
+        sizes = range(len(self.players) + 1)
+        return [frozenset(s) for size in sizes for s in combinations(self.subjects, size)]
+
+    @property
+    def corners(self) -> tuple[Coalition, Coalition]:
+        """Nothing and everything: the two versions themselves."""
+        return frozenset(), frozenset(self.subjects)
+
     def need(self, coalitions: Iterable[Coalition], seed: int | None = None) -> None:
         """Run what is not known yet, side by side."""
         from joblib import Parallel, delayed
@@ -91,9 +109,12 @@ class Bench:
             with sandbox(self.repository, reference.commit) as box:
                 changes = [c for p in self.players if p.subject in coalition for c in p.changes]
                 box.checkout(current.commit, [path for c in changes for path in c.paths])
-                _set_params(box, {key: current.params for c in changes for key in c.keys})
+                for file, key in (key for c in changes for key in c.keys):
+                    _set_param(box.root, file, key, current.params)
                 if seed is not None and self.case.seed_key:
-                    _set_params(box, {_split(self.case.seed_key): {self.case.seed_key: seed}})
+                    file, colon, key = self.case.seed_key.partition(":")
+                    where = (file, key) if colon else (PARAMS, file)
+                    _set_param(box.root, *where, {self.case.seed_key: seed})
                 return self._reproduce(box, corner=seed is None and len(coalition) in (0, len(self.players)))
         except (ReplayError, ModelError) as problem:
             return None, 0, str(problem)
@@ -107,54 +128,57 @@ class Bench:
         how = self.stages[-1:]
         if corner or not all(c.declared for p in self.players for c in p.changes):
             how = ("--force", "--no-run-cache", "--single-item", *self.stages)
-            inputs = self._inputs(box)
-            if inputs:
-                box.dvc("pull", "--quiet", "--allow-missing", *inputs, timeout=self.options.timeout)
+            pull(box, sides(self.case), self.stages, self.options)
         printed = box.dvc("repro", "--pull", "--allow-missing", *how, timeout=self.options.timeout)
-        file = box.root / str(self.case.model_path)
-        if not file.is_file():
-            raise ReplayError(f"the run made no {self.case.model_path}")
-        return models.load(str(file), str(self.case.model_path)), printed.count("Running stage"), None
-
-    def _inputs(self, box: Sandbox) -> list[str]:
-        """Return what the stages read and neither git nor one of them provides."""
-        versions = sides(self.case)
-        made = {out for v in versions for name in self.stages if name in v.stages for out in v.stages[name].outs}
-        read = {dep for v in versions for name in self.stages if name in v.stages for dep in v.stages[name].deps}
-        return sorted(path for path in read - made if not (box.root / path).exists())
+        return load_model(box, self.case), printed.count("Running stage"), None
 
 
-def _split(key: str) -> tuple[str, str]:
-    """Return file and dotted key of a parameter's name."""
-    file, colon, inner = key.partition(":")
-    return (file, inner) if colon else (PARAMS, key)
+def pull(box: Sandbox, versions: Iterable[Version], stages: Iterable[str], options: Options, but: str = "") -> None:
+    """Fetch what the stages read, and neither git nor one of them provides."""
+    known = [v.stages[name] for v in versions for name in stages if name in v.stages]
+    made = {but, *(out for stage in known for out in stage.outs)}
+    read = {dep for stage in known for dep in stage.deps}
+    inputs = sorted(path for path in read - made if not (box.root / path).exists())
+    if inputs:
+        box.dvc("pull", "--quiet", "--allow-missing", *inputs, timeout=options.timeout)
 
 
-def _set_params(box: Sandbox, wanted: Mapping[tuple[str, str], Mapping[str, Any]]) -> None:
-    """Set parameters by key; a key that the other version lacks is removed."""
-    for (file, key), values in wanted.items():
-        path = box.root / file
-        name = key if file == PARAMS else f"{file}:{key}"
-        nested = {k[len(name) + 1 :]: v for k, v in values.items() if k.startswith(f"{name}.")}
-        _edit(path, key.split("."), values.get(name), nested, name in values or bool(nested))
+def load_model(box: Sandbox, case: Case) -> Model:
+    """Read the model that a run made.
+
+    Raises
+    ------
+    ReplayError
+        If it made none.
+    """
+    file = box.root / str(case.model_path)
+    if not file.is_file():
+        raise ReplayError(f"the run made no {case.model_path}")
+    return models.load(str(file), str(case.model_path))
 
 
-def _edit(path: Path, key: Sequence[str], value: Any, nested: Mapping[str, Any], present: bool) -> None:
+def _set_param(root: Path, file: str, key: str, values: Mapping[str, Any]) -> None:
+    """Set a parameter, or all below its key, as `values` has it; a key that they lack is removed."""
     from ruamel.yaml import YAML
 
-    yaml = YAML()
-    is_json = path.suffix == ".json"
+    path = root / file
     if path.suffix not in {".json", ".yaml", ".yml"}:
         raise ReplayError(f"{path.name} cannot be set key by key: keep parameters in YAML or JSON.")
+    yaml, is_json = YAML(), path.suffix == ".json"
     text = path.read_text(encoding="utf-8") if path.exists() else "{}"
     content = (json.loads(text) if is_json else yaml.load(text)) or {}
-    inner = content
-    for part in key[:-1]:
-        inner = inner.setdefault(part, {})
-    if present:
-        inner[key[-1]] = _nest(nested) if nested else value
+    name = key if file == PARAMS else f"{file}:{key}"
+    nested = {k[len(name) - len(key) :]: v for k, v in values.items() if k.startswith(f"{name}.")}
+    inner, leaf = _inner(content, key)
+    if nested:
+        inner[leaf] = {}
+        for below, value in nested.items():
+            inner, leaf = _inner(content, below)
+            inner[leaf] = value
+    elif name in values:
+        inner[leaf] = values[name]
     else:
-        inner.pop(key[-1], None)
+        inner.pop(leaf, None)
     with path.open("w", encoding="utf-8") as stream:
         if is_json:
             json.dump(content, stream, indent=2)
@@ -162,12 +186,9 @@ def _edit(path: Path, key: Sequence[str], value: Any, nested: Mapping[str, Any],
             yaml.dump(content, stream)
 
 
-def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key, value in flat.items():
-        *parents, leaf = key.split(".")
-        inner = result
-        for part in parents:
-            inner = inner.setdefault(part, {})
-        inner[leaf] = value
-    return result
+def _inner(content: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
+    """Return the mapping that holds a dotted key, made where it is missing, and the key's last part."""
+    *parents, leaf = key.split(".")
+    for part in parents:
+        content = content.setdefault(part, {})
+    return content, leaf

@@ -13,11 +13,13 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rca.errors import NotApplicable, ReplayError
 from rca.evolution._bench import Bench, Coalition, Judge, Options, Player
 from rca.evolution._changes import Change, producer, root_changes, sides, upstream
 from rca.gitrepo import Repository
-from rca.stats import Estimate, shapley, total
+from rca.stats import Estimate, quantile, shapley, total
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -73,9 +75,11 @@ def players(case: Case) -> tuple[tuple[Player, ...], tuple[str, ...]]:
     lost = [c.subject for c in changes if not c.paths and not c.keys]
     if lost:
         raise NotApplicable(f"{', '.join(lost)} is in neither git nor DVC, so it cannot be put back")
-    found = tuple(Player((c,)) for c in changes)
-    if len(found) > PLAYERS:
-        found = _coarse(changes)
+    groups: dict[str, list[Change]] = {}
+    for change in changes:
+        # Too many for a full factorial are grouped by what they are: code, data, parameters.
+        groups.setdefault(change.subject.split(".")[0] if len(changes) > PLAYERS else change.subject, []).append(change)
+    found = tuple(Player(tuple(group)) for group in groups.values())
     order = upstream(current, target)
     reached: set[str] = set()
     for name in order:
@@ -85,14 +89,6 @@ def players(case: Case) -> tuple[tuple[Player, ...], tuple[str, ...]]:
     return found, tuple(name for name in order if name in reached)
 
 
-def _coarse(changes: Sequence[Change]) -> tuple[Player, ...]:
-    """Group the changes by what they are: code, data, parameters."""
-    groups: dict[str, list[Change]] = {}
-    for change in changes:
-        groups.setdefault(change.subject.split(".")[0], []).append(change)
-    return tuple(Player(tuple(group)) for group in groups.values())
-
-
 def replay(
     case: Case, judge: Judge, recorded: Estimate, options: Options | None = None, material: float = 0.0
 ) -> Replay:
@@ -100,8 +96,6 @@ def replay(
 
     Parameters
     ----------
-    case : Case
-        With both versions and the folder of the project.
     judge : callable
         Gives the worth of a model, such as its metric averaged over both exams.
     recorded : Estimate
@@ -126,12 +120,13 @@ def replay(
     if not found:
         raise NotApplicable("no declared code, parameter or data differs between the versions")
     bench = Bench(case, found, stages, judge, options, Repository(Path(str(case.root))))
-    _corners(bench)
+    bench.need(bench.corners)
+    if any(bench.worth[corner, None] is None for corner in bench.corners):
+        raise ReplayError(f"the pipeline does not run again here: {bench.failures[-1]}")
     merged = _complete(bench)
     value = _table(bench, None)
-    base = shapley(value, [p.subject for p in bench.players])
-    everyone = frozenset(p.subject for p in bench.players)
-    reproduced = value(everyone) - value(frozenset())
+    base = shapley(value, bench.subjects)
+    reproduced = _difference(bench, None)
     spread, effects = _repeat(bench, base, material)
     shares = tuple(_share(p, base[p.subject], spread, effects.get(p.subject, [])) for p in bench.players)
     return Replay(
@@ -141,31 +136,22 @@ def replay(
         stages_run=bench.stages_run,
         coalitions=len(bench.worth),
         merged=merged,
-        interactions=_interactions(value, [p.subject for p in bench.players]),
+        interactions=_interactions(value, bench.subjects),
         failures=tuple(bench.failures),
         worth={s: e for (s, seed), e in bench.worth.items() if seed is None and e is not None},
     )
-
-
-def _corners(bench: Bench) -> None:
-    corners = [frozenset[str](), frozenset(p.subject for p in bench.players)]
-    bench.need(corners)
-    for coalition in corners:
-        if bench.worth[coalition, None] is None:
-            raise ReplayError(f"the pipeline does not run again here: {bench.failures[-1]}")
 
 
 def _complete(bench: Bench) -> tuple[str, ...]:
     """Run every coalition; merge players that never ran apart until all that is needed is known."""
     merged: list[str] = []
     while True:
-        subjects = [p.subject for p in bench.players]
-        every = [frozenset(s) for size in range(len(subjects) + 1) for s in combinations(subjects, size)]
+        every = bench.coalitions
         bench.need(every)
         invalid = [s for s in every if bench.worth[s, None] is None]
         if not invalid:
             return tuple(merged)
-        one, other = _inseparable(subjects, [s for s in every if s not in invalid], invalid)
+        one, other = _inseparable(bench.subjects, [s for s in every if s not in invalid], invalid)
         joined = Player(tuple(c for p in bench.players if p.subject in (one, other) for c in p.changes))
         known = {s: e for (s, seed), e in bench.worth.items() if seed is None and ((one in s) == (other in s))}
         bench.players = (*(p for p in bench.players if p.subject not in (one, other)), joined)
@@ -195,40 +181,35 @@ def _table(bench: Bench, seed: int | None) -> Callable[[Coalition], Estimate]:
     return value
 
 
+def _difference(bench: Bench, seed: int | None) -> Estimate:
+    """Return the worth of all changes together."""
+    value = _table(bench, seed)
+    none, everyone = bench.corners
+    return value(everyone) - value(none)
+
+
 def _repeat(bench: Bench, base: Mapping[str, Estimate], material: float) -> tuple[float, dict[str, list[Estimate]]]:
     """Repeat with other seeds, as far as it can change the answer.
 
     First the corners alone: their spread is the noise floor. Only if a change stands out of it are all
     coalitions repeated.
     """
-    key, subjects = bench.case.seed_key, [p.subject for p in bench.players]
+    subjects, largest = bench.subjects, max(abs(e.value) for e in base.values())
     seeds = _seeds(bench.case, bench.options.repeats)
-    if not seeds or key is None or f"params.{key}" in subjects:
-        return 0.0, {}
-    if all(abs(e.value) < material for e in base.values()):
-        return 0.0, {}
-    corners = [frozenset[str](), frozenset(subjects)]
-    every = [frozenset(s) for size in range(len(subjects) + 1) for s in combinations(subjects, size)]
     # What does not fit into the budget is not begun: one seed's answer stands, with less known of its noise.
-    left = bench.options.max_runs - len(bench.worth)
-    seeds = seeds[: left // len(corners)]
-    if not seeds:
+    seeds = seeds[: (bench.options.max_runs - len(bench.worth)) // len(bench.corners)]
+    if not seeds or f"params.{bench.case.seed_key}" in subjects or largest < material:
         return 0.0, {}
-    recorded = _table(bench, None)
-    differences = [recorded(corners[1]).value - recorded(corners[0]).value]
     for seed in seeds:
-        bench.need(corners, seed)
-        again = _table(bench, seed)
-        differences.append(again(corners[1]).value - again(corners[0]).value)
-    spread = _sd(differences)
-    floor = 1.645 * spread
-    if len(subjects) > 1 and all(abs(e.value) < max(floor, material) for e in base.values()):
+        bench.need(bench.corners, seed)
+    spread = _sd([_difference(bench, seed).value for seed in (None, *seeds)])
+    if len(subjects) > 1 and largest < max(1.645 * spread, material):
         return spread, {}
     left = bench.options.max_runs - len(bench.worth)
-    seeds = seeds[: left // max(1, len(every) - len(corners))]
+    seeds = seeds[: left // max(1, len(bench.coalitions) - len(bench.corners))]
     effects: dict[str, list[Estimate]] = {name: [base[name]] for name in subjects}
     for seed in seeds:
-        bench.need(every, seed)
+        bench.need(bench.coalitions, seed)
         for name, effect in shapley(_table(bench, seed), subjects).items():
             effects[name].append(effect)
     return spread, effects
@@ -244,30 +225,23 @@ def _seeds(case: Case, repeats: int) -> list[int]:
 
 def _share(player: Player, base: Estimate, spread: float, effects: Sequence[Estimate]) -> Share:
     """Return a change's contribution with the recorded seed; the other seeds tell how far to trust it."""
-    values = [e.value for e in effects]
-    se = _t_over_z(len(values)) * _sd(values) if len(values) > 1 else 0.0
-    return Share(player, base, se, spread, max(1, len(values)))
+    from scipy.stats import t
+
+    if len(effects) < 2:
+        return Share(player, base, 0.0, spread, 1)
+    # Few repeats know their own spread badly: widen as Student's t does.
+    wider = float(t.ppf(0.95, len(effects) - 1)) / quantile(0.9)
+    return Share(player, base, wider * _sd([e.value for e in effects]), spread, len(effects))
 
 
 def _sd(values: Sequence[float]) -> float:
-    mean = sum(values) / len(values)
-    return float((sum((v - mean) ** 2 for v in values) / max(1, len(values) - 1)) ** 0.5)
-
-
-def _t_over_z(n: int) -> float:
-    """Few repeats know their own spread badly: widen as Student's t does."""
-    from scipy.stats import norm, t
-
-    return float(t.ppf(0.95, n - 1) / norm.ppf(0.95))
+    return float(np.std(values, ddof=1))
 
 
 def _interactions(value: Callable[[Coalition], Estimate], subjects: Sequence[str]) -> dict[str, float]:
     """How much two changes do together beyond what they do alone, from the reference."""
-    none = value(frozenset()).value
-    return {
-        f"{a} and {b}": value(frozenset({a, b})).value
-        - value(frozenset({a})).value
-        - value(frozenset({b})).value
-        + none
-        for a, b in combinations(subjects, 2)
-    }
+
+    def worth(*together: str) -> float:
+        return value(frozenset(together)).value
+
+    return {f"{a} and {b}": worth(a, b) - worth(a) - worth(b) + worth() for a, b in combinations(subjects, 2)}

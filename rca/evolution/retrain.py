@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from rca import models
-from rca.errors import NotApplicable, ReplayError
-from rca.evolution._bench import Options
+from rca.errors import NotApplicable
+from rca.evolution._bench import Options, load_model, pull
 from rca.evolution._changes import producer, sides, upstream
 from rca.gitrepo import Repository
 from rca.sandbox import sandbox
@@ -31,7 +30,7 @@ def retrain(case: Case, path: str, table: pd.DataFrame, options: Options | None 
     NotApplicable
         If no stage makes the model from that table.
     ReplayError
-        If a stage fails on it.
+        If a stage fails on it or no model comes out.
     """
     options = options or Options()
     _, current = sides(case)
@@ -41,11 +40,7 @@ def retrain(case: Case, path: str, table: pd.DataFrame, options: Options | None 
     if case.root is None or target is None or not order:
         raise NotApplicable(f"no stage of dvc.lock makes the model from {path}")
     with sandbox(Repository(Path(case.root)), current.commit) as box:
-        made = {out for name in order for out in current.stages[name].outs}
-        read = {dep for name in order for dep in current.stages[name].deps}
-        inputs = sorted(p for p in read - made - {path} if not (box.root / p).exists())
-        if inputs:
-            box.dvc("pull", "--quiet", "--allow-missing", *inputs, timeout=options.timeout)
+        pull(box, [current], order, options, but=path)
         target_file = box.root / path
         target_file.parent.mkdir(parents=True, exist_ok=True)
         target_file.unlink(missing_ok=True)
@@ -53,10 +48,7 @@ def retrain(case: Case, path: str, table: pd.DataFrame, options: Options | None 
         # Not the run cache: the table is a hypothesis, and the user's cache need not remember it.
         how = ("--force", "--no-run-cache", "--no-commit", "--single-item", *order)
         box.dvc("repro", *how, timeout=options.timeout)
-        file = box.root / str(case.model_path)
-        if not file.is_file():
-            raise ReplayError(f"the run made no {case.model_path}")
-        return models.load(str(file), str(case.model_path))
+        return load_model(box, case)
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:

@@ -13,9 +13,8 @@ from rca.inputs.decompose import Decomposition, decompose
 from rca.inputs.groups import complete
 from rca.inputs.judged import Judged, judge
 from rca.inputs.labels import LabelShift, label_shift
-from rca.stats import LEVEL, Estimate, quantile
+from rca.stats import LEVEL, Estimate, gap_of
 from rca.tables import LIMIT, open_table
-from rca.types import Gap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,9 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from rca.types import Model
-
-_POWER = 0.8416  # the normal quantile of 80 % power
+    from rca.types import Gap, Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +31,6 @@ class Attribution:
 
     Attributes
     ----------
-    gap : Gap
-        Current minus reference, in the metric's own orientation.
     parts : Decomposition
         The terms as estimates. For a metric that is no mean of row values they sum to the gap but for an
         error of third order; `frame` shares that out.
@@ -128,14 +123,11 @@ def attribute(  # noqa: PLR0913  the contract
         a value (keys), are inputs only if a group names them.
     time, events : optional
         Not supported yet.
-    seed : int
 
     Raises
     ------
-    ConfigError
-        If an argument is not understood.
-    DataError
-        If the tables are not what the arguments say.
+    ConfigError, DataError
+        If an argument is not understood, or the tables are not what the arguments say.
 
     Examples
     --------
@@ -154,7 +146,7 @@ def attribute(  # noqa: PLR0913  the contract
     """
     if time is not None or events is not None:
         raise ConfigError("time and events are not supported by attribute yet: leave them out.")
-    answer_columns = [target, *([prediction] if prediction is not None else [])]
+    answer_columns = [target] if prediction is None else [target, prediction]
     tables = (
         _frame(reference, "the reference table", answer_columns, seed),
         _frame(current, "the current table", answer_columns, seed),
@@ -163,17 +155,18 @@ def attribute(  # noqa: PLR0913  the contract
     inputs = _inputs(judged.tables, answer_columns, groups)
     p, q = (table[inputs] for table in judged.tables)
     reads = set(getattr(model, "feature_names_in_", ()))
-    hints = judged.hints if judged.hints is not None and reads <= set(inputs) else None
+    hints = judged.hints if reads <= set(inputs) else (None, None)
     parts = decompose(
         *judged.values,
         p,
         q,
         groups if groups is not None else {name: [name] for name in inputs},
         rng=np.random.default_rng(seed),
-        hints_p=hints[0] if hints else None,
-        hints_q=hints[1] if hints else None,
+        hints_p=hints[0],
+        hints_q=hints[1],
     )
-    return Attribution(_gap(judged), parts, judged.notes, judged, target, tuple(inputs), seed)
+    gap = gap_of(judged.name, *judged.sides, (len(p), len(q)))
+    return Attribution(gap, parts, judged.notes, judged, target, tuple(inputs), seed)
 
 
 def _frame(source: Any, name: str, needed: Sequence[str], seed: int) -> pd.DataFrame:
@@ -210,14 +203,6 @@ def _inputs(
     if not found:
         raise ConfigError(f"the two sides share no input column beside {choices(answers)}: give some.")
     return found
-
-
-def _gap(judged: Judged) -> Gap:
-    before, after = judged.sides
-    difference = after - before
-    rows = (len(judged.tables[0]), len(judged.tables[1]))
-    detectable = (quantile(LEVEL) + _POWER) * difference.se
-    return Gap(judged.name, before.value, after.value, difference.value, *difference.interval(), *rows, detectable)
 
 
 def _top_up(parts: Mapping[str, Estimate], whole: float) -> dict[str, Estimate]:

@@ -69,7 +69,6 @@ class Decomposition:
     ----------
     support : Estimate or None
         Rows the reference has no like of; None where there are none.
-    support_groups : mapping of str to Estimate
     covariate, concept : Estimate
         Where they are not identified, `covariate` holds the sum of both and `concept` is 0.
     groups : mapping of str to Estimate
@@ -78,7 +77,6 @@ class Decomposition:
         Whether covariate and concept could be told apart.
     reason : str or None
         Why not.
-    diagnostics : Diagnostics
     """
 
     support: Estimate | None
@@ -108,20 +106,15 @@ def decompose(
     ----------
     values_p, values_q : ndarray
         A number a row, such as its loss.
-    p, q : DataFrame
-        The inputs of the reference and of the current rows.
     groups : mapping of str to sequence of str
         Columns of each group; columns in none form the group ``other``.
-    rng : numpy.random.Generator
     hints_p, hints_q : ndarray of shape (n, k), optional
         Functions of the inputs that foretell the values, such as a model's score.
 
     Raises
     ------
-    DataError
-        With fewer than 50 rows on a side, or values that are not finite.
-    ConfigError
-        If the groups do not fit the columns.
+    DataError, ConfigError
+        With fewer than 50 rows on a side, values that are not finite, or groups that do not fit the columns.
 
     Examples
     --------
@@ -277,10 +270,7 @@ def _one_step(values: Floats, m: Floats, ratio: Floats, features: int) -> Estima
     wider = 1.0 + min(1.0, math.sqrt(features * float(weights @ weights)) / n0)
     return Estimate(
         plain + correction,
-        {
-            "reference": wider * (residual - correction * weights) / n0,
-            "current": (m[n0:] - plain) / (len(m) - n0),
-        },
+        {"reference": wider * (residual - correction * weights) / n0, "current": (m[n0:] - plain) / (len(m) - n0)},
     )
 
 

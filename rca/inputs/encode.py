@@ -111,7 +111,6 @@ def encode(p: pd.DataFrame, q: pd.DataFrame, hints: Floats | None = None) -> Enc
 
     Parameters
     ----------
-    p, q : DataFrame
     hints : ndarray of shape (n_reference + n_current, k), optional
         More numbers, to be picked as the column ``HINTS``.
 

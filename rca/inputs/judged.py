@@ -28,14 +28,9 @@ class Judged:
 
     Attributes
     ----------
-    name : str
-        What is measured.
-    sides : pair of Estimate
     values : pair of ndarray
         Row values whose means differ by the gap, but for the error of linearisation.
-    tables : pair of DataFrame
-        The rows.
-    hints : pair of ndarray or None
+    hints : pair of ndarray or of None
         What the model says of each row.
     notes : tuple of str
         What was left out.
@@ -45,7 +40,7 @@ class Judged:
     sides: tuple[Estimate, Estimate]
     values: tuple[Floats, Floats]
     tables: tuple[pd.DataFrame, pd.DataFrame]
-    hints: tuple[Floats, Floats] | None
+    hints: tuple[Floats, Floats] | tuple[None, None]
     notes: tuple[str, ...]
 
 
@@ -75,10 +70,10 @@ def judge(
     else:
         values = _outcome(tables, target)
         sides = mean(values[0], "reference"), mean(values[1], "current")
-        return Judged(f"mean of {target}", sides, values, tables, None, notes)
+        return Judged(f"mean of {target}", sides, values, tables, (None, None), notes)
     sides = metric.estimate(pair[0]), metric.estimate(pair[1])
     # A logged score need not be the same function of the inputs on both sides, so it is no hint.
-    hints = None if model is None else (_hints(metric, pair[0]), _hints(metric, pair[1]))
+    hints = (None, None) if model is None else (_hints(metric, pair[0]), _hints(metric, pair[1]))
     return Judged(name, sides, linearised(metric, *pair), tables, hints, notes)
 
 

@@ -76,9 +76,6 @@ def label_shift(
         A number a row, such as its loss.
     y_p, y_q : Series or ndarray
         Outcomes; numbers of more than ten values are cut at the reference's deciles.
-    p, q : DataFrame
-        Inputs.
-    rng : numpy.random.Generator
 
     Examples
     --------

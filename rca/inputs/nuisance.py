@@ -76,12 +76,6 @@ def split(reference: int, current: int, rng: np.random.Generator) -> Folds:
 def expected(values: Floats, x: Features, folds: Folds, *, fit: int = FIT, trees: bool = True) -> tuple[Floats, bool]:
     """Return E[value | x] of the reference for every row of both sides, and whether trees helped.
 
-    Parameters
-    ----------
-    values : ndarray of shape (n_reference,)
-    x : Features
-        Inputs of all rows, the reference first.
-
     Examples
     --------
     >>> import pandas as pd

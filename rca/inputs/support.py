@@ -25,8 +25,6 @@ class Outside:
 
     Attributes
     ----------
-    rows : ndarray of bool
-        One entry for each current row.
     columns : mapping of str to mapping of str to int
         Column to reason (``"level"``, ``"missing"``, ``"present"``, ``"range"``) to count of rows.
     by_column : mapping of str to ndarray of bool
@@ -53,11 +51,6 @@ def outside(p: pd.DataFrame, q: pd.DataFrame) -> Outside:
     A level that was never seen, a missing value where there were (nearly) none, a number beyond the
     reference's range by more than its interquartile range. A sample does not show all of its law, so
     such rows count only where there are more of them than a second sample of the same law would have.
-
-    Parameters
-    ----------
-    p, q : DataFrame
-        Inputs of the reference and of the current rows, with the same columns.
 
     Examples
     --------
