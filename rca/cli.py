@@ -6,20 +6,18 @@ Data goes to stdout, progress to stderr. Exit codes are those of the errors, and
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from rca.errors import ConfigError, NotApplicable, RcaError
-from rca.types import STATUSES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from rca.types import Investigation
+from rca.types import STATUSES, Investigation
+from rca.words import clean
 
 app = typer.Typer(
     name="rca",
@@ -58,12 +56,14 @@ Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same num
 Fail = Annotated[FailOn, typer.Option("--fail-on", help="Exit with 1 from this status on.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Every check, and where errors come from.")]
+Revision = Annotated[str, typer.Argument(help="Git revision.")]
 Since = Annotated[str | None, typer.Option(help="Judge production from this time on against the time before.")]
 Repeats = Annotated[int, typer.Option(min=1, help="Paired seeds where noise decides.")]
 MaxRuns = Annotated[int, typer.Option(min=2, help="Runs of the pipeline at most.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Runs side by side.")]
 Timeout = Annotated[float, typer.Option(min=1, help="Seconds after which a run is given up.")]
 CONFIG = Path("rca.yaml")
+Say = Callable[[str], None]
 
 
 def guarded(function: Callable[..., None]) -> Callable[..., None]:
@@ -93,13 +93,11 @@ def _stop(message: str, code: int, options: dict[str, Any]) -> None:
         import traceback
 
         traceback.print_exc()
-    from rca.words import clean
-
     typer.echo(f"error: {clean(message)}", err=True)
     raise typer.Exit(code) from None
 
 
-def _say(quiet: bool) -> Callable[[str], None]:
+def _say(quiet: bool) -> Say:
     if quiet:
         return lambda _: None
     return lambda text: typer.echo(f"… {text}", err=True)
@@ -145,34 +143,43 @@ def exit_code(found: Investigation, fail_on: str) -> int:
     return int(any(status >= least for status in reached))
 
 
-def _options(repeats: int, max_runs: int, jobs: int, timeout: float) -> Any:
-    from rca.evolution._bench import Options
+def analysis(function: Callable[..., Investigation]) -> Callable[..., None]:
+    """Make a verb of a function that investigates: with the options that all of them have, written, and judged."""
 
-    return Options(repeats=repeats, max_runs=max_runs, jobs=jobs, timeout=timeout)
+    @functools.wraps(function, assigned=("__name__", "__doc__"), updated=())
+    def run(
+        *,
+        config: ConfigFile = CONFIG,
+        format: OutputFormat = Format.text,
+        output: Output = None,
+        seed: Seed = 0,
+        fail_on: Fail = FailOn.likely,
+        quiet: Quiet = False,
+        verbose: Verbose = False,
+        **own: Any,
+    ) -> None:
+        found = function(config=config, seed=seed, say=_say(quiet), **own)
+        why = function.__name__ == "investigate"
+        if why and not quiet:
+            _warn_uncommitted(found)
+        _write(found, format, output, verbose)
+        # a check finds facts and answers nothing, so only the question why can stay open without a gap
+        raise typer.Exit(4 if why and found.verdict == "inconclusive" else exit_code(found, fail_on.value))
+
+    shared = inspect.signature(run, follow_wrapped=False, eval_str=True).parameters.values()
+    own = inspect.signature(function, eval_str=True).parameters.values()
+    # typer asks for the signature: the function's own options, then the shared ones in the place of `common`
+    options = [option for option in (*own, *shared) if option.kind is not option.VAR_KEYWORD]
+    run.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]  # functions may have one
+    run.__annotations__ = {option.name: option.annotation for option in options}
+    return app.command()(guarded(run))
 
 
-@app.command()
-@guarded
-def check(
-    reference: Reference = None,
-    current: Current = None,
-    reference_data: ReferenceData = None,
-    current_data: CurrentData = None,
-    config: ConfigFile = CONFIG,
-    format: OutputFormat = Format.text,
-    output: Output = None,
-    seed: Seed = 0,
-    fail_on: Fail = FailOn.likely,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
-    """Are data corrupted or incomplete?"""
-    from rca import api
-
-    sides = _sides(reference, current, reference_data, current_data)
-    found = api.check(*sides, config=config, seed=seed, say=_say(quiet))
-    _write(found, format, output, verbose)
-    raise typer.Exit(exit_code(found, fail_on.value))
+def _warn_uncommitted(found: Investigation) -> None:
+    changed = [path for path in found.provenance.get("uncommitted") or [] if path != CONFIG.name]
+    if changed:
+        text = f"{len(changed)} files have changes that are in no revision (such as {clean(changed[0])})"
+        typer.echo(f"note: {text}; they are not looked at: commit them first if they matter.", err=True)
 
 
 def _sides(
@@ -190,55 +197,46 @@ def _revisions(reference: str | None, current: str | None) -> tuple[str, str]:
     return "HEAD~1" if reference is None else reference, "HEAD" if current is None else current
 
 
-@app.command()
-@guarded
-def diff(
-    reference: Annotated[str, typer.Argument(help="Git revision.")],
-    current: Annotated[str, typer.Argument(help="Git revision.")],
-    config: ConfigFile = CONFIG,
-    format: OutputFormat = Format.text,
-    output: Output = None,
-    seed: Seed = 0,
-    fail_on: Fail = FailOn.likely,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
+@analysis
+def check(
+    reference: Reference = None,
+    current: Current = None,
+    reference_data: ReferenceData = None,
+    current_data: CurrentData = None,
+    **common: Any,
+) -> Investigation:
+    """Are data corrupted or incomplete?"""
+    from rca import api
+
+    return api.check(*_sides(reference, current, reference_data, current_data), **common)
+
+
+@analysis
+def diff(reference: Revision, current: Revision, **common: Any) -> Investigation:
     """What changed between two versions?"""
     from rca import api
 
-    found = api.diff(reference, current, config=config, seed=seed, say=_say(quiet))
-    _write(found, format, output, verbose)
-    raise typer.Exit(exit_code(found, fail_on.value))
+    return api.diff(reference, current, **common)
 
 
-@app.command()
-@guarded
+@analysis
 def replay(
-    reference: Annotated[str, typer.Argument(help="Git revision.")],
-    current: Annotated[str, typer.Argument(help="Git revision.")],
+    reference: Revision,
+    current: Revision,
     repeats: Repeats = 5,
     max_runs: MaxRuns = 96,
     jobs: Jobs = 2,
     timeout: Timeout = 3600.0,
-    config: ConfigFile = CONFIG,
-    format: OutputFormat = Format.text,
-    output: Output = None,
-    seed: Seed = 0,
-    fail_on: Fail = FailOn.likely,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
+    **common: Any,
+) -> Investigation:
     """Which of the changes moved the model? Runs the pipeline again in throw-away copies."""
     from rca import api
+    from rca.evolution._bench import Options
 
-    options = _options(repeats, max_runs, jobs, timeout)
-    found = api.replay(reference, current, config=config, seed=seed, options=options, say=_say(quiet))
-    _write(found, format, output, verbose)
-    raise typer.Exit(exit_code(found, fail_on.value))
+    return api.replay(reference, current, options=Options(repeats, max_runs, jobs, timeout), **common)
 
 
-@app.command()
-@guarded
+@analysis
 def investigate(
     reference: Reference = None,
     current: Current = None,
@@ -248,43 +246,18 @@ def investigate(
     max_runs: MaxRuns = 96,
     jobs: Jobs = 2,
     timeout: Timeout = 3600.0,
-    config: ConfigFile = CONFIG,
-    format: OutputFormat = Format.text,
-    output: Output = None,
-    seed: Seed = 0,
-    fail_on: Fail = FailOn.likely,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
+    **common: Any,
+) -> Investigation:
     """Why did the metric move?"""
-    from rca.investigation import investigate as run
+    from rca import investigation
+    from rca.evolution._bench import Options
 
-    found = run(
-        *_revisions(reference, current),
-        config=config,
-        since=since,
-        seed=seed,
-        replay=not no_replay,
-        options=_options(repeats, max_runs, jobs, timeout),
-        say=_say(quiet),
-    )
-    _warn_uncommitted(found, quiet)
-    _write(found, format, output, verbose)
-    code = 4 if found.verdict == "inconclusive" else exit_code(found, fail_on.value)
-    raise typer.Exit(code)
+    options = Options(repeats, max_runs, jobs, timeout)
+    sides = _revisions(reference, current)
+    return investigation.investigate(*sides, since=since, replay=not no_replay, options=options, **common)
 
 
-def _warn_uncommitted(found: Investigation, quiet: bool) -> None:
-    changed = [path for path in found.provenance.get("uncommitted") or [] if path != CONFIG.name]
-    if changed and not quiet:
-        from rca.words import clean
-
-        text = f"{len(changed)} files have changes that are in no revision (such as {clean(changed[0])})"
-        typer.echo(f"note: {text}; they are not looked at: commit them first if they matter.", err=True)
-
-
-@app.command()
-@guarded
+@analysis
 def attribute(
     reference: Reference = None,
     current: Current = None,
@@ -294,26 +267,17 @@ def attribute(
     target: Annotated[str | None, typer.Option(help="The target column, for two tables.")] = None,
     prediction: Annotated[str | None, typer.Option(help="The score column, for two tables.")] = None,
     metric: Annotated[str, typer.Option(help="The metric, for two tables.")] = "log_loss",
-    config: ConfigFile = CONFIG,
-    format: OutputFormat = Format.text,
-    output: Output = None,
-    seed: Seed = 0,
-    fail_on: Fail = FailOn.likely,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
+    **common: Any,
+) -> Investigation:
     """Did the inputs move, or their relation to the target?"""
     from rca import api
 
     sides = _sides(reference, current, reference_data, current_data)
-    if reference_data is not None:
-        if target is None:
-            raise ConfigError("two tables need --target COLUMN: name the column that is predicted.")
-        found = api.shift_of_tables(*sides, target=target, prediction=prediction, metric=metric, seed=seed)
-    else:
-        found = api.shift(*sides, config=config, since=since, seed=seed, say=_say(quiet))
-    _write(found, format, output, verbose)
-    raise typer.Exit(exit_code(found, fail_on.value))
+    if reference_data is None:
+        return api.shift(*sides, since=since, **common)
+    if target is None:
+        raise ConfigError("two tables need --target COLUMN: name the column that is predicted.")
+    return api.shift_of_tables(*sides, target=target, prediction=prediction, metric=metric, seed=common["seed"])
 
 
 @app.command()

@@ -19,13 +19,13 @@ from matplotlib.font_manager import findfont, get_font
 from matplotlib.patches import Patch
 
 from rca.errors import NotApplicable
-from rca.words import clean, digits, hurts, interval, nested, number, places, status
+from rca.words import clean, hurts, interval, nested, number, places, status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rca.inputs.attribute import Attribution
-    from rca.types import Cause, Gap, Investigation
+    from rca.types import Gap, Investigation
 
 #: Colours of the pillars that colour-blind readers tell apart (Okabe and Ito, 2008).
 COLOURS = {"integrity": "#0072B2", "evolution": "#D55E00", "inputs": "#009E73", "": "#8A8F98"}
@@ -33,7 +33,6 @@ DPI = 110
 _LEFT = -0.652  # where the labels begin, in widths of the axes
 _FONT = "DejaVu Sans"  # it comes with matplotlib, so it is the same everywhere
 _INK, _FAINT = "#1f2328", "#6b7280"
-_MOST = {"waterfall": 10, "contributions": 24}
 
 
 class Drawing(Figure):
@@ -66,23 +65,20 @@ def waterfall(investigation: Investigation) -> Figure:
         If the investigation has no gap, as a check or a diff has none.
     """
     gap = _gap(investigation)
-    rows = _rows([cause for cause, depth in nested(investigation.causes) if depth == 0], _MOST["waterfall"])
-    left = investigation.unexplained
-    if left is not None:
-        rows.append(_Row("unexplained", "what the causes leave", "", left.contribution, left.low, left.high))
+    rows = _rows(investigation, 10, deepest=0)
     starts, value = [], gap.reference
     for row in rows:
         starts.append(value)
         value += row.size if math.isfinite(row.size) else 0.0
     with _style():
         figure, axes = _canvas(len(rows) + 2)
-        _mark(axes, 0, gap.reference, "reference", investigation.reference.rev, digits(investigation))
+        _mark(axes, 0, gap.reference, "reference", investigation.reference.rev, places(gap.difference))
         for y, (row, start) in enumerate(zip(rows, starts, strict=True), start=1):
             axes.plot([start, start], [y - 1, y], color=_FAINT, lw=0.8, ls=":", zorder=1)
-            _bar(axes, y, start, row, gap, digits(investigation))
+            _bar(axes, y, start, row, gap, places(gap.difference))
         last = len(rows) + 1
         axes.plot([value, value], [last - 1, last], color=_FAINT, lw=0.8, ls=":", zorder=1)
-        _mark(axes, last, gap.current, "current", investigation.current.rev, digits(investigation))
+        _mark(axes, last, gap.current, "current", investigation.current.rev, places(gap.difference))
         _finish(figure, axes, rows, gap)
     return figure
 
@@ -95,19 +91,7 @@ def contributions(investigation: Investigation) -> Figure:
     NotApplicable
         If the investigation has no gap.
     """
-    gap = _gap(investigation)
-    ordered = nested(investigation.causes)
-    rows = _rows([c for c, _ in ordered], _MOST["contributions"], [depth for _, depth in ordered])
-    left = investigation.unexplained
-    if left is not None:
-        rows.append(_Row("unexplained", "what the causes leave", "", left.contribution, left.low, left.high))
-    with _style():
-        figure, axes = _canvas(max(1, len(rows)))
-        axes.axvline(0, color=_FAINT, lw=0.8, zorder=1)
-        for y, row in enumerate(rows):
-            _bar(axes, y, 0.0, row, gap, digits(investigation))
-        _finish(figure, axes, rows, gap, "points of ")
-    return figure
+    return _from_zero(_rows(investigation, 24), _gap(investigation))
 
 
 def terms(attribution: Attribution) -> Figure:
@@ -127,8 +111,12 @@ def terms(attribution: Attribution) -> Figure:
         for _, parts in order
         for part in parts.itertuples()
     ]
+    return _from_zero(rows, gap)
+
+
+def _from_zero(rows: Sequence[_Row], gap: Gap) -> Figure:
     with _style():
-        figure, axes = _canvas(len(rows))
+        figure, axes = _canvas(max(1, len(rows)))
         axes.axvline(0, color=_FAINT, lw=0.8, zorder=1)
         for y, row in enumerate(rows):
             _bar(axes, y, 0.0, row, gap, places(gap.difference))
@@ -156,17 +144,19 @@ def _gap(investigation: Investigation) -> Gap:
     return gap
 
 
-def _rows(causes: Sequence[Cause], most: int, depths: Sequence[int] | None = None) -> list[_Row]:
-    depths = depths or [0] * len(causes)
+def _rows(investigation: Investigation, most: int, deepest: float = math.inf) -> list[_Row]:
     rows = [
         _Row(c.subject, f"{c.kind.replace('_', ' ')} · {status(c)}", c.pillar, c.contribution, c.low, c.high, depth)
-        for c, depth in zip(causes, depths, strict=True)
+        for c, depth in nested(investigation.causes)
+        if depth <= deepest
     ]
-    if len(rows) <= most:
-        return rows
-    rest = [row for row in rows[most - 1 :] if row.depth == 0]
-    total = math.fsum(row.size for row in rest if math.isfinite(row.size))
-    return [*rows[: most - 1], _Row(f"{len(rows) - most + 1} more causes", "together", "", total)]
+    if len(rows) > most:
+        total = math.fsum(row.size for row in rows[most - 1 :] if row.depth == 0 and math.isfinite(row.size))
+        rows[most - 1 :] = [_Row(f"{len(rows) - most + 1} more causes", "together", "", total)]
+    left = investigation.unexplained
+    if left is not None:
+        rows.append(_Row("unexplained", "what the causes leave", "", left.contribution, left.low, left.high))
+    return rows
 
 
 @contextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rca.words import count
+
 if TYPE_CHECKING:
     from rca.types import Investigation
 
@@ -22,8 +24,7 @@ def sentence(found: Investigation, reason: str = "") -> str:
     if found.gap is None:
         if reason:
             return f"Inconclusive: {reason}"
-        count = len(found.findings)
-        return f"{count} finding{'' if count == 1 else 's'}." if count else "Nothing found."
+        return f"{count(len(found.findings), 'finding')}." if found.findings else "Nothing found."
     gap = found.gap
     moved = f"{gap.metric} went from {gap.reference:.3f} to {gap.current:.3f} ({gap.difference:+.3f})"
     if found.verdict == "no_incident":
@@ -46,8 +47,6 @@ def sentence(found: Investigation, reason: str = "") -> str:
 
 def _model_line(found: Investigation) -> str:
     """Say plainly when the new model was tried and is not the cause."""
-    evolution = [c for c in found.causes if c.pillar == "evolution"]
-    cleared = [r for r in found.ruled_out if r.pillar == "evolution" and r.contribution is not None]
-    if cleared and not evolution:
-        return " The new model is not the cause."
-    return ""
+    blamed = any(c.pillar == "evolution" for c in found.causes)
+    cleared = any(r.pillar == "evolution" and r.contribution is not None for r in found.ruled_out)
+    return " The new model is not the cause." if cleared and not blamed else ""

@@ -280,24 +280,9 @@ class Investigation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document of the contract: plain values, in its order."""
-        order = [
-            "schema",
-            "system",
-            "summary",
-            "verdict",
-            "severity",
-            "reference",
-            "current",
-            "gap",
-            "causes",
-            "ruled_out",
-            "not_testable",
-            "unexplained",
-            "outcomes",
-            "findings",
-            "provenance",
-        ]
-        return {name: plain(getattr(self, name)) for name in order}
+        first = ("schema", "system", "summary", "verdict", "severity")
+        names = dict.fromkeys([*first, *(f.name for f in dataclasses.fields(self))])
+        return {name: plain(getattr(self, name)) for name in names}
 
     def to_json(self) -> str:
         """Return the document as JSON; numbers that are not finite become null."""

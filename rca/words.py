@@ -166,6 +166,11 @@ def nested(causes: Sequence[Cause]) -> list[tuple[Cause, int]]:
     return listed + [(cause, 1) for cause in left]
 
 
+def by_state(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Return the outcomes in the order in which a reader wants to know, failures first."""
+    return sorted(outcomes, key=lambda outcome: (list(STATES).index(outcome.status), outcome.code))
+
+
 def tally(outcomes: Iterable[Outcome]) -> str:
     """Return the count of checks by what they did.
 
@@ -178,7 +183,7 @@ def tally(outcomes: Iterable[Outcome]) -> str:
     states = [outcome.status for outcome in outcomes]
     order = ("found", "clear", "not_applicable", "failed")
     parts = [f"{states.count(state)} {STATES[state]}" for state in order if state in states]
-    return f"{len(states)} check{'' if len(states) == 1 else 's'}: {', '.join(parts) or 'none ran'}"
+    return f"{count(len(states), 'check')}: {', '.join(parts) or 'none ran'}"
 
 
 def rerun(investigation: Investigation, finding: Finding) -> list[str]:

@@ -37,14 +37,6 @@ def write(
         If the extension or the notebook is unknown.
     ReportError
         If a cell failed. What had been done until then is in the file.
-
-    Examples
-    --------
-    >>> from rca.report.example import investigation
-    >>> write(investigation(), "report.pdf")
-    Traceback (most recent call last):
-    ...
-    rca.errors.ConfigError: rca writes no PDF: write report.html and print it from a browser; its pages are A4.
     """
     path = Path(path)
     kind = path.suffix.lower()

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
+import math
+import typing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rca.errors import ConfigError
-from rca.types import Cause, Finding, Gap, Investigation, Outcome, Rejected, Remainder, Side
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-_NAN = float("nan")
-#: Numbers that are null in the document where they are not finite.
-_NUMBERS: dict[object, tuple[str, ...]] = {
-    Gap: ("reference", "current", "difference", "low", "high", "detectable"),
-    Cause: ("contribution", "low", "high"),
-    Remainder: ("contribution", "low", "high"),
-    Outcome: ("seconds",),
-}
-#: Lists that are tuples in the record.
-_TUPLES = ("findings", "mitigations")
+from rca.types import Investigation
 
 
 @functools.cache
@@ -76,31 +65,22 @@ def parse(raw: Any, name: str = "the document") -> Investigation:
     rca.errors.ConfigError: x.json is no investigation: at the top, 'system' is a required property.
     """
     validate(raw, name)
-    many: dict[str, Callable[..., Any]] = {
-        "causes": Cause,
-        "ruled_out": Rejected,
-        "not_testable": Rejected,
-        "outcomes": Outcome,
-        "findings": Finding,
-    }
-    one: dict[str, Callable[..., Any]] = {"reference": Side, "current": Side, "gap": Gap, "unexplained": Remainder}
-    fields = dict(raw)
-    for key, kind in many.items():
-        fields[key] = tuple(_record(kind, item) for item in raw[key])
-    for key, kind in one.items():
-        fields[key] = None if raw[key] is None else _record(kind, raw[key])
-    return Investigation(**fields)
+    found: Investigation = _value(Investigation, raw)
+    return found
 
 
-def _record(kind: Callable[..., Any], raw: Mapping[str, Any]) -> Any:
-    fields = dict(raw)
-    for name in _NUMBERS.get(kind, ()):
-        if fields[name] is None:
-            fields[name] = _NAN
-    for name in _TUPLES:
-        if name in fields:
-            fields[name] = tuple(fields[name])
-    return kind(**fields)
+def _value(kind: Any, raw: Any) -> Any:
+    """Return a value as a record's annotation has it; a number is null where it is not finite."""
+    if raw is None:
+        return math.nan if kind is float else None
+    inner = typing.get_args(kind)
+    if typing.get_origin(kind) is tuple:
+        return tuple(_value(inner[0], item) for item in raw)
+    for one in (kind, *inner):
+        if dataclasses.is_dataclass(one):
+            hints = typing.get_type_hints(one)
+            return one(**{name: _value(hints[name], item) for name, item in raw.items()})  # type: ignore[operator]
+    return raw
 
 
 def validate(raw: Any, name: str = "the document") -> None:

@@ -24,15 +24,7 @@ _TAME = re.compile(r"[\w./:+ -]+", re.ASCII)
 
 
 def render(investigation: Investigation) -> str:
-    """Return the verdict, the causes, what was ruled out and what could not be tested.
-
-    Examples
-    --------
-    >>> from rca.report.example import investigation
-    >>> view = render(investigation())
-    >>> print(view.splitlines()[0])
-    ### Cause found: term-deposit
-    """
+    """Return the verdict, the causes, what was ruled out and what could not be tested."""
     found, gap, digits = investigation, investigation.gap, words.digits(investigation)
     out = [f"### {words.VERDICTS[found.verdict]}: {escape(found.system)}", "", escape(found.summary), ""]
     if gap is not None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from rca.errors import ConfigError, ReportError, choices
 from rca.words import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 _KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
 #: No history file, and no words of the kernel itself: what goes wrong in it is an error here.
@@ -52,7 +51,7 @@ def execute(notebook: str | Path, output: str | Path, parameters: Mapping[str, A
     from papermill.execute import execute_notebook
 
     try:
-        with _private() as folder:
+        with tempfile.TemporaryDirectory(prefix="rca-", ignore_cleanup_errors=True) as folder:
             execute_notebook(
                 _literal(notebook),
                 _literal(output),
@@ -155,12 +154,6 @@ def _manager(folder: str) -> type:
             super().__init__(**options, connection_file=os.path.join(folder, "kernel.json"))
 
     return Manager
-
-
-@contextmanager
-def _private() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="rca-", ignore_cleanup_errors=True) as folder:
-        yield folder
 
 
 def _forget(output: Path) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from jinja2 import Template
+from rca.report.html import template
 
 #: What of an output is shown; never JavaScript or widgets.
 _SHOWN = {"text/html", "image/png", "image/jpeg", "text/markdown", "text/plain"}
@@ -32,7 +30,7 @@ def render(notebook: str | Path, title: str) -> str:
     )
     body, _ = exporter.from_notebook_node(_harmless(nbformat.read(notebook, as_version=4)))
     style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-    return _template().render(title=title, style=style, headings=headings(body), body=body)
+    return template("page.html.j2").render(title=title, style=style, headings=headings(body), body=body)
 
 
 def _harmless(ran: Any) -> Any:
@@ -45,14 +43,6 @@ def _harmless(ran: Any) -> Any:
             cell.outputs = [o for o in cell.outputs if o.get("data", True) and o.get("name") != "stderr"]
     ran.metadata.pop("widgets", None)
     return ran
-
-
-@functools.cache
-def _template() -> Template:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    folder = FileSystemLoader(Path(__file__).parent)
-    return Environment(loader=folder, autoescape=True, undefined=StrictUndefined).get_template("page.html.j2")
 
 
 def headings(body: str) -> list[tuple[str, str]]:

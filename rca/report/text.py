@@ -32,17 +32,7 @@ _STYLES = {"confirmed": "bold red", "likely": "yellow", "integrity": "blue", "ev
 
 
 def lines(investigation: Investigation, width: int = _WIDE, verbose: bool = False) -> list[str]:
-    """Return the view as plain lines.
-
-    Examples
-    --------
-    >>> from rca.report.example import investigation
-    >>> view = lines(investigation())
-    >>> view[0].split("   ")[:3]
-    ['term-deposit', 'log_loss 0.231 → 0.412', '+0.181 [+0.169, +0.194]']
-    >>> "data.production.euribor3m" in view[5], "unit_change" in view[5]
-    (True, True)
-    """
+    """Return the view as plain lines."""
     target = io.StringIO()
     render(investigation, target, width=width, colour=False, verbose=verbose)
     return [line.rstrip() for line in target.getvalue().splitlines()]
@@ -240,8 +230,7 @@ def _outcomes(found: Investigation) -> Table:
 
     grid = _grid("", "", "", "", "")
     marks = {"found": "✗", "clear": "✓", "not_applicable": "-", "failed": "!"}
-    order = list(words.STATES)
-    for outcome in sorted(found.outcomes, key=lambda o: (order.index(o.status), o.code)):
+    for outcome in words.by_state(found.outcomes):
         cells = (outcome.code, outcome.title, words.STATES[outcome.status], outcome.reason or "")
         grid.add_row(Text(marks[outcome.status]), *[Text(words.clean(cell, 300)) for cell in cells])
     return grid
