@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from rca import demo
 from rca.cli import app, exit_code
-from rca.report.example import checked, investigation
+from tests.report.example import checked, investigation
 from tests.workspace_plugin import edit, state
 
 Copy = Callable[[Path], demo.Workspace]

@@ -11,8 +11,8 @@ import pytest
 from rca import plots
 from rca.errors import NotApplicable
 from rca.inputs.attribute import attribute
-from rca.report.example import checked, investigation
 from rca.types import Investigation
+from tests.report.example import checked, investigation
 
 Draw = Callable[[Investigation], Any]
 DRAWINGS: list[Draw] = [plots.waterfall, plots.contributions]

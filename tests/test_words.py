@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from rca import words
-from rca.report.example import checked, investigation
+from tests.report.example import checked, investigation
 
 
 def test_causes_that_name_each_other_are_listed_once() -> None:

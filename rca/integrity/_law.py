@@ -192,6 +192,11 @@ def _cut(values: pd.Series, bins: int) -> Cut | None:
     return Cut(edges[edges < known.max()] if edges[0] < known.max() else np.array([known.min()]), None)
 
 
+def skipped(case: Case) -> tuple[str, ...]:
+    """Return the columns that have no place in a law: keys and the time."""
+    return (*case.roles.key, case.roles.time or "")
+
+
 @functools.lru_cache(maxsize=8)
 def law_of(table: Any, skip: tuple[str, ...]) -> Law:
     """Return the law of a table's sample, learned once."""

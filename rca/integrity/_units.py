@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rca.integrity._common import View, apart, beyond_chance, noise, time_of, views
-from rca.integrity._law import Relation, Seen, law_of
+from rca.integrity._law import Seen, law_of, skipped
 from rca.tables import GRID, Column
 
 if TYPE_CHECKING:
@@ -133,8 +133,8 @@ def explain(pair: Pair, reference: Column, current: Column, case: Case, toleranc
     return _of_a_part(pair, sides, case, tolerance) or _of_rows(sides)
 
 
-def _whole(sides: Sides, tolerance: float, relation: Relation | None = None) -> Unit | None:
-    """Return the unit that all of the current values are in; `relation` is theirs where more proof is wanted."""
+def _whole(sides: Sides, tolerance: float) -> Unit | None:
+    """Return the unit that all of the current values are in."""
     reference, known = sides.reference, sides.known
     q0, q1 = np.array(reference.quantiles), np.quantile(known, GRID) if len(known) else np.zeros(0)
     # no unit leaves every quantile where it was
@@ -217,7 +217,7 @@ def _whole_numbers(sides: Sides, unit: Unit, values: Floats, part: bool = False)
 def _of_a_part(pair: Pair, sides: Sides, case: Case, tolerance: float) -> Change | None:
     """Return a change of all rows since a moment, or of one segment, that stays among the reference's values."""
     name = sides.reference.name
-    law = law_of(pair.reference, (*case.roles.key, case.roles.time or ""))
+    law = law_of(pair.reference, skipped(case))
     if name not in law.names or apart(sides.old, sides.known) < 0.03 + noise(len(sides.old), len(sides.known)):
         return None
     for view in list(views(pair, case))[1:]:

@@ -14,8 +14,8 @@ import pytest
 
 from rca import report
 from rca.report import document
-from rca.report.example import checked, investigation
 from rca.resources import share
+from tests.report.example import checked, investigation
 
 HOSTILE = "<img src=x onerror=alert(1)>[red]$x$"
 SECTIONS = [

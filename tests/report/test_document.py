@@ -8,7 +8,7 @@ import pytest
 
 from rca.errors import ConfigError
 from rca.report import document
-from rca.report.example import checked, investigation
+from tests.report.example import checked, investigation
 
 if TYPE_CHECKING:
     from pathlib import Path

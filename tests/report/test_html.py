@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from rca.report import document, html
-from rca.report.example import checked, investigation
 from rca.types import Finding, Investigation
+from tests.report.example import checked, investigation
 
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(1)</script>\x1b[31m'
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from rca.report import document, markdown
-from rca.report.example import checked, investigation
 from rca.types import Finding
+from tests.report.example import checked, investigation
 
 HOSTILE = "a|b`c`<img src=x onerror=alert(1)>@everyone #12 [x](http://evil.example)\n# big"
 

@@ -11,7 +11,7 @@ import pytest
 from rca import report
 from rca.errors import ConfigError, ReportError
 from rca.report import notebook
-from rca.report.example import investigation
+from tests.report.example import investigation
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ import pytest
 
 from rca import report
 from rca.errors import ConfigError
-from rca.report.example import checked, investigation
+from tests.report.example import checked, investigation
 
 
 @pytest.mark.parametrize("name", ["x.docx", "x", "x.html.zip"])

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from rca.report import document, text
-from rca.report.example import checked, investigation
 from rca.types import Finding, Investigation
+from tests.report.example import checked, investigation
 
 HOSTILE = "[red]x[/red]\x1b[31m\x9b2J\u202e<img src=x onerror=alert(1)>"
 
