@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rca.stats import Floats
+    from rca.types import Case
 
 _ROWS = 20_000
 _BINS = 8
@@ -197,16 +198,24 @@ def skipped(case: Case) -> tuple[str, ...]:
     return (*case.roles.key, case.roles.time or "")
 
 
-@functools.lru_cache(maxsize=8)
-def law_of(table: Any, skip: tuple[str, ...]) -> Law:
+def law_of(table: Any, case: Case) -> Law:
     """Return the law of a table's sample, learned once."""
+    return _law(table, skipped(case))
+
+
+def seen_of(pair: Any, case: Case) -> Seen:
+    """Return the current sample in the bins of the reference's law."""
+    return _seen(pair.reference, pair.current, skipped(case))
+
+
+@functools.lru_cache(maxsize=8)
+def _law(table: Any, skip: tuple[str, ...]) -> Law:
     return Law(table.sample, skip)
 
 
 @functools.lru_cache(maxsize=8)
-def seen_of(reference: Any, current: Any, skip: tuple[str, ...]) -> Seen:
-    """Return the current sample in the bins of the reference's law."""
-    return Seen(law_of(reference, skip), current.sample)
+def _seen(reference: Any, current: Any, skip: tuple[str, ...]) -> Seen:
+    return Seen(_law(reference, skip), current.sample)
 
 
 def same(first: Any, second: Any, slack: float = 0.05) -> bool:

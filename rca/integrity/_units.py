@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rca.integrity._common import View, apart, beyond_chance, noise, time_of, views
-from rca.integrity._law import Seen, law_of, skipped
+from rca.integrity._law import Seen, law_of
 from rca.tables import GRID, Column
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def _whole_numbers(sides: Sides, unit: Unit, values: Floats, part: bool = False)
 def _of_a_part(pair: Pair, sides: Sides, case: Case, tolerance: float) -> Change | None:
     """Return a change of all rows since a moment, or of one segment, that stays among the reference's values."""
     name = sides.reference.name
-    law = law_of(pair.reference, skipped(case))
+    law = law_of(pair.reference, case)
     if name not in law.names or apart(sides.old, sides.known) < 0.03 + noise(len(sides.old), len(sides.known)):
         return None
     for view in list(views(pair, case))[1:]:
