@@ -141,13 +141,21 @@ class Table:
 
     @cached_property
     def _sampled(self) -> tuple[pd.DataFrame, np.ndarray[Any, np.dtype[np.uint64]]]:
+        kept = [name for name, kind in self.kinds.items() if kind != "other"]
+        return self._picked(kept, sorted(self.columns), math.ceil(self.rows / SAMPLE))
+
+    def keyed(self, key: list[str], names: list[str], step: int) -> pd.DataFrame:
+        """Return the rows that a hash of the key chooses, one key in `step`: the same keys of every table."""
+        return self._picked([*key, *names], sorted(key), step)[0]
+
+    def _picked(
+        self, kept: list[str], hashed: list[str], step: int
+    ) -> tuple[pd.DataFrame, np.ndarray[Any, np.dtype[np.uint64]]]:
         import ibis
         import pandas as pd
 
         expr = self.expr
-        row = ibis.struct({name: expr[name] for name in sorted(self.columns)}).hash()
-        step = math.ceil(self.rows / SAMPLE)
-        kept = [name for name, kind in self.kinds.items() if kind != "other"]
+        row = ibis.struct({name: expr[name] for name in hashed}).hash()
         picked = expr.select(**{f"c{i}": expr[name] for i, name in enumerate(kept)}, row=row)
         if step > 1:
             picked = picked.filter(picked["row"] % step == 0)

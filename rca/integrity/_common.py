@@ -9,6 +9,7 @@ import numpy as np
 
 from rca.errors import NotApplicable
 from rca.stats import rate_change
+from rca.tables import SAMPLE
 from rca.types import Case, Finding, Pair
 
 if TYPE_CHECKING:
@@ -105,6 +106,37 @@ def views(pair: Pair, case: Case) -> Iterator[View]:
             yield View((sample[time] >= onset).to_numpy(), {"time": time, "onset": iso(_moment(onset))})
     for name, level, mask in segments(sample, pair.reference.sample):
         yield View(mask, {"segment": {name: level}})
+
+
+def part_of(reference: pd.DataFrame, view: View) -> Mask:
+    """Return the rows of the reference that a view is held against: the same segment, or all."""
+    mask = np.ones(len(reference), dtype=bool)
+    for name, level in view.where.get("segment", {}).items():
+        mask &= (reference[name] == level).to_numpy()
+    return mask
+
+
+def paired(pair: Pair, case: Case, names: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """Return the rows whose key both tables have exactly once, side by side, with some columns; None without a key.
+
+    Of large tables the keys that a hash chooses are taken, the same on both sides.
+    """
+    key = list(case.roles.key)
+    if not key or any(set(key) - set(table.columns) for table in _sides(pair)):
+        return None
+    step = -(-max(rows(pair)) // SAMPLE)
+    sides = [chosen(table, key, [n for n in names if n not in key], step) for table in _sides(pair)]
+    unique = [side.drop_duplicates(key, keep=False).dropna(subset=key) for side in sides]
+    both = unique[0][key].merge(unique[1][key], on=key)
+    before, after = (both.merge(side, on=key, how="left") for side in unique)
+    return before, after
+
+
+def chosen(table: Any, key: list[str], names: list[str], step: int) -> pd.DataFrame:
+    """Return the rows of a table that a hash of their key chooses, one in `step`, as checks read them."""
+    plain: pd.DataFrame = table.sample[[*key, *names]] if step <= 1 else table.keyed(key, names, step)
+    # keys of two tables are compared as text or numbers, not as the categories of one of them
+    return plain.assign(**{k: plain[k].astype("object") for k in key if plain[k].dtype == "category"})
 
 
 def segments(sample: pd.DataFrame, reference: pd.DataFrame) -> Iterator[tuple[str, str, Mask]]:

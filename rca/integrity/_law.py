@@ -46,6 +46,8 @@ class Relation:
     """The sum of the dependences that were looked at."""
     shape: float
     """The cosine between the relations before and now: 1 where they are the same but for their size."""
+    size: float = 1.0
+    """How strong they are, as a multiple of what they were."""
 
     @property
     def known(self) -> bool:
@@ -105,9 +107,12 @@ class Law:
         if not strength or not seen.rows:
             return Relation(1.0, np.inf, 0.0, 1.0)
         own = self.place[name]
-        cells = seen.cells[:, own] if values is None else self.cuts[name].cells(values[: seen.rows])
-        shares = cells.mean(axis=0)
-        now = (cells.T @ seen.cells / seen.rows - np.outer(shares, seen.shares)) / self.scale[own]
+        if values is None:
+            shares, joint = seen.shares[own], seen.joint[own]
+        else:
+            cells = self.cuts[name].cells(values[: seen.rows])
+            shares, joint = cells.mean(axis=0), cells.T @ seen.cells / seen.rows
+        now = (joint - np.outer(shares, seen.shares)) / self.scale[own]
         cross = np.add.reduceat((now * self.relations[own]).sum(axis=0), self.starts)
         size = np.add.reduceat((now**2).sum(axis=0), self.starts) - self.freedom[i] / max(seen.rows, 1)
         slopes = cross / self.phi[i]
@@ -116,9 +121,11 @@ class Law:
         length = np.sqrt(np.maximum(size, self.phi[i] * 1e-2) * self.phi[i])
         return Relation(
             float(weights @ slopes),
-            float(np.sqrt(weights**2 @ errors**2)),
+            # bins are few and rows are shared, so a slope is never surer than this
+            max(float(np.sqrt(weights**2 @ errors**2)), 1.6 / np.sqrt(min(self.rows, seen.rows))),
             strength,
             float(weights @ np.clip(cross / length, -1, 1)),
+            float(np.sqrt(np.clip(weights @ size, 0, None) / (weights @ self.phi[i]))),
         )
 
     def moved(self, name: str, seen: Seen) -> float:

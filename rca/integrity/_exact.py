@@ -1,0 +1,196 @@
+"""Rules that every row of the reference follows: orderings, sums, products, and columns that settle others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from rca.integrity._common import FEWEST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from rca.integrity._common import Mask
+    from rca.stats import Floats
+    from rca.types import Case, Pair
+
+_FIRST = 500  # rows that are looked at before all are
+_MOST = 60  # columns that are looked at in pairs
+_LEVELS = 1000
+#: A rule that unrelated columns would break in no more rows than this says nothing of their relation.
+_BROKEN = 0.05
+_HAIR = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule: its kind, and its columns, the first being the one that it is mainly about.
+
+    The kinds are `<=` (never above), `+` and `*` (the sum, the product of the others), and `settled by`.
+    """
+
+    kind: str
+    columns: tuple[str, ...]
+    settled: Mapping[object, object] = field(default_factory=dict, repr=False)
+    """What each value of the second column makes of the first."""
+
+    @property
+    def column(self) -> str:
+        """The column that the rule is about."""
+        return self.columns[0]
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The rule as plain text, part by part."""
+        return (self.kind, *self.columns)
+
+    @property
+    def text(self) -> str:
+        """The rule as a person reads it."""
+        joined = f" {self.kind} ".join(self.columns[1:])
+        return f"{self.column} = {joined}" if self.kind in "+*" else f"{self.column} {self.kind} {joined}"
+
+    def broken(self, table: pd.DataFrame) -> Mask:
+        """Return the rows of a table, as checks read it, that break the rule."""
+        if self.kind == "settled by":
+            return _torn(self, table)
+        whole, *parts = (as_numbers(table[name]) for name in self.columns)
+        if self.kind == "<=":
+            return np.asarray(whole > parts[0])
+        made = parts[0] + parts[1] if self.kind == "+" else parts[0] * parts[1]
+        size = np.maximum(np.abs(whole), np.maximum(np.abs(parts[0]), np.abs(parts[1]))) + 1e-300
+        return np.asarray(np.abs(whole - made) > _HAIR * size)
+
+
+def rule_of(terms: Sequence[str], reference: pd.DataFrame) -> Rule:
+    """Return the rule that a finding names."""
+    kind, *columns = terms
+    return Rule(kind, tuple(columns), _learn(reference, *columns) if kind == "settled by" else {})
+
+
+def broken_rules(pair: Pair, case: Case) -> Iterator[tuple[Rule, Mask, float]]:
+    """Yield the rules of the reference that current rows break, with these rows and the share in the reference."""
+    before, now = pair.reference.sample, pair.current.sample
+    names = [n for n in sorted(before.columns) if n in now.columns and n not in case.roles.key]
+    names = [n for n in names if before[n].dtype.kind == now[n].dtype.kind or before[n].dtype == "category"]
+    if min(len(before), len(now)) < FEWEST:
+        return
+    taken: set[str] = set()
+    for rule in (*_identities(before, names), *_orderings(before, names), *_settled(before, names)):
+        hit = rule.broken(now)
+        # one damaged column breaks many rules: the first that is about it is enough
+        if hit.mean() > 0.002 and not taken & set(rule.columns):
+            taken |= set(rule.columns)
+            yield rule, hit, float(rule.broken(before).mean())
+
+
+def _numbers(sample: pd.DataFrame, names: list[str]) -> dict[str, Floats]:
+    """Return the numeric columns and times that vary, as floats."""
+    found = {}
+    for name in names:
+        kind = sample[name].dtype.kind
+        if kind in {"f", "M"}:
+            values = as_numbers(sample[name])
+            if np.isfinite(values).sum() >= FEWEST and np.nanstd(values[np.isfinite(values)][:_FIRST]) > 0:
+                found[name] = values
+    return dict(list(found.items())[:_MOST])
+
+
+def as_numbers(column: pd.Series) -> Floats:
+    """Return a column of numbers or times as floats (seconds), NaN where there is no value."""
+    if column.dtype.kind == "M":
+        return np.where(column.isna(), np.nan, column.to_numpy().astype("datetime64[us]").astype(np.int64) / 1e6)
+    return column.to_numpy(dtype=float) if column.dtype.kind == "f" else np.full(len(column), np.nan)
+
+
+def _orderings(sample: pd.DataFrame, names: list[str]) -> Iterator[Rule]:
+    """Yield the pairs of columns of which one is never above the other, though their ranges overlap."""
+    values = _numbers(sample, names)
+    mixed = np.random.default_rng(0).permutation(min(len(sample), 5000))
+    for low, high in ((a, b) for pair in combinations(values, 2) for a, b in (pair, pair[::-1])):
+        if sample[low].dtype != sample[high].dtype or (values[low][:_FIRST] > values[high][:_FIRST]).any():
+            continue
+        one, other = values[low], values[high]
+        both = np.isfinite(one) & np.isfinite(other)
+        if both.sum() < FEWEST or (one[both] > other[both]).any() or (one[both] == other[both]).all():
+            continue
+        # unrelated columns with these values would break it often, so it is no accident
+        if np.nanmean(one[: len(mixed)] > other[: len(mixed)][mixed]) > _BROKEN:
+            yield Rule("<=", (low, high))
+
+
+def _identities(sample: pd.DataFrame, names: list[str]) -> Iterator[Rule]:
+    """Yield the columns that are the sum or product of two others (a difference or ratio is one, read backwards)."""
+    values = {n: v for n, v in _numbers(sample, names).items() if sample[n].dtype.kind == "f"}
+    rows = np.isfinite(np.column_stack(list(values.values()))).all(axis=1) if values else np.zeros(0, dtype=bool)
+    first = np.flatnonzero(rows)[:50]
+    if len(first) < 30:
+        return
+    head = {n: v[first] for n, v in values.items()}
+    matrix = np.column_stack(list(head.values()))
+    scale = np.abs(matrix).max(axis=0) + 1e-300
+    taken: set[str] = set()
+    for one, other in combinations(head, 2):
+        for sign, made in (("+", head[one] + head[other]), ("*", head[one] * head[other])):
+            for i in np.flatnonzero(np.abs(matrix - made[:, None]).max(axis=0) <= _HAIR * scale):
+                name = list(head)[i]
+                # a product with a constant one, or a sum with zeros, is no rule
+                if name in (one, other) or name in taken or np.ptp(head[one]) == 0 or np.ptp(head[other]) == 0:
+                    continue
+                rule = Rule(sign, (name, one, other))
+                if rule.broken(sample).mean() <= 1e-4:
+                    taken.add(name)
+                    yield rule
+
+
+def _settled(sample: pd.DataFrame, names: list[str]) -> Iterator[Rule]:
+    """Yield the pairs of columns of which one settles the other (functional dependencies)."""
+    codes = {n: c for n in names if (c := _codes(sample[n])) is not None}
+    for one, other in ((a, b) for pair in combinations(list(codes)[:_MOST], 2) for a, b in (pair, pair[::-1])):
+        x, y = codes[one], codes[other]
+        both = (x >= 0) & (y >= 0)
+        head = np.flatnonzero(both)[:_FIRST]
+        if both.sum() < FEWEST or x.max() < y.max() or _unsettled(x[head], y[head]) > 0:
+            continue
+        most = np.bincount(y[both]).max() / both.sum()
+        # each value is seen often enough, and the other column is not settled anyway
+        if most < 1 - _BROKEN and both.sum() >= 5 * (x.max() + 1) and _unsettled(x[both], y[both]) <= 1e-3:
+            yield Rule("settled by", (other, one), _learn(sample, other, one))
+
+
+def _codes(column: pd.Series) -> NDArray[np.intp] | None:
+    """Return a column of few values as codes; None where it has one or many, or too many missing."""
+    if column.dtype.kind == "M":
+        return None
+    codes = column.cat.codes.to_numpy() if column.dtype == "category" else pd.factorize(column)[0]
+    size = len(np.unique(codes[codes >= 0]))
+    return pd.factorize(np.where(codes < 0, np.nan, codes))[0] if 1 < size <= min(_LEVELS, len(column) / 5) else None
+
+
+def _unsettled(x: NDArray[np.intp], y: NDArray[np.intp]) -> float:
+    """Return the share of rows whose y is not the most frequent one of their x."""
+    width = int(y.max()) + 1
+    pairs, counts = np.unique(x.astype(np.int64) * width + y, return_counts=True)
+    best = np.zeros(int(x.max()) + 1, dtype=np.int64)
+    np.maximum.at(best, pairs // width, counts)
+    return 1 - float(best.sum()) / len(x)
+
+
+def _learn(sample: pd.DataFrame, name: str, by: str) -> dict[object, object]:
+    known = sample[[name, by]].dropna().drop_duplicates(by).astype("object")
+    return dict(zip(known[by], known[name], strict=True))
+
+
+def _torn(rule: Rule, table: pd.DataFrame) -> Mask:
+    values, by = (table[name].astype("object") for name in rule.columns)
+    wanted = by.map(rule.settled)
+    wrong = (wanted.notna() & values.isin(set(rule.settled.values())) & (wanted != values)).to_numpy()
+    # where all rows of a value agree on another one, its meaning changed and nothing is torn
+    share = pd.Series(wrong).groupby(by.to_numpy(), observed=True).transform("mean").to_numpy(dtype=float)
+    return np.asarray(wrong & (share < 0.9))

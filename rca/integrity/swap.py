@@ -1,0 +1,165 @@
+"""RCA122, whether two columns were exchanged."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from rca.integrity._common import apart, braced, damage, filled, noise, part_of, views
+from rca.integrity._law import Law, Seen, law_of, seen_of
+from rca.registry import check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rca.integrity._common import Mask
+    from rca.stats import Floats
+    from rca.types import Case, Finding, Pair
+
+_MOST = 40  # columns that are looked at in pairs
+_BINS = 32
+
+
+@check("RCA122", "two columns were exchanged")
+def column_swap(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
+    """Find pairs of columns that hold each other's values, in all rows, since a moment, in a segment or in some.
+
+    Parameters
+    ----------
+    floor : float
+        A share of rows up to this is no finding.
+
+    Yields
+    ------
+    Finding
+        The subject is the first of the two, `columns` of the evidence has both. Columns with the same values are
+        told apart by their relations to the others; single rows by values that fit the other column far better.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from rca.tables import open_table
+    >>> from rca.types import Case, Pair, Roles
+    >>> draw = np.random.default_rng(0)
+    >>> whole = pd.DataFrame({"age": draw.normal(40, 9, 2000), "rooms": draw.integers(1, 9, 2000)})
+    >>> swapped = whole.rename(columns={"age": "rooms", "rooms": "age"})[["age", "rooms"]]
+    >>> def found(table):
+    ...     return [f.text for f in column_swap(Case((Pair("train", open_table(whole), open_table(table)),), Roles()))]
+    >>> found(swapped)
+    ['age and rooms are exchanged in 100 % of the rows of train.']
+    >>> found(whole[::-1])
+    []
+    """
+    for pair in filled(case):
+        law, seen = law_of(pair.reference, case), seen_of(pair, case)
+        odd = [name for name in law.names if name in pair.current.sample.columns and _odd(law, seen, name)]
+        taken: set[str] = set()
+        for one, other in combinations(sorted(odd)[:_MOST], 2):
+            if {one, other} & taken or not _alike(pair, one, other):
+                continue
+            found = _exchanged(pair, case, law, one, other)
+            if found is None:
+                continue
+            taken |= {one, other}
+            text = f"{braced(one)} and {braced(other)} are exchanged in {{share}} of the rows of {{table}}{{where}}."
+            hit, where, rule = found
+            yield from damage(
+                "RCA122",
+                "column_swap",
+                pair,
+                one,
+                hit,
+                case,
+                text=text,
+                floor=floor,
+                where=where,
+                columns=[one, other],
+                rule=rule,
+            )
+
+
+def _odd(law: Law, seen: Seen, name: str) -> bool:
+    relation = law.relation(name, seen)
+    return law.moved(name, seen) > 0.0 or (relation.known and relation.slope < 0.9)
+
+
+def _alike(pair: Pair, one: str, other: str) -> bool:
+    kinds = {table.profile.columns[name].kind for table in (pair.reference, pair.current) for name in (one, other)}
+    return len(kinds) == 1
+
+
+def _exchanged(
+    pair: Pair, case: Case, law: Law, one: str, other: str
+) -> tuple[Mask, dict[str, object] | None, dict[str, object]] | None:
+    """Return the exchanged rows, where they are if that is known, and the rule that tells them."""
+    before, now = pair.reference.sample, pair.current.sample
+    for view in views(pair, case):
+        part, same = now[view.mask], before[part_of(before, view)]
+        if _fits(same, part, law, one, other):
+            return view.mask, dict(view.where), {}
+    first, second = (score(table, before, one, other) for table in (before, now))
+    # so much likelier the other way round that hardly a sound row is
+    bar = max(np.log(1e3), float(np.quantile(first, 0.999)) if len(first) else 0.0)
+    hit = second > bar
+    if hit.sum() < 5 or hit.mean() < 5 * float((first > bar).mean()):
+        return None
+    back = now.assign(**{one: now[other].to_numpy(), other: now[one].to_numpy()})[hit]
+    if any(_gap(before[n], back[n]) > 0.2 + noise(len(before), len(back)) for n in (one, other)):
+        return None
+    return hit, None, {"score": bar}
+
+
+def _fits(old: pd.DataFrame, new: pd.DataFrame, law: Law, one: str, other: str) -> bool:
+    """Say whether all rows of a part fit when they are exchanged back, and do not as they are."""
+    bar = noise(len(old), len(new))
+    if max(_gap(old[one], new[other]), _gap(old[other], new[one])) > 0.05 + bar:
+        return False
+    if min(_gap(old[one], new[one]), _gap(old[other], new[other])) > 0.1 + bar:
+        return True
+    seen = Seen(law, new)
+    proof = 0
+    for name, values in ((one, new[other]), (other, new[one])):
+        without = frozenset({one, other})
+        raw, undone = law.relation(name, seen, None, without), law.relation(name, seen, values, without)
+        if raw.known and undone.slope < max(raw.slope + 0.3, 0.6):
+            return False
+        proof += raw.known
+    return proof > 0
+
+
+def _gap(old: pd.Series, new: pd.Series) -> float:
+    """Return how far the laws of two columns of one kind lie apart."""
+    if old.dtype != "category":
+        return apart(old.to_numpy(), new.to_numpy())
+    shares = [side.astype("object").value_counts(normalize=True) for side in (old, new)]
+    return float(shares[0].sub(shares[1], fill_value=0.0).abs().sum() / 2)
+
+
+def score(table: pd.DataFrame, reference: pd.DataFrame, one: str, other: str) -> Floats:
+    """Return how much likelier a row's two values are the other way round (a log ratio, by the reference's shares)."""
+    parts = []
+    for name, twin in ((one, other), (other, one)):
+        reference[name], table[name], table[twin]
+        known = pd.concat([reference[one].astype("object"), reference[other].astype("object")])
+        if reference[one].dtype == "category":
+            levels = known.dropna().unique()
+            codes = [
+                pd.Categorical(side.astype("object"), levels).codes
+                for side in (reference[name], table[name], table[twin])
+            ]
+            size = len(levels)
+        else:
+            numbers = known.to_numpy(dtype=float)
+            edges = np.unique(np.quantile(numbers[np.isfinite(numbers)], np.arange(1, _BINS) / _BINS))
+            codes = [
+                np.where(np.isfinite(v), np.searchsorted(edges, v), -1)
+                for v in (reference[name], table[name], table[twin])
+            ]
+            size = len(edges) + 1
+        counts = np.bincount(codes[0][codes[0] >= 0], minlength=size) + 0.1
+        weight = np.log(np.append(counts / counts.sum(), 1.0 / size))
+        parts.append(weight[codes[2]] - weight[codes[1]])
+    return np.asarray(parts[0] + parts[1])
