@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rca.errors import NotApplicable
-from rca.integrity._common import FEWEST, braced, chance, damage, filled, paired, percent, told, views
+from rca.integrity._common import FEWEST, braced, chance, damage, filled, paired, part_of, percent, told, views
 from rca.integrity._law import Law, Relation, Seen, law_of, seen_of
 from rca.registry import check
 from rca.types import Finding
@@ -73,7 +73,11 @@ def label_noise(case: Case, *, floor: float = 0.005, least: float = 0.1) -> Iter
         for view in views(pair, case):
             seen = Seen(law, pair.current.sample[view.mask])
             relation = law.relation(target, seen)
-            if _attenuated(law, seen, target, relation, least):
+            if not _attenuated(law, seen, target, relation, least):
+                continue
+            # the target may have less to do with the inputs there, and always had
+            usual = law.relation(target, Seen(law, pair.reference.sample[part_of(pair.reference.sample, view)]))
+            if not view.where or relation.slope < usual.slope - least - 6 * relation.error:
                 yield _finding(pair, target, relation, seen.rows, view.where)
                 break
 

@@ -52,7 +52,8 @@ def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> I
     >>> whole["rent"] = whole["price"] / 9 - whole["age"] / 9 + draw.normal(0, 1, 3000)
     >>> shuffled = whole.assign(size=draw.permutation(whole["size"]))
     >>> def found(table):
-    ...     return [f.subject for f in broken_relation(Case((Pair("train", open_table(whole), open_table(table)),), Roles()))]
+    ...     case = Case((Pair("train", open_table(whole), open_table(table)),), Roles())
+    ...     return [f.subject for f in broken_relation(case)]
     >>> found(shuffled)
     ['data.train.size']
     >>> found(whole.sample(frac=1, random_state=0))

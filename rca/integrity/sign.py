@@ -40,7 +40,8 @@ def sign_flip(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
     >>> draw = np.random.default_rng(0)
     >>> whole = pd.DataFrame({"balance": draw.normal(0, 5, 3000)}).assign(debt=lambda t: -t["balance"] + draw.normal())
     >>> whole["amount"] = draw.lognormal(3, 1, 3000)
-    >>> flipped = whole.assign(balance=-whole["balance"], amount=whole["amount"].mask(whole.index < 300, -whole["amount"]))
+    >>> some = whole["amount"].mask(whole.index < 300, -whole["amount"])
+    >>> flipped = whole.assign(balance=-whole["balance"], amount=some)
     >>> def found(table):
     ...     return [f.text for f in sign_flip(Case((Pair("train", open_table(whole), open_table(table)),), Roles()))]
     >>> sorted(found(flipped))[0]
