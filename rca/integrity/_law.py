@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from rca.integrity._common import Mask
     from rca.stats import Floats
     from rca.types import Case
 
@@ -28,6 +29,7 @@ _ROWS = 20_000
 _BINS = 8
 _WIDE = 150  # more columns get fewer bins and rows, so that memory stays bounded
 _MOST = 600
+_RARE = 0.02
 #: A relation counts from this share of dependence on (Cramer's V squared, without bias).
 _RELATED = 0.02
 #: With less relation than this in all, nothing can be said about a column.
@@ -68,8 +70,8 @@ class Law:
 
     def __init__(self, sample: pd.DataFrame, skip: tuple[str, ...]) -> None:
         names = [n for n in sorted(sample.columns) if n not in skip and sample[n].dtype.kind != "M"][:_MOST]
-        rows, bins = (_ROWS, _BINS) if len(names) <= _WIDE else (_ROWS // 4, 4)
-        sample = sample.iloc[:rows]
+        self.most, bins = (_ROWS, _BINS) if len(names) <= _WIDE else (_ROWS // 4, 4)
+        sample = sample.iloc[: self.most]
         bins = int(np.clip(round(len(sample) ** (1 / 3) / 2), 3, bins))
         cuts = {name: _cut(sample[name], bins) for name in names}
         self.cuts = {name: cut for name, cut in cuts.items() if cut is not None}
@@ -77,15 +79,19 @@ class Law:
         starts = np.cumsum([0, *(cut.size for cut in self.cuts.values())])
         self.place = {n: slice(a, b) for n, a, b in zip(self.names, starts, starts[1:], strict=False)}
         self.starts = starts[:-1]
+        self.sizes = np.array([cut.size for cut in self.cuts.values()], dtype=int)
         self.rows = len(sample)
         self.seen = Seen(self, sample)
-        width = np.sqrt(np.maximum(self.seen.shares, 1e-9))
+        # the metric of correspondence analysis, in which rare bins weigh no more than bins of two percent
+        width = np.sqrt(np.maximum(self.seen.shares, _RARE))
         self.scale = np.outer(width, width)
         self.relations = (self.seen.joint - np.outer(self.seen.shares, self.seen.shares)) / self.scale
-        used = np.add.reduceat(self.seen.shares > 0, self.starts) - 1 if self.names else np.zeros(0)
+        spread = self.seen.shares * (1 - self.seen.shares) / width**2
+        used = np.add.reduceat(spread, self.starts) if self.names else np.zeros(0)
+        # what the sum of squares is expected to be where two columns have nothing to do with each other
         self.freedom = np.outer(used, used)
         phi = self.sums(self.relations**2) - self.freedom / max(self.rows - 1, 1)
-        least = np.maximum(np.minimum.outer(used, used), 1)
+        least = np.maximum(np.minimum.outer(used, used), 1e-9)
         self.dependence = np.clip(phi / least, 0.0, 1.0)
         np.fill_diagonal(self.dependence, 0.0)
         self.phi = np.maximum(phi, 1e-12)
@@ -110,19 +116,24 @@ class Law:
         if values is None:
             shares, joint = seen.shares[own], seen.joint[own]
         else:
-            cells = self.cuts[name].cells(values[: seen.rows])
+            cells = self.cuts[name].cells(getattr(values, "iloc", values)[seen.at])
             shares, joint = cells.mean(axis=0), cells.T @ seen.cells / seen.rows
         now = (joint - np.outer(shares, seen.shares)) / self.scale[own]
         cross = np.add.reduceat((now * self.relations[own]).sum(axis=0), self.starts)
         size = np.add.reduceat((now**2).sum(axis=0), self.starts) - self.freedom[i] / max(seen.rows, 1)
         slopes = cross / self.phi[i]
-        errors = np.sqrt((1 / seen.rows + 1 / self.rows) / self.phi[i])
         weights /= strength
+        # how much each pair of bins pulls the slope; bins are few and rows shared, so it is never surer than that
+        error = 1.6 / np.sqrt(min(self.rows, seen.rows))
+        if weights @ slopes < 0.9:
+            pull = self.relations[own] / self.scale[own] * np.repeat(weights / self.phi[i], self.sizes)
+            mine = seen.cells[:, own] if values is None else cells
+            pulls = np.einsum("nk,nb,kb->n", mine, seen.cells, pull, optimize=True)
+            error = max(error, float(pulls.std()) * np.sqrt(1 / seen.rows + 1 / self.rows))
         length = np.sqrt(np.maximum(size, self.phi[i] * 1e-2) * self.phi[i])
         return Relation(
             float(weights @ slopes),
-            # bins are few and rows are shared, so a slope is never surer than this
-            max(float(np.sqrt(weights**2 @ errors**2)), 1.6 / np.sqrt(min(self.rows, seen.rows))),
+            error,
             strength,
             float(weights @ np.clip(cross / length, -1, 1)),
             float(np.sqrt(np.clip(weights @ size, 0, None) / (weights @ self.phi[i]))),
@@ -138,16 +149,23 @@ class Law:
 
 
 class Seen:
-    """The rows of a sample in the bins of a law."""
+    """Rows of a sample in the bins of a law."""
 
     def __init__(self, law: Law, sample: pd.DataFrame) -> None:
-        sample = sample.iloc[:_ROWS]
-        self.rows = len(sample)
-        self.sample = sample
-        blank = np.full(self.rows, np.nan)
+        sample = sample.iloc[: law.most]
+        blank = np.full(len(sample), np.nan)
         parts = [cut.cells(sample[name] if name in sample.columns else blank) for name, cut in law.cuts.items()]
-        self.cells = np.hstack(parts) if parts else np.zeros((self.rows, 0), dtype=np.float32)
-        self.shares = self.cells.mean(axis=0, dtype=np.float64) if self.rows else np.zeros(self.cells.shape[1])
+        self._keep(np.hstack(parts) if parts else np.zeros((len(sample), 0), dtype=np.float32), np.arange(len(sample)))
+
+    def _keep(self, cells: NDArray[np.float32], at: NDArray[np.intp]) -> Seen:
+        self.cells, self.at, self.rows = cells, at, len(at)
+        self.shares = cells.mean(axis=0, dtype=np.float64) if len(at) else np.zeros(cells.shape[1])
+        return self
+
+    def part(self, mask: Mask) -> Seen:
+        """Return those of the rows that a mask over the sample marks."""
+        inside = mask[self.at]
+        return Seen.__new__(Seen)._keep(self.cells[inside], self.at[inside])
 
     @functools.cached_property
     def joint(self) -> Floats:
@@ -217,12 +235,25 @@ def seen_of(pair: Any, case: Case) -> Seen:
 
 @functools.lru_cache(maxsize=8)
 def _law(table: Any, skip: tuple[str, ...]) -> Law:
-    return Law(table.sample, skip)
+    return Law(_mixed(table), skip)
 
 
 @functools.lru_cache(maxsize=8)
 def _seen(reference: Any, current: Any, skip: tuple[str, ...]) -> Seen:
-    return Seen(_law(reference, skip), current.sample)
+    law = _law(reference, skip)
+    seen = Seen(law, _mixed(current))
+    order = _order(current)
+    return seen if order is None else seen._keep(seen.cells, order[: law.most])
+
+
+def _order(table: Any) -> NDArray[np.intp] | None:
+    """Return an order of a large sample's rows that has nothing to do with how they were stored."""
+    return np.argsort(table.hashes, kind="stable") if len(table.sample) > _ROWS // 4 else None
+
+
+def _mixed(table: Any) -> pd.DataFrame:
+    order = _order(table)
+    return table.sample if order is None else table.sample.iloc[order]  # type: ignore[no-any-return]  # a frame
 
 
 def same(first: Any, second: Any, slack: float = 0.05) -> bool:

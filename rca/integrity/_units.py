@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rca.integrity._common import View, apart, beyond_chance, noise, time_of, views
-from rca.integrity._law import Seen, law_of
+from rca.integrity._law import law_of, seen_of
 from rca.tables import GRID, Column
 
 if TYPE_CHECKING:
@@ -229,9 +229,8 @@ def _of_a_part(pair: Pair, sides: Sides, case: Case, tolerance: float) -> Change
         unit = _whole(part, tolerance) if view.where.get("segment") is None else _segment(part, sides, tolerance)
         if unit is None:
             continue
-        seen = Seen(law, pair.current.sample[view.mask])
-        raw = law.relation(name, seen)
-        undone = law.relation(name, seen, unit.undo(sides.new[view.mask]))
+        seen = seen_of(pair, case).part(view.mask)
+        raw, undone = law.relation(name, seen), law.relation(name, seen, unit.undo(sides.new))
         # what a column says of the others tells a unit from a move, where it says anything
         if raw.known and (undone.slope > raw.slope + 0.3 and undone.slope > 0.6):
             return Change(unit, view.mask & np.isfinite(sides.new), where=view.where)

@@ -68,15 +68,18 @@ def label_noise(case: Case, *, floor: float = 0.005, least: float = 0.1) -> Iter
             yield from _changed(pair, case, target, joined, floor)
             continue
         law = law_of(pair.reference, case)
-        if target not in law.names or seen_of(pair, case).rows < FEWEST:
+        if target not in law.names:
             continue
-        for view in views(pair, case):
-            seen = Seen(law, pair.current.sample[view.mask])
+        whole, before = seen_of(pair, case), Seen(law, pair.reference.sample)
+        # labels that are wrong in a part only make the whole of the relations a little smaller
+        near = law.relation(target, whole).slope < 1 - least / 3
+        for view in views(pair, case) if near else ():
+            seen = whole.part(view.mask)
             relation = law.relation(target, seen)
             if not _attenuated(law, seen, target, relation, least):
                 continue
             # the target may have less to do with the inputs there, and always had
-            usual = law.relation(target, Seen(law, pair.reference.sample[part_of(pair.reference.sample, view)]))
+            usual = law.relation(target, before.part(part_of(pair.reference.sample, view)))
             if not view.where or relation.slope < usual.slope - least - 6 * relation.error:
                 yield _finding(pair, target, relation, seen.rows, view.where)
                 break

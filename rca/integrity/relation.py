@@ -8,7 +8,7 @@ import numpy as np
 
 from rca.integrity._common import ALPHA, FEWEST, braced, chance, damage, filled, listed, percent, told, views
 from rca.integrity._exact import broken_rules
-from rca.integrity._law import Law, Seen, law_of
+from rca.integrity._law import Law, Seen, law_of, seen_of
 from rca.registry import check
 from rca.types import Finding
 
@@ -78,7 +78,7 @@ def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> I
         law = law_of(pair.reference, case)
         seen: set[str] = set()
         for view in (v for v in views(pair, case) if "segment" not in v.where):
-            part = Seen(law, pair.current.sample[view.mask])
+            part = seen_of(pair, case).part(view.mask)
             for name, relation in _lost(law, part, kept):
                 # labels that lost their relations are another question
                 if name not in seen and name != case.roles.target:

@@ -57,7 +57,7 @@ def sign_flip(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
             law = law_of(pair.reference, case)
             for view in views(pair, case):
                 before = old[part_of(pair.reference.sample, view)]
-                if _flipped(before, new[view.mask], law, Seen(law, pair.current.sample[view.mask]), name):
+                if _flipped(before, new, view.mask, law, seen_of(pair, case), name):
                     hit, where = view.mask & np.isfinite(new), view.where
                     break
         if hit is None or not current.present:
@@ -87,11 +87,12 @@ def _suspicious(old: Floats, new: Floats, law: Law, seen: Seen, name: str) -> bo
     return bool(moved or (known and known.known and known.slope < 0.95))
 
 
-def _flipped(old: Floats, new: Floats, law: Law, seen: Seen, name: str) -> bool:
-    bar = noise(len(old), len(new))
-    if apart(old, -new) > 0.1 + bar:
+def _flipped(old: Floats, new: Floats, mask: Mask, law: Law, seen: Seen, name: str) -> bool:
+    bar = noise(len(old), int(mask.sum()))
+    if apart(old, -new[mask]) > 0.1 + bar:
         return False
-    if name in law.names and (raw := law.relation(name, seen)).known:
-        undone = law.relation(name, seen, -new)
+    part = seen.part(mask)
+    if name in law.names and (raw := law.relation(name, part)).known:
+        undone = law.relation(name, part, -new)
         return undone.slope > max(raw.slope + 0.5, 0.6)
-    return apart(old, new) > 0.2 + bar
+    return apart(old, new[mask]) > 0.2 + bar

@@ -95,10 +95,9 @@ def _exchanged(
     pair: Pair, case: Case, law: Law, one: str, other: str
 ) -> tuple[Mask, dict[str, object] | None, dict[str, object]] | None:
     """Return the exchanged rows, where they are if that is known, and the rule that tells them."""
-    before, now = pair.reference.sample, pair.current.sample
+    before, now, seen = pair.reference.sample, pair.current.sample, seen_of(pair, case)
     for view in views(pair, case):
-        part, same = now[view.mask], before[part_of(before, view)]
-        if _fits(same, part, law, one, other):
+        if _fits(before[part_of(before, view)], now, view.mask, law, seen, one, other):
             return view.mask, dict(view.where), {}
     first, second = (score(table, before, one, other) for table in (before, now))
     # so much likelier the other way round that hardly a sound row is
@@ -112,18 +111,19 @@ def _exchanged(
     return hit, None, {"score": bar}
 
 
-def _fits(old: pd.DataFrame, new: pd.DataFrame, law: Law, one: str, other: str) -> bool:
+def _fits(old: pd.DataFrame, now: pd.DataFrame, mask: Mask, law: Law, seen: Seen, one: str, other: str) -> bool:
     """Say whether all rows of a part fit when they are exchanged back, and do not as they are."""
+    new = now.loc[mask, [one, other]]
     bar = noise(len(old), len(new))
     if max(_gap(old[one], new[other]), _gap(old[other], new[one])) > 0.05 + bar:
         return False
     if min(_gap(old[one], new[one]), _gap(old[other], new[other])) > 0.1 + bar:
         return True
-    seen = Seen(law, new)
+    part = seen.part(mask)
     proof = 0
-    for name, values in ((one, new[other]), (other, new[one])):
+    for name, values in ((one, now[other]), (other, now[one])):
         without = frozenset({one, other})
-        raw, undone = law.relation(name, seen, None, without), law.relation(name, seen, values, without)
+        raw, undone = law.relation(name, part, None, without), law.relation(name, part, values, without)
         if raw.known and undone.slope < max(raw.slope + 0.3, 0.6):
             return False
         proof += raw.known
