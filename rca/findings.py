@@ -48,12 +48,14 @@ def significant(
 
 def _ranked(findings: list[Finding]) -> list[Finding]:
     """Return damages before other facts, those that are named before symptoms, without symptoms of what is named."""
-    symptoms = {code for code, entry in check.entries.items() if entry.symptom}
+    entries = check.entries
+    symptoms = {code for code, entry in entries.items() if entry.symptom}
     named = [f for f in findings if f.code < "RCA2" and f.code not in symptoms]
     explained: dict[str, list[Finding]] = {}
-    for f in (f for f in findings if f.code in symptoms):
-        cause = next((g for g in named if _explains(g, f)), None)
-        if cause is not None:
+    for f in findings:
+        told = [g for g in named if f.code in symptoms or (g.code in entries and f.kind in entries[g.code].explains)]
+        cause = next((g for g in told if g.id != f.id and _together(g, f)), None)
+        if cause is not None and f.code < "RCA2":
             explained.setdefault(cause.id, []).append(f)
     gone = {f.id for group in explained.values() for f in group}
     also = {name: sorted({f.kind for f in group}) for name, group in explained.items()}
@@ -65,12 +67,12 @@ def _ranked(findings: list[Finding]) -> list[Finding]:
     return sorted(left, key=lambda f: (f.code >= "RCA2", f.code in symptoms, -abs(f.effect or 0) * (f.code < "RCA2")))
 
 
-def _explains(cause: Finding, symptom: Finding) -> bool:
-    table = cause.subject.split(".")[1:2]
-    if table != symptom.subject.split(".")[1:2]:
+def _together(cause: Finding, symptom: Finding) -> bool:
+    """Say whether a finding is about a column of the other, or about the rows of its table."""
+    if cause.subject.split(".")[1:2] != symptom.subject.split(".")[1:2]:
         return False
-    column = cause.evidence.get("column") if cause.subject.count(".") > 1 else None
-    return column is None or column in (symptom.evidence.get("column"), *symptom.evidence.get("columns", ()))
+    mine, other = (set(f.evidence.get("columns") or [f.evidence.get("column")]) for f in (cause, symptom))
+    return cause.subject.count(".") < 2 or bool(mine & (other | {symptom.evidence.get("column")}))
 
 
 def _rename(outcome: Outcome, names: dict[str, str]) -> Outcome:

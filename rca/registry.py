@@ -27,6 +27,8 @@ class Entry:
     function: Plugin
     symptom: bool = False
     """Whether other damages leave the same trace; its findings give way to one that names the damage."""
+    explains: tuple[str, ...] = ()
+    """Kinds that a column with this damage also looks like; such findings give way too."""
 
 
 @dataclass(slots=True)
@@ -46,7 +48,9 @@ class Registry:
     package: str
     entries: dict[str, Entry] = field(default_factory=dict)
 
-    def __call__(self, code: str, title: str, *, symptom: bool = False) -> Callable[[Plugin], Plugin]:
+    def __call__(
+        self, code: str, title: str, *, symptom: bool = False, explains: tuple[str, ...] = ()
+    ) -> Callable[[Plugin], Plugin]:
         """Return the decorator that registers a function under `code`; several may stand on one function."""
 
         def register(function: Plugin) -> Plugin:
@@ -55,7 +59,7 @@ class Registry:
                 raise ConfigError(
                     f"code {code} is taken by {other.function.__module__}, so {function.__module__} needs another."
                 )
-            self.entries[code] = Entry(code, title, function, symptom)
+            self.entries[code] = Entry(code, title, function, symptom, explains)
             return function
 
         return register
@@ -82,7 +86,7 @@ class Registry:
         return entries[code]
 
 
-#: Pillar 1: ``@check(code, title, symptom=...)`` on ``f(case, *, ...) -> Iterator[Finding]``.
+#: Pillar 1: ``@check(code, title, symptom=..., explains=...)`` on ``f(case, *, ...) -> Iterator[Finding]``.
 check = Registry("rca.integrity")
 #: Pillar 2: ``@diff(code, title)`` on ``f(case, *, ...) -> Iterator[Finding]``.
 diff = Registry("rca.evolution")

@@ -91,10 +91,12 @@ def _lost(law: Law, seen: Seen, kept: float) -> list[tuple[str, Relation]]:
     found: list[tuple[str, Relation]] = []
     if seen.rows < FEWEST:
         return found
+    # what moved, or is gone, says nothing of what the others are to each other
+    moved = {name for name in law.names if law.moved(name, seen) > 0.02}
     while True:
-        without = frozenset(name for name, _ in found)
+        without = frozenset(moved | {name for name, _ in found})
         left = [(n, r) for n in law.names if n not in without and (r := law.relation(n, seen, None, without)).known]
-        lost = [(n, r) for n, r in left if r.slope < min(kept, 0.9 - 3 * r.error) and law.moved(n, seen) <= 0.02]
+        lost = [(n, r) for n, r in left if r.slope < min(kept, 0.9 - 3 * r.error)]
         if not lost:
             return found
         # the column that takes most relations with it is the one that broke; its partners only lost that one

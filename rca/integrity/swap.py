@@ -23,7 +23,22 @@ _MOST = 40  # columns that are looked at in pairs
 _BINS = 32
 
 
-@check("RCA122", "two columns were exchanged")
+#: What a column with another one's values may look like.
+_LIKE = (
+    "unit_change",
+    "sign_flip",
+    "sentinel_values",
+    "frozen_column",
+    "stale_column",
+    "renamed_category",
+    "encoding",
+    "leakage",
+    "missing_values",
+    "type_change",
+)
+
+
+@check("RCA122", "two columns were exchanged", explains=_LIKE)
 def column_swap(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
     """Find pairs of columns that hold each other's values, in all rows, since a moment, in a segment or in some.
 
