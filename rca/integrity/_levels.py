@@ -1,0 +1,135 @@
+"""What the levels of a text column are that the reference does not have: nulls, damaged, renamed, or new."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rca.integrity._common import columns
+from rca.integrity._text import NULLS, bare, normal, origins
+from rca.tables import CATEGORIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rca.tables import Column, Table
+    from rca.types import Case, Pair
+
+#: Columns with more distinct values in the reference are text or keys: a new value in them is no news.
+MANY = 200
+Shares = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The levels of one column that the reference does not have; each is in one of these."""
+
+    nulls: Mapping[str, int]
+    damaged: Mapping[str, str | None]
+    renamed: Mapping[str, str]
+    new: Mapping[str, int]
+
+
+def changed(case: Case) -> Iterator[tuple[Pair, Column, Levels]]:
+    """Each text column with such levels."""
+    for pair, reference, _ in columns(case, "category"):
+        found = _levels(pair.reference, pair.current).get(reference.name)
+        if found is not None:
+            yield pair, reference, found
+
+
+def said(text: str) -> str:
+    """Return a text that may stand in a template."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+@functools.lru_cache(maxsize=8)
+def _levels(reference: Table, current: Table) -> dict[str, Levels]:
+    before, after = reference.profile.columns, current.profile.columns
+    both = ((c, after[n]) for n, c in before.items() if n in after and after[n].kind == c.kind == "category")
+    return {old.name: found for old, now in both if (found := _sorted(old, now)) is not None}
+
+
+def _sorted(reference: Column, current: Column) -> Levels | None:
+    new = {v: n for v, n in current.top.items() if v not in reference.top and v.strip()}
+    if not new or not reference.top or len(reference.top) >= CATEGORIES:
+        return None
+    nulls = {v: n for v, n in new.items() if v.strip().casefold() in NULLS}
+    damaged = origins([v for v in new if v not in nulls], reference.top)
+    rest = {v: n for v, n in new.items() if v not in nulls and v not in damaged}
+    now = {v: n for v, n in current.top.items() if v not in nulls and v not in damaged}
+    for old, text in ((old, text) for text, old in damaged.items() if old is not None):
+        now[old] = now.get(old, 0) + new[text]
+    renamed = _renamed(reference, now, rest) if rest else {}
+    left = {v: n for v, n in rest.items() if v not in renamed} if (reference.distinct or 0) <= MANY else {}
+    return Levels(nulls, damaged, renamed, left)
+
+
+def _renamed(reference: Column, now: Mapping[str, int], rest: Mapping[str, int]) -> dict[str, str]:
+    """Map new levels to the old ones that they stand for: by spelling, else by the share that those lost."""
+    spelled: dict[str, list[str]] = {}
+    for old in reference.top:
+        spelled.setdefault(normal(old), []).append(old)
+    mapping = {v: fits[0] for v in rest if normal(v) and len(fits := spelled.get(normal(v), [])) == 1}
+    n0, n1 = reference.present, sum(now.values())
+    shares = {old: n / n0 for old, n in reference.top.items()}
+    lost = {old: share - now.get(old, 0) / n1 for old, share in shares.items()}
+    for value, old in mapping.items():
+        lost[old] -= rest[value] / n1
+    others = {v: n / n1 for v, n in rest.items() if v not in mapping}
+    if others and len(shares) <= MANY and len(others) <= MANY:
+        mapping |= _matched(others, shares, lost, 1 / n0 + 1 / n1)
+    return mapping
+
+
+def _matched(new: Shares, shares: Shares, lost: Shares, scale: float) -> dict[str, str]:
+    """Match new levels and old ones that lost as much, one to one; what could be matched otherwise is left out."""
+    from scipy.optimize import linear_sum_assignment
+
+    olds = sorted((old for old in lost if lost[old] > 0), key=_rank)
+    values, total = sorted(new, key=_rank), sum(new.values())
+    if not olds:
+        return {}
+    share, gone = np.array([new[v] for v in values]), np.array([lost[o] for o in olds])
+    size = np.array([shares[o] for o in olds])
+    error = np.sqrt(np.maximum(share * (1 - share), 1e-4) * scale)[:, None]
+    like = np.array([[_alike(v, o) for o in olds] for v in values])
+    gap = np.abs(share[:, None] - gone) / np.maximum(3 * error, np.where(like, 0.25, 0.1) * share[:, None])
+    # a level that only gave its part to something new lost no more than all of them
+    fits = (gap <= 1) & (like | (gone - size * total > 3 * error))
+    # codes are mostly given in the order of the labels
+    order = np.subtract.outer(np.arange(len(values)), np.arange(len(olds))) == 0
+    left, right = linear_sum_assignment(np.where(fits, gap - 2 * like - 0.5 * order, 10.0))
+    pairs = [(i, j) for i, j in zip(left, right, strict=True) if fits[i, j]]
+    undone = gone.copy()
+    for i, j in pairs:
+        undone[j] -= share[i]
+    kept = [lost[o] for o in lost if o not in olds]
+    noise = sum(np.sqrt(p * (1 - p) * scale) for p in shares.values())
+    # with the old names back, the shares are as they were, or the names came with another population
+    known = np.abs(undone).sum() + np.abs(kept).sum() - share[[i for i in range(len(share)) if not fits[i].any()]].sum()
+    same = known <= 0.04 + 1.2 * noise
+    whole = len(pairs) == len(values) == len(shares)
+    sure = fits.sum(axis=1)[:, None] + fits.sum(axis=0) <= 2
+    return {values[i]: olds[j] for i, j in pairs if like[i, j] or (same and (sure[i, j] or whole))}
+
+
+def _rank(level: str) -> tuple[float, str]:
+    return (float(level) if level.lstrip("-").isdecimal() else 0.0, level)
+
+
+def _alike(new: str, old: str) -> bool:
+    """Say whether one may be the other, shortened or with something added."""
+    short, long = sorted((normal(new), normal(old)), key=len)
+    if not short or short.isdecimal():
+        return False
+    letters = iter(long)
+    words = "".join(c if c.isalnum() else " " for c in bare(old).casefold()).split()
+    return (
+        short in long
+        or (short[0] == long[0] and all(c in letters for c in short))
+        or (len(words) > 1 and normal(new) == "".join(word[0] for word in words))
+    )

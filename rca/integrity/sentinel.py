@@ -1,0 +1,158 @@
+"""RCA102, whether a constant stands where a value is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rca.integrity._common import columns, damage, iso, listed, locate
+from rca.integrity._levels import changed, said
+from rca.integrity._tally import error, risen, tallies
+from rca.integrity._text import NULLS
+from rca.registry import check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rca.tables import Column
+    from rca.types import Case, Finding, Pair
+
+_NUMBERS = {0.0, -1.0, -9.0, 32767.0, -32768.0, 65535.0, 2147483647.0, -2147483648.0, 1e9, -1e9, 1e10}
+_DAYS = {"0001-01-01", "1753-01-01", "1899-12-30", "1900-01-01", "1970-01-01", "2099-12-31", "9999-12-31"}
+
+
+@check("RCA102", "a constant stands for missing values")
+def sentinel_values(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
+    """Find constants that stand for null: words and numbers known for it, lonely spikes, fills of what was missing.
+
+    Parameters
+    ----------
+    floor : float
+        A rise of the share of such cells up to this is no finding.
+
+    Yields
+    ------
+    Finding
+        The evidence lists the constants as `values`.
+
+    Notes
+    -----
+    A value counts that the reference has a tenth as often at most, if it is known to stand for null, or lies
+    as far outside as the reference is wide. Any value counts that rose by the share by which the nulls fell.
+    A bound at which values are cut off is another damage, and so is a usual value that is all there is from a
+    moment on.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from rca.tables import open_table
+    >>> from rca.types import Case, Pair, Roles
+    >>> whole = pd.DataFrame({"age": np.random.default_rng(0).normal(40, 8, 2000), "job": ["cook", "clerk"] * 1000})
+    >>> damaged = whole.copy()
+    >>> damaged.loc[damaged.index % 10 == 0, ["age", "job"]] = [-1, "n/a"]
+    >>> case = Case((Pair("train", open_table(whole), open_table(damaged)),), Roles())
+    >>> [f.text for f in sentinel_values(case)]
+    ["age holds '-1' in 10 % of the rows of train.", "job holds 'n/a' in 10 % of the rows of train."]
+    >>> list(sentinel_values(Case((Pair("train", open_table(whole), open_table(whole)),), Roles())))
+    []
+    """
+    nulls = {(pair.name, reference.name): list(levels.nulls) for pair, reference, levels in changed(case)}
+    for pair, reference, current in columns(case):
+        name = reference.name
+        if name not in pair.current.sample or not current.present or not reference.present:
+            continue
+        if current.kind == "category":
+            values, before = _words(pair, reference, current, nulls.get((pair.name, name), []))
+        elif reference.kind == current.kind:
+            values, before = _constants(pair, reference, current, case, floor)
+        else:
+            continue
+        if not values:
+            continue
+        hit = pair.current.sample[name].isin(values).to_numpy()
+        shown = [_shown(value) for value in values]
+        text = f"{said(name)} holds {said(listed(shown))} in {{share}} of the rows of {{table}}{{where}}."
+        yield from damage(
+            "RCA102", "sentinel_values", pair, name, hit, case, text=text, floor=floor, before=before, values=shown
+        )
+
+
+def _words(pair: Pair, reference: Column, current: Column, new: list[str]) -> tuple[list[Any], float]:
+    if reference.kind != "category":
+        return [v for v in current.top if v.strip().casefold() in NULLS - {"0", "-1", "99", "999"}], 0.0
+    if new:
+        return new, 0.0
+    levels = sorted(current.top)
+    shares = ([side.top.get(v, 0) / side.rows for v in levels] for side in (current, reference))
+    now, before = map(np.array, shares)
+    i = _fill(pair, reference, current, now, before)
+    return ([levels[i]], float(before[i])) if i is not None else ([], 0.0)
+
+
+def _constants(pair: Pair, reference: Column, current: Column, case: Case, floor: float) -> tuple[list[Any], float]:
+    values, now, before = risen(pair, reference.name, floor)
+    if not len(values):
+        return [], 0.0
+    i = _fill(pair, reference, current, now, before)
+    if i is not None:
+        return [values[i]], float(before[i])
+    (old, past), (new, counts) = (tallies(side)[reference.name] for side in (pair.reference, pair.current))
+    if not len(old):
+        return [], 0.0
+    rare = before <= 0.1 * now
+    known = rare & np.array([_known(value) for value in values])
+    low, high = old[0], old[-1]
+    within = (new >= low) & (new <= high)
+    # a column that moved as a whole, or goes by steps, comes to new values all the time
+    calm = counts[~within & ~np.isin(new, values)].sum() <= 0.05 * counts.sum()
+    far = rare & calm & ((low - values > high - low) | (values - high > high - low)) & (len(old) > 1)
+    steps = now[rare & ~known & ~far].sum()
+    found = []
+    for k in np.flatnonzero(far | known):
+        bound = (
+            past[old < values[k]]
+            if values[k] == new[0]
+            else past[old > values[k]]
+            if values[k] == new[-1]
+            else past[:0]
+        )
+        clipped = bound.sum() / len(pair.reference.sample) > 0.3 * now[k]
+        inside = bool(low <= values[k] <= high)
+        if clipped or (
+            not far[k] and (steps > now[k] / 2 or (inside and _frozen(pair, reference.name, values[k], case)))
+        ):
+            continue
+        found.append(k)
+    return [values[k] for k in found], float(before[found].sum())
+
+
+def _known(value: Any) -> bool:
+    if isinstance(value, np.datetime64):
+        return str(value)[:10] in _DAYS
+    size = abs(float(value))
+    return float(value) in _NUMBERS or (size >= 99 and set(f"{size:.10g}".replace(".", "")) == {"9"})
+
+
+def _fill(pair: Pair, reference: Column, current: Column, now: Any, before: Any) -> int | None:
+    """Return which value rose by as much as the nulls fell, where a fair fill would have raised it less."""
+    fall = reference.missing / reference.rows - current.missing / current.rows
+    noise = 3 * error(reference.missing / reference.rows, pair)
+    if fall <= 0.02 + noise or not len(now):
+        return None
+    i = int(np.argmax(now - before))
+    fair = before[i] / max(reference.present / reference.rows, 1e-9) * fall
+    rise = now[i] - before[i]
+    slack = 0.15 * fall + 3 * error(before[i], pair) + noise
+    return i if abs(rise - fall) < slack and rise - fair > max(noise, (fall - fair) / 2) else None
+
+
+def _frozen(pair: Pair, name: str, value: Any, case: Case) -> bool:
+    hit = (pair.current.sample[name] == value).to_numpy()
+    return bool(locate(pair.current.sample, hit, case, name).get("all_since"))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return str(iso(value.astype("datetime64[us]").item())) if isinstance(value, np.datetime64) else f"{value:.10g}"
