@@ -14,25 +14,18 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    Names = Mapping[Any, str] | None
+
 
 @fault("renamed_category", "give categories other names")
 def renamed_category(
-    frame: pd.DataFrame,
-    column: str | None,
-    rng: np.random.Generator,
-    *,
-    mapping: Mapping[Any, str] | None = None,
-    share: float = 1.0,
-    since: str | None = None,
-    time: str | None = None,
-    where: Mapping[str, Any] | None = None,
+    frame: pd.DataFrame, column: str | None, rng: np.random.Generator, *, share: float = 1.0, mapping: Names = None
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Rename by `mapping` (old to new; without one all become codes) as :func:`missing_values`; see :func:`new_category`."""
+    """Rename by `mapping` (old to new; without one all levels become codes) in a share; see :func:`new_category`."""
     name = require(frame, column)
-    levels = sorted(map(str, frame[name].dropna().unique()))
-    names = mapping or {level: f"c{i}" for i, level in enumerate(levels)}
     text = frame[name].astype("object").map(str, na_action="ignore")
-    rows = chosen(frame, rng, share, since, time, where) & text.isin(list(names)).to_numpy()
+    names = mapping or {level: f"c{i}" for i, level in enumerate(sorted(text.dropna().unique()))}
+    rows = chosen(frame, rng, share) & text.isin(list(names)).to_numpy()
     damaged = frame.assign(**{name: text.mask(rows, text.map(names)).astype("str")})
     truth = {"kind": "renamed_category", "column": name, "mapping": {new: old for old, new in names.items()}}
     return damaged, {**truth, "rows": int(rows.sum())}
@@ -40,22 +33,14 @@ def renamed_category(
 
 @fault("new_category", "write a category that never was")
 def new_category(
-    frame: pd.DataFrame,
-    column: str | None,
-    rng: np.random.Generator,
-    *,
-    share: float = 0.1,
-    value: str = "unheard of",
-    since: str | None = None,
-    time: str | None = None,
-    where: Mapping[str, Any] | None = None,
+    frame: pd.DataFrame, column: str | None, rng: np.random.Generator, *, share: float = 0.1, value: str = "unheard of"
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Give a random share of the rows a category that the column never had.
 
     Parameters
     ----------
-    share, since, time, where
-        As :func:`missing_values`.
+    share : float
+        Of the rows.
     value : str
         The new category.
 
@@ -75,7 +60,7 @@ def new_category(
     name = require(frame, column)
     if (frame[name] == value).any():
         raise ConfigError(f"'{value}' is a category of {name} already: choose another value.")
-    rows = chosen(frame, rng, share, since, time, where)
+    rows = chosen(frame, rng, share)
     damaged = frame.assign(**{name: frame[name].astype("object").mask(rows, value).astype("str")})
     damaged.loc[frame[name].isna() & ~rows, name] = None
     return damaged, {"kind": "new_category", "column": name, "value": value, "share": share, "rows": int(rows.sum())}

@@ -8,50 +8,29 @@ from rca.faults._common import chosen, require
 from rca.registry import fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import numpy as np
     import pandas as pd
 
 
 @fault("rounded", "round a column")
 def rounded(
-    frame: pd.DataFrame,
-    column: str | None,
-    rng: np.random.Generator,
-    *,
-    decimals: int = 0,
-    share: float = 1.0,
-    since: str | None = None,
-    time: str | None = None,
-    where: Mapping[str, Any] | None = None,
+    frame: pd.DataFrame, column: str | None, rng: np.random.Generator, *, share: float = 1.0, decimals: int = 0
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Round to so many decimals, where the column keeps its type; see :func:`clipped`."""
+    """Round a share of the values to so many decimals; see :func:`clipped`."""
     name = require(frame, column, number=True)
-    rows = chosen(frame, rng, share, since, time, where) & frame[name].notna().to_numpy()
-    damaged = frame.assign(**{name: frame[name].mask(rows, frame[name].round(decimals))})
+    damaged = frame.assign(**{name: frame[name].mask(chosen(frame, rng, share), frame[name].round(decimals))})
     return damaged, {"kind": "type_change", "column": name, "decimals": decimals, "rows": _moved(frame, damaged, name)}
 
 
 @fault("clipped", "cut a column off at a bound")
 def clipped(
-    frame: pd.DataFrame,
-    column: str | None,
-    rng: np.random.Generator,
-    *,
-    quantile: float = 0.9,
-    share: float = 1.0,
-    since: str | None = None,
-    time: str | None = None,
-    where: Mapping[str, Any] | None = None,
+    frame: pd.DataFrame, column: str | None, rng: np.random.Generator, *, share: float = 1.0, quantile: float = 0.9
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Move the values beyond a quantile to it: those above one over a half, those below another.
 
     Parameters
     ----------
-    quantile : float
-    share, since, time, where
-        As :func:`missing_values`.
+    share, quantile : float
 
     Returns
     -------
@@ -66,10 +45,9 @@ def clipped(
     (8, 2)
     """
     name = require(frame, column, number=True)
-    bound = frame[name].quantile(quantile, interpolation="lower")
-    rows = chosen(frame, rng, share, since, time, where)
-    cut = frame[name].clip(**{"upper" if quantile > 0.5 else "lower": bound})
-    damaged = frame.assign(**{name: frame[name].mask(rows, cut)})
+    bound: Any = frame[name].quantile(quantile, interpolation="lower")
+    cut = frame[name].clip(upper=bound) if quantile > 0.5 else frame[name].clip(lower=bound)
+    damaged = frame.assign(**{name: frame[name].mask(chosen(frame, rng, share), cut)})
     truth = {"kind": "range_violation", "column": name, "bound": float(bound)}
     return damaged, {**truth, "rows": _moved(frame, damaged, name)}
 

@@ -10,7 +10,7 @@ from rca.faults._common import chosen, require
 from rca.registry import fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     import numpy as np
     import pandas as pd
@@ -24,31 +24,23 @@ WAYS: dict[str, Callable[[str], str]] = {
     "html": lambda text: html.escape(text).encode("ascii", "xmlcharrefreplace").decode(),
     "bom": lambda text: "\ufeff" + text,
     "accents": lambda text: text.translate(_ACCENTS),
-    "accented mojibake": lambda text: WAYS["mojibake"](WAYS["accents"](text)),
+    "typed": lambda text: WAYS["mojibake"](WAYS["accents"](text)),
     "lost": lambda text: text.translate(_ACCENTS).encode("ascii", "replace").decode(),
 }
 
 
 @fault("encoding", "read text in a wrong encoding")
 def encoding(
-    frame: pd.DataFrame,
-    column: str | None,
-    rng: np.random.Generator,
-    *,
-    way: str = "accented mojibake",
-    share: float = 0.1,
-    since: str | None = None,
-    time: str | None = None,
-    where: Mapping[str, Any] | None = None,
+    frame: pd.DataFrame, column: str | None, rng: np.random.Generator, *, share: float = 0.1, way: str = "typed"
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Damage text as programs do that disagree on an encoding.
 
     Parameters
     ----------
     way : str
-        One of ``WAYS``. Some need letters beyond ASCII to show; the accented ones bring their own.
-    share, since, time, where
-        As :func:`missing_values`.
+        One of ``WAYS``; 'accents', 'typed' and 'lost' damage plain ASCII too.
+    share : float
+        Of the rows.
 
     Returns
     -------
@@ -67,6 +59,6 @@ def encoding(
         raise ConfigError(f"there is no way '{way}': choose one of {choices(WAYS)}.")
     text = frame[name].astype("object").map(str, na_action="ignore")
     broken = text.map(WAYS[way], na_action="ignore")
-    rows = chosen(frame, rng, share, since, time, where) & text.ne(broken).to_numpy() & text.notna().to_numpy()
+    rows = chosen(frame, rng, share) & text.ne(broken).to_numpy() & text.notna().to_numpy()
     damaged = frame.assign(**{name: text.mask(rows, broken).astype("str")})
     return damaged, {"kind": "encoding", "column": name, "way": way, "rows": int(rows.sum())}

@@ -27,7 +27,7 @@ def sentinel_values(
     time: str | None = None,
     where: Mapping[str, Any] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Write a constant (-999, 1970-01-01 or ? by type) into some cells and all that are missing; see :func:`missing_values`."""
+    """Write a value (or -999, 1970-01-01, ?) into some cells, and all that are empty; see :func:`missing_values`."""
     name = require(frame, column)
     number, moment = (kind(frame[name]) for kind in (pd.api.types.is_numeric_dtype, pd.api.types.is_datetime64_dtype))
     value = ((-999 if number else "1970-01-01") if number or moment else "?") if value is None else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,8 +15,8 @@ from rca.tables import CATEGORIES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from rca.tables import Column, Table
-    from rca.types import Case, Pair
+    from rca.tables import Column
+    from rca.types import Case, Pair, Table
 
 #: Columns with more distinct values in the reference are text or keys: a new value in them is no news.
 MANY = 200
@@ -36,7 +36,8 @@ class Levels:
 def changed(case: Case) -> Iterator[tuple[Pair, Column, Levels]]:
     """Each text column with such levels."""
     for pair, reference, _ in columns(case, "category"):
-        found = _levels(pair.reference, pair.current).get(reference.name)
+        sides: tuple[Any, Any] = pair.reference, pair.current
+        found = _levels(*sides).get(reference.name)
         if found is not None:
             yield pair, reference, found
 
@@ -89,32 +90,27 @@ def _matched(new: Shares, shares: Shares, lost: Shares, scale: float) -> dict[st
     """Match new levels and old ones that lost as much, one to one; what could be matched otherwise is left out."""
     from scipy.optimize import linear_sum_assignment
 
-    olds = sorted((old for old in lost if lost[old] > 0), key=_rank)
-    values, total = sorted(new, key=_rank), sum(new.values())
-    if not olds:
-        return {}
-    share, gone = np.array([new[v] for v in values]), np.array([lost[o] for o in olds])
-    size = np.array([shares[o] for o in olds])
-    error = np.sqrt(np.maximum(share * (1 - share), 1e-4) * scale)[:, None]
+    values, olds = sorted(new, key=_rank), sorted(shares, key=_rank)
+    share, gone, size = (
+        np.array(list(map(of.__getitem__, of_whom))) for of, of_whom in ((new, values), (lost, olds), (shares, olds))
+    )
+    error = 3 * np.sqrt(np.maximum(size * (1 - size), 1e-4) * scale)
     like = np.array([[_alike(v, o) for o in olds] for v in values])
-    gap = np.abs(share[:, None] - gone) / np.maximum(3 * error, np.where(like, 0.25, 0.1) * share[:, None])
-    # a level that only gave its part to something new lost no more than all of them
-    fits = (gap <= 1) & (like | (gone - size * total > 3 * error))
+    gap = np.abs(share[:, None] - gone) / np.maximum(error, np.where(like, 0.25, 0.1) * share[:, None])
+    # a level that only gave its part to something new loses no more of itself than all others
+    fits = (gap <= 1) & (gone > 0) & (like | (gone - (size + 0.1) * share[:, None] > error * 2 / 3))
     # codes are mostly given in the order of the labels
-    order = np.subtract.outer(np.arange(len(values)), np.arange(len(olds))) == 0
+    order = np.equal.outer(np.arange(len(values)), np.arange(len(olds)))
     left, right = linear_sum_assignment(np.where(fits, gap - 2 * like - 0.5 * order, 10.0))
     pairs = [(i, j) for i, j in zip(left, right, strict=True) if fits[i, j]]
-    undone = gone.copy()
+    undone = size - gone
     for i, j in pairs:
-        undone[j] -= share[i]
-    kept = [lost[o] for o in lost if o not in olds]
-    noise = sum(np.sqrt(p * (1 - p) * scale) for p in shares.values())
-    # with the old names back, the shares are as they were, or the names came with another population
-    known = np.abs(undone).sum() + np.abs(kept).sum() - share[[i for i in range(len(share)) if not fits[i].any()]].sum()
-    same = known <= 0.04 + 1.2 * noise
-    whole = len(pairs) == len(values) == len(shares)
-    sure = fits.sum(axis=1)[:, None] + fits.sum(axis=0) <= 2
-    return {values[i]: olds[j] for i, j in pairs if like[i, j] or (same and (sure[i, j] or whole))}
+        undone[j] += share[i]
+    # with the old names back, the shares are as they were; else another population came with the names
+    same = undone.sum() > 0.5 and np.abs(size - undone / undone.sum()).sum() <= 0.04 + error.sum() / 3
+    whole = len(pairs) == len(values) == len(olds)
+    alone = fits.sum(axis=1)[:, None] + fits.sum(axis=0) <= 2
+    return {values[i]: olds[j] for i, j in pairs if same and (like[i, j] or whole or alone[i, j])}
 
 
 def _rank(level: str) -> tuple[float, str]:

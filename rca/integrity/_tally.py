@@ -11,15 +11,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rca.stats import Floats
-    from rca.tables import Table
-    from rca.types import Pair
+    from rca.types import Pair, Table
 
 Tally = tuple["NDArray[Any]", "NDArray[np.intp]"]
 
 
+def tally(table: Any, name: str) -> Tally:
+    """Return the values of a column of numbers or times, in order, and their counts."""
+    return _tallies(table)[name]
+
+
 @functools.lru_cache(maxsize=8)
-def tallies(table: Table) -> dict[str, Tally]:
-    """Return the values of each column of numbers or times, in order, and their counts."""
+def _tallies(table: Table) -> dict[str, Tally]:
     found = {}
     for name in table.sample.columns:
         values = table.sample[name]
@@ -39,7 +42,7 @@ def error(share: Any, pair: Pair) -> Any:
 
 def risen(pair: Pair, name: str, floor: float) -> tuple[NDArray[Any], Floats, Floats]:
     """Return the values whose share rose by more than the floor and than chance, and both shares."""
-    (values, counts), (old, past) = tallies(pair.current)[name], tallies(pair.reference)[name]
+    (values, counts), (old, past) = tally(pair.current, name), tally(pair.reference, name)
     often = counts > floor * len(pair.current.sample)
     values, now = values[often], counts[often] / len(pair.current.sample)
     place = np.minimum(np.searchsorted(old, values), max(len(old) - 1, 0))

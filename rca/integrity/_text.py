@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import functools
 import html
 import re
 import unicodedata
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_WORDS = """? ?? - -- . .. ... * # n/a na n.a. #n/a #na <na> null (null) #null! none nan nat nil unknown missing undefined
+_WORDS = """? ?? - -- . .. ... * # n/a na n.a. #n/a #na <na> null (null) #null! none nan nat nil unknown missing
+undefined
 unspecified empty blank (blank) void tbd \\n -1 -9 -99 -999 -9999 99 999 9999 99999 9999-12-31 1900-01-01 1970-01-01"""
 #: In small letters.
 NULLS = frozenset(_WORDS.split()) | {"not available", "not applicable", "not known", "no data"}
@@ -44,14 +46,14 @@ def mended(text: str) -> str:
 
 
 def _reread(text: str) -> str:
-    return next((new for codec in _CODECS if (new := _FAR.sub(lambda m, c=codec: _read(m[0], c), text)) != text), text)
+    return next((new for codec in _CODECS if (new := _FAR.sub(functools.partial(_read, codec), text)) != text), text)
 
 
-def _read(run: str, codec: str) -> str:
+def _read(codec: str, run: re.Match[str]) -> str:
     try:
-        return run.encode(codec, "rca.byte").decode("utf-8")
+        return run[0].encode(codec, "rca.byte").decode("utf-8")
     except UnicodeError:
-        return run
+        return run[0]
 
 
 def marked(text: str) -> bool:
@@ -89,7 +91,7 @@ def origins(new: Iterable[str], known: Iterable[str]) -> dict[str, str | None]:
     for text in new:
         plain = bare(text)
         fits = meant.get(plain, [])
-        if not fits and _LOST.search(plain) and normal(plain):
+        if not fits and _LOST.search(plain) and (normal(plain) or len(plain) > 2):
             parts = re.split(f"({_LOST.pattern})", plain)
             holes = (f"\\w{{1,{len(p)}}}" if p[:1] == "\ufffd" else r"\w" if p == "?" else re.escape(p) for p in parts)
             shape = re.compile("".join(holes))

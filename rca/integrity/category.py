@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rca.integrity._common import damage, listed
 from rca.integrity._levels import changed, said
@@ -32,12 +32,8 @@ def new_category(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
 
     Notes
     -----
-    A sample always misses some rare categories. The share that it misses is estimated by the share of
-    categories seen once (Good, 1953), and is what the new share is compared with.
-
-    References
-    ----------
-    Good, I. J. (1953). The population frequencies of species. Biometrika 40.
+    A sample misses rare categories: about as large a share as it has of those seen once (Good, 1953, The
+    population frequencies of species, Biometrika 40), which is what the new share is compared with.
 
     Examples
     --------
@@ -53,25 +49,17 @@ def new_category(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     []
     """
     for pair, reference, levels in changed(case):
-        if levels.new:
-            shown = {v: n for v, n in levels.new.items() if n >= _FEW}
-            what = said(listed(list(shown)) or f"{len(levels.new)} values")
-            once = sum(n == 1 for n in reference.top.values()) / reference.rows
-            text = f"{said(reference.name)} of {{table}} has {what} in {{share}} of the rows{{where}}, never seen in "
-            hit = pair.current.sample[reference.name].isin(list(levels.new)).to_numpy()
-            yield from damage(
-                "RCA107",
-                "new_category",
-                pair,
-                reference.name,
-                hit,
-                case,
-                text=text + "the reference.",
-                floor=floor,
-                before=once,
-                new=shown,
-                mapping={},
-            )
+        if not levels.new:
+            continue
+        name, shown = reference.name, {v: n for v, n in levels.new.items() if n >= _FEW}
+        once = sum(n == 1 for n in reference.top.values()) / reference.rows
+        what = listed(list(shown)) or f"{len(levels.new)} values"
+        text = (
+            said(f"{name} of {pair.name} has {what} in ") + "{share} of the rows{where}, never seen in the reference."
+        )
+        hit, known = pair.current.sample[name].isin(list(levels.new)).to_numpy(), {"new": shown, "mapping": {}}
+        facts: dict[str, Any] = {"text": text, "floor": floor, "before": once, **known}
+        yield from damage("RCA107", "new_category", pair, name, hit, case, **facts)
 
 
 @check("RCA111", "a category was renamed")
@@ -104,16 +92,12 @@ def renamed_category(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     for pair, reference, levels in changed(case):
         mapping = {v: old for v, old in sorted(levels.renamed.items()) if reference.top[old] >= _FEW}
         if mapping:
-            told = f"{listed(list(mapping))} in {{share}} of the rows{{where}} where the reference has "
-            text = f"{said(reference.name)} of {{table}} has " + said(told + listed(list(mapping.values())) + ".")
-            yield from damage(
-                "RCA111",
-                "renamed_category",
-                pair,
-                reference.name,
-                pair.current.sample[reference.name].isin(list(mapping)).to_numpy(),
-                case,
-                text=text.replace("{{share}}", "{share}").replace("{{where}}", "{where}"),
-                floor=floor,
-                mapping=mapping,
-            )
+            name, old = reference.name, listed(list(mapping.values()))
+            text = said(f"{name} of {pair.name} has {listed(list(mapping))} in ") + "{share} of the rows{where}"
+            facts: dict[str, Any] = {
+                "text": text + said(f" where the reference has {old}."),
+                "floor": floor,
+                "mapping": mapping,
+            }
+            hit = pair.current.sample[name].isin(list(mapping)).to_numpy()
+            yield from damage("RCA111", "renamed_category", pair, name, hit, case, **facts)

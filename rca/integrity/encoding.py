@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -48,10 +48,9 @@ def encoding(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     []
     """
     for pair, name, hit, before, mapping in _damaged(case):
-        text = f"{said(name)} of {{table}} has text in a wrong encoding in {{share}} of the rows{{where}}."
-        yield from damage(
-            "RCA109", "encoding", pair, name, hit, case, text=text, floor=floor, before=before, mapping=mapping
-        )
+        text = said(name) + " of {table} has text in a wrong encoding in {share} of the rows{where}."
+        facts: dict[str, Any] = {"text": text, "floor": floor, "before": before, "mapping": mapping}
+        yield from damage("RCA109", "encoding", pair, name, hit, case, **facts)
 
 
 def _damaged(case: Case) -> Iterator[tuple[Pair, str, Mask, float, dict[str, str]]]:
@@ -73,11 +72,14 @@ def _damaged(case: Case) -> Iterator[tuple[Pair, str, Mask, float, dict[str, str
 
 def _marked(values: pd.Series) -> Mask:
     """Return the rows whose text shows marks that no reader would leave there."""
-    return _rows(values, [marked(text) or GAP.search(text) is not None for text in values.cat.categories])
+    levels = values.cat.categories.tolist()
+    whole = "\n".join(levels)
+    clean = whole.isascii() and not marked(whole) and not GAP.search(whole)
+    return _rows(values, [not clean and (marked(text) or GAP.search(text) is not None) for text in levels])
 
 
 def _accented(values: pd.Series) -> Mask:
-    return _rows(values, [not text.isascii() and bare(text) != text for text in values.cat.categories])
+    return _rows(values, [not text.isascii() and bare(text) != text for text in values.cat.categories.tolist()])
 
 
 def _rows(values: pd.Series, levels: list[bool]) -> Mask:

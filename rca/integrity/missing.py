@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from rca.integrity._common import Mask
-    from rca.types import Case, Finding
+    from rca.tables import Column
+    from rca.types import Case, Finding, Table
 
 
 @check("RCA101", "values went missing")
@@ -52,39 +53,31 @@ def missing_values(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
         name = reference.name
         if name == case.roles.target and not pair.same_role:
             continue
-        rates = []
-        for side, column in ((pair.reference, reference), (pair.current, current)):
-            # of a type that cannot be sampled only the count is known
-            known = name in side.sample
-            gap = np.arange(len(side.sample)) * column.rows < column.missing * len(side.sample)
-            rates.append(_empty(side.sample[name]) if known else gap)
-        before, hit = rates
-        natural = _natural(pair.reference.sample, before, case.roles.time, name)
-        share = float(before.mean())
-        yield from damage(
-            "RCA101",
-            "missing_values",
-            pair,
-            name,
-            hit,
-            case,
-            text=f"{said(name)} is missing in {{share}} of the rows of {{table}}{{where}}, {percent(share)} in the "
-            "reference.",
-            floor=floor,
-            before=natural,
-            where=None if name in pair.current.sample else {},
-            reference_share=share,
-            current_share=float(hit.mean()),
-        )
+        before, hit = (_empty(*side) for side in ((pair.reference, reference), (pair.current, current)))
+        share, most = float(before.mean()), _natural(pair.reference.sample, before, case.roles.time, name)
+        text = said(f"{name} is missing in") + " {share} of the rows of {table}{where}, "
+        text += f"{percent(share)} in the reference."
+        facts: dict[str, Any] = {
+            "text": text,
+            "floor": floor,
+            "before": most,
+            "reference_share": share,
+            "current_share": hit.mean(),
+        }
+        where: dict[str, Any] | None = None if name in pair.current.sample else {}
+        yield from damage("RCA101", "missing_values", pair, name, hit, case, where=where, **facts)
 
 
-def _empty(values: pd.Series) -> Mask:
+def _empty(table: Table, column: Column) -> Mask:
     """Return which cells hold nothing, or nothing but blanks."""
-    empty = values.isna().to_numpy()
-    if values.dtype == "category":
-        blank = [level for level in values.cat.categories if not level.strip()]
-        return empty | values.isin(blank).to_numpy() if blank else empty
-    return empty
+    sample = table.sample
+    if column.name not in sample:  # of a type of which only the count is known
+        return np.arange(len(sample)) * column.rows < column.missing * len(sample)
+    values = sample[column.name]
+    if values.dtype != "category":
+        return np.asarray(values.isna())
+    full = [bool(level.strip()) for level in values.cat.categories.tolist()]
+    return ~np.array([*full, False])[values.cat.codes.to_numpy()]
 
 
 def _natural(reference: pd.DataFrame, empty: Mask, time: str | None, name: str) -> float:
@@ -95,4 +88,4 @@ def _natural(reference: pd.DataFrame, empty: Mask, time: str | None, name: str) 
     order = np.argsort(reference[time].to_numpy(), kind="stable")
     blocks = [empty[part].mean() for part in np.array_split(order, 10) if len(part)]
     slack = 2 * np.sqrt(share * (1 - share) * 10 / len(empty))
-    return max(share, float(max(blocks)) - slack)
+    return max(share, float(max(blocks) - slack))

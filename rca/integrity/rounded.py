@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rca.integrity._common import apart, damage, noise, numbers
+from rca.integrity._common import apart, damage, noise, numbers, percent
 from rca.integrity._levels import said
 from rca.registry import check
 
@@ -51,26 +51,17 @@ def rounded(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
     []
     """
     for pair, reference, current in numbers(case):
-        old, new = (side.sample[reference.name].to_numpy() for side in (pair.reference, pair.current))
+        name = reference.name
+        old, new = (side.sample[name].to_numpy() for side in (pair.reference, pair.current))
         digits = _lost(old, new, floor) if current.quantiles else None
-        if digits is not None:
-            hit, before = _whole(new, digits), float(_whole(old, digits).mean())
-            if hit.mean() - before <= floor or not _like(old, new[hit], digits):
-                continue
+        if digits is None:
+            continue
+        hit, before = _whole(new, digits), float(_whole(old, digits).mean())
+        if hit.mean() - before > floor and _like(old, new[hit], digits):
             lost = "its decimals" if digits == 0 else f"digits beyond {10.0**-digits:g}"
-            text = f"{said(reference.name)} lost {lost} in {{share}} of the rows of {{table}}{{where}}, "
-            yield from damage(
-                "RCA106",
-                "type_change",
-                pair,
-                reference.name,
-                hit,
-                case,
-                text=text + f"{100 * before:.0f} % in the reference.",
-                floor=floor,
-                before=before,
-                decimals=digits,
-            )
+            text = f"{said(name)} lost {lost} in {{share}} of the rows of {{table}}{{where}}, {percent(before)} in the "
+            facts: dict[str, Any] = {"text": text + "reference.", "floor": floor, "before": before, "decimals": digits}
+            yield from damage("RCA106", "type_change", pair, name, hit, case, **facts)
 
 
 def _lost(old: Any, new: Any, floor: float) -> int | None:
@@ -87,7 +78,7 @@ def _whole(values: Any, digits: int) -> Mask:
     """Return which values have no more than so many decimals."""
     scaled = values * 10.0**digits
     with np.errstate(invalid="ignore"):
-        return np.isfinite(values) & (np.abs(scaled - np.round(scaled)) <= 1e-9 + 1e-7 * np.abs(scaled))
+        return np.asarray(np.isfinite(values) & (np.abs(scaled - np.round(scaled)) <= 1e-9 + 1e-7 * np.abs(scaled)))
 
 
 def _like(old: Any, hits: Any, digits: int) -> bool:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rca.integrity._common import columns, damage, iso, listed, locate
+from rca.integrity._common import DISTINCT, columns, damage, iso, listed, locate
 from rca.integrity._levels import changed, said
-from rca.integrity._tally import error, risen, tallies
+from rca.integrity._tally import error, risen, tally
 from rca.integrity._text import NULLS
 from rca.registry import check
 
@@ -63,22 +63,19 @@ def sentinel_values(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
         if name not in pair.current.sample or not current.present or not reference.present:
             continue
         if current.kind == "category":
-            values, before = _words(pair, reference, current, nulls.get((pair.name, name), []))
-        elif reference.kind == current.kind:
-            values, before = _constants(pair, reference, current, case, floor)
+            values, before = _words(reference, current, nulls.get((pair.name, name), []), pair)
         else:
-            continue
+            values, before = _constants(pair, reference, current, case, floor)
         if not values:
             continue
-        hit = pair.current.sample[name].isin(values).to_numpy()
-        shown = [_shown(value) for value in values]
-        text = f"{said(name)} holds {said(listed(shown))} in {{share}} of the rows of {{table}}{{where}}."
-        yield from damage(
-            "RCA102", "sentinel_values", pair, name, hit, case, text=text, floor=floor, before=before, values=shown
-        )
+        hit, shown = pair.current.sample[name].isin(values).to_numpy(), [_shown(value) for value in values]
+        told = listed([v if isinstance(v, str) else f"{v:.6g}" for v in shown])
+        text = said(f"{name} holds {told} in ") + "{share} of the rows of {table}{where}."
+        facts: dict[str, Any] = {"text": text, "floor": floor, "before": before, "values": shown}
+        yield from damage("RCA102", "sentinel_values", pair, name, hit, case, **facts)
 
 
-def _words(pair: Pair, reference: Column, current: Column, new: list[str]) -> tuple[list[Any], float]:
+def _words(reference: Column, current: Column, new: list[str], pair: Pair) -> tuple[list[Any], float]:
     if reference.kind != "category":
         return [v for v in current.top if v.strip().casefold() in NULLS - {"0", "-1", "99", "999"}], 0.0
     if new:
@@ -91,40 +88,38 @@ def _words(pair: Pair, reference: Column, current: Column, new: list[str]) -> tu
 
 
 def _constants(pair: Pair, reference: Column, current: Column, case: Case, floor: float) -> tuple[list[Any], float]:
-    values, now, before = risen(pair, reference.name, floor)
+    values, now, before = risen(pair, reference.name, floor) if reference.kind == current.kind else (np.zeros(0),) * 3
     if not len(values):
         return [], 0.0
     i = _fill(pair, reference, current, now, before)
     if i is not None:
         return [values[i]], float(before[i])
-    (old, past), (new, counts) = (tallies(side)[reference.name] for side in (pair.reference, pair.current))
+    (old, _), (new, _) = (tally(side, reference.name) for side in (pair.reference, pair.current))
     if not len(old):
         return [], 0.0
+    low, high, rest = old[0], old[-1], ~np.isin(new, values)
     rare = before <= 0.1 * now
     known = rare & np.array([_known(value) for value in values])
-    low, high = old[0], old[-1]
-    within = (new >= low) & (new <= high)
+    far = rare & ((low - values > high - low) | (values - high > high - low)) & (len(old) >= DISTINCT)
     # a column that moved as a whole, or goes by steps, comes to new values all the time
-    calm = counts[~within & ~np.isin(new, values)].sum() <= 0.05 * counts.sum()
-    far = rare & calm & ((low - values > high - low) | (values - high > high - low)) & (len(old) > 1)
     steps = now[rare & ~known & ~far].sum()
-    found = []
-    for k in np.flatnonzero(far | known):
-        bound = (
-            past[old < values[k]]
-            if values[k] == new[0]
-            else past[old > values[k]]
-            if values[k] == new[-1]
-            else past[:0]
-        )
-        clipped = bound.sum() / len(pair.reference.sample) > 0.3 * now[k]
-        inside = bool(low <= values[k] <= high)
-        if clipped or (
-            not far[k] and (steps > now[k] / 2 or (inside and _frozen(pair, reference.name, values[k], case)))
-        ):
-            continue
-        found.append(k)
+    calm = ((new < low) | (new > high))[rest].sum() <= 0.02 * rest.sum() and far.sum() == 1 and not steps
+    found = [
+        k
+        for k in np.flatnonzero(known | (far & calm))
+        if far[k] or (steps <= now[k] / 2 and not _elsewhere(pair, reference.name, values[k], now[k], case))
+    ]
     return [values[k] for k in found], float(before[found].sum())
+
+
+def _elsewhere(pair: Pair, name: str, value: Any, share: float, case: Case) -> bool:
+    """Say whether values were cut off here, or a usual value is all there is from a moment on."""
+    old, new = (side.sample[name].dropna().to_numpy() for side in (pair.reference, pair.current))
+    beyond = (old < value).mean() if value == new.min() else (old > value).mean() if value == new.max() else 0.0
+    usual = old.min() <= value <= old.max()
+    hit = (pair.current.sample[name] == value).to_numpy()
+    frozen = usual and locate(pair.current.sample, hit, case, name).get("all_since")
+    return bool(beyond > 0.3 * share or frozen)
 
 
 def _known(value: Any) -> bool:
@@ -147,12 +142,7 @@ def _fill(pair: Pair, reference: Column, current: Column, now: Any, before: Any)
     return i if abs(rise - fall) < slack and rise - fair > max(noise, (fall - fair) / 2) else None
 
 
-def _frozen(pair: Pair, name: str, value: Any, case: Case) -> bool:
-    hit = (pair.current.sample[name] == value).to_numpy()
-    return bool(locate(pair.current.sample, hit, case, name).get("all_since"))
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return str(iso(value.astype("datetime64[us]").item())) if isinstance(value, np.datetime64) else f"{value:.10g}"
+def _shown(value: Any) -> str | float:
+    if isinstance(value, np.datetime64):
+        return str(iso(value.astype("datetime64[us]").item()))
+    return value if isinstance(value, str) else float(value)

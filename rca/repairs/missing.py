@@ -77,6 +77,9 @@ def missing_values(
 
 def _empty(values: pd.Series) -> NDArray[np.bool_]:
     """Return which cells hold nothing, or nothing but blanks."""
-    if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
-        return values.isna().to_numpy()
-    return values.isna().to_numpy() | values.map(lambda v: isinstance(v, str) and not v.strip()).to_numpy(dtype=bool)
+    blank = (
+        values.astype("object").map(lambda v: isinstance(v, str) and not v.strip())
+        if values.dtype.kind in "OU"
+        else False
+    )
+    return np.asarray(values.isna() | blank, dtype=bool)
