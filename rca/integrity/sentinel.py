@@ -50,7 +50,7 @@ def sentinel_values(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     >>> from rca.types import Case, Pair, Roles
     >>> whole = pd.DataFrame({"age": np.random.default_rng(0).normal(40, 8, 2000), "job": ["cook", "clerk"] * 1000})
     >>> damaged = whole.copy()
-    >>> damaged.loc[damaged.index % 10 == 0, ["age", "job"]] = [-1, "n/a"]
+    >>> damaged.loc[::10, "age"], damaged.loc[5::10, "job"] = -1, "n/a"
     >>> case = Case((Pair("train", open_table(whole), open_table(damaged)),), Roles())
     >>> [f.text for f in sentinel_values(case)]
     ["age holds '-1' in 10 % of the rows of train.", "job holds 'n/a' in 10 % of the rows of train."]

@@ -16,7 +16,7 @@ WHOLE = pd.DataFrame(
         "size": DRAW.normal(40, 8, N),
         "holes": np.where(DRAW.random(N) < 0.2, np.nan, DRAW.normal(0, 1, N)),
         "count": DRAW.poisson(2, N),
-        "job": DRAW.choice(["cook", "clerk", None], N, p=[0.5, 0.3, 0.2]),
+        "job": pd.Series(DRAW.choice(["cook", "clerk", ""], N, p=[0.5, 0.3, 0.2])).replace("", None),
         "born": pd.Timestamp("1980-01-01") + pd.to_timedelta(DRAW.integers(0, 9000, N), unit="D"),
         "at": pd.date_range("2024-01-01", periods=N, freq="h"),
     }
