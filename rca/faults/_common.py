@@ -53,7 +53,7 @@ def chosen(
     """
     open_to = np.ones(len(frame), dtype=bool) if since is None else since_time(frame, time, since)
     for name, value in (where or {}).items():
-        open_to &= frame[require(frame, name)].eq(value).to_numpy(dtype=bool, na_value=False)
+        open_to = open_to & frame[require(frame, name)].eq(value).to_numpy(dtype=bool, na_value=False)
     places = np.flatnonzero(open_to)
     rows = np.zeros(len(frame), dtype=bool)
     rows[places[some(frame.iloc[places], rng, share)]] = True

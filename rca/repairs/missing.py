@@ -1,19 +1,37 @@
-"""The repair of missing values."""
+"""The repair of missing values, and of constants in their place."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from rca.registry import repair
 from rca.repairs._common import column_of
 from rca.repairs._resample import chance_missing, resample
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from numpy.typing import NDArray
 
     from rca.types import Finding
+
+
+@repair("sentinel_values", "draw the values again for which a constant stands")
+def sentinel_values(
+    frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Empty the cells that hold one of the evidence's `values`, and fill them; see :func:`missing_values`."""
+    column = column_of(frame, finding, reference)
+    cells, values = frame[column], finding.evidence.get("values", [])
+    if pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_bool_dtype(cells):
+        hit = cells.isin([float(value) for value in values])
+    elif pd.api.types.is_datetime64_any_dtype(cells):
+        hit = cells.isin([pd.Timestamp(value, tz=getattr(cells.dt, "tz", None)) for value in values])
+    else:
+        hit = cells.astype("object").map(str, na_action="ignore").isin(values)
+    fixed: pd.DataFrame = missing_values(frame.assign(**{column: cells.mask(hit)}), finding, reference, rng)
+    return fixed
 
 
 @repair("missing_values", "draw the missing values from the reference")
@@ -26,12 +44,8 @@ def missing_values(
 
     Parameters
     ----------
-    frame : DataFrame
-        The damaged table; it is not changed.
     finding : Finding
         Its evidence names the column.
-    reference : DataFrame
-    rng : Generator
 
     Returns
     -------
@@ -49,12 +63,23 @@ def missing_values(
     True
     """
     column = column_of(frame, finding, reference)
-    empty = frame[column].isna().to_numpy()
-    stay = round(float(reference[column].isna().mean()) * len(frame))
+    empty, before = (_empty(side[column]) for side in (frame, reference))
+    frame = frame.assign(**{column: frame[column].mask(empty)})
+    stay = round(float(before.mean()) * len(frame))
     if empty.sum() <= stay:
-        return frame.copy()
+        return frame
     chance = chance_missing(frame, column, empty, reference)
     order = np.lexsort((rng.random(len(chance)), -chance))
     fill = empty.copy()
     fill[np.flatnonzero(empty)[order[:stay]]] = False
     return frame.assign(**{column: resample(frame, column, fill, reference, rng)})
+
+
+def _empty(values: pd.Series) -> NDArray[np.bool_]:
+    """Return which cells hold nothing, or nothing but blanks."""
+    blank = (
+        values.astype("object").map(lambda v: isinstance(v, str) and not v.strip())
+        if values.dtype.kind in "OU"
+        else False
+    )
+    return np.asarray(values.isna() | blank, dtype=bool)

@@ -22,18 +22,55 @@ def test_finds_a_category_that_never_was(findings: Findings, rows: int) -> None:
     assert (found.kind, found.subject) == ("new_category", "data.train.city")
     assert found.effect == pytest.approx(rows / 1000)
     assert found.evidence["new"] == {"Lima": rows}
+    assert findings("RCA111", WHOLE, with_new(rows)) == []
 
 
-def test_finds_renamed_categories(findings: Findings) -> None:
-    renamed = WHOLE.replace({"Rome": "ROM", "Bonn": "BNN"})
-    (found,) = findings("RCA107", WHOLE, renamed)
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"Rome": "ROM", "Bonn": "BNN"},
+        {"Rome": "alpha"},
+        {"Rome": "alpha", "Bonn": "beta"},
+        {"Rome": "2", "Oslo": "1", "Bonn": "0"},
+        {"Rome": "city: Rome"},
+    ],
+    ids=str,
+)
+def test_finds_renamed_categories(findings: Findings, names: dict[str, str]) -> None:
+    renamed = WHOLE.replace(names)
+    (found,) = findings("RCA111", WHOLE, renamed)
     assert found.kind == "renamed_category"
-    assert found.evidence["mapping"] == {"ROM": "Rome", "BNN": "Bonn"}
+    assert found.evidence["mapping"] == {new: old for old, new in names.items()}
+    assert findings("RCA107", WHOLE, renamed) == []
 
 
 def test_another_spelling_is_a_new_name_even_where_the_old_one_is_still_used(findings: Findings) -> None:
-    (found,) = findings("RCA107", WHOLE, WHOLE.assign(city=WHOLE["city"].where(WHOLE.index % 2 > 0, " rome")))
+    (found,) = findings("RCA111", WHOLE, WHOLE.assign(city=WHOLE["city"].where(WHOLE.index % 2 > 0, " rome")))
     assert found.evidence["mapping"] == {" rome": "Rome"}
+
+
+def test_a_name_of_half_the_rows_is_found_by_the_share_that_is_gone(findings: Findings) -> None:
+    half = WHOLE.assign(city=WHOLE["city"].mask((WHOLE["city"] == "Rome") & (WHOLE.index % 2 > 0), "alpha"))
+    (found,) = findings("RCA111", WHOLE, half)
+    assert found.evidence["mapping"] == {"alpha": "Rome"}
+
+
+def test_what_could_be_either_is_new(findings: Findings) -> None:
+    whole = pd.DataFrame({"city": ["Rome", "Oslo", "Bonn", "Bern"] * 250})
+    renamed = whole.replace({"Rome": "alpha", "Oslo": "beta"})
+    assert findings("RCA111", whole, renamed) == []
+    assert len(findings("RCA107", whole, renamed)) == 1
+
+
+def test_another_population_is_no_new_name(findings: Findings) -> None:
+    other = pd.DataFrame({"city": ["Lima"] * 500 + ["Oslo"] * 100 + ["Bonn"] * 400})
+    assert findings("RCA111", WHOLE[["city"]], other) == []
+
+
+def test_words_for_null_and_damaged_text_are_left_to_others(findings: Findings) -> None:
+    for value in ("n/a", "R\ufffdme", "Róme"):
+        damaged = WHOLE.assign(city=WHOLE["city"].mask(WHOLE.index % 10 == 0, value))
+        assert [*findings("RCA107", WHOLE, damaged), *findings("RCA111", WHOLE, damaged)] == []
 
 
 def test_is_silent_up_to_the_floor(findings: Findings) -> None:

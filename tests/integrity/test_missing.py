@@ -39,3 +39,24 @@ def test_labels_that_are_not_known_yet_are_no_damage(findings: Findings) -> None
     damaged = emptied("y", 500)
     assert findings("RCA101", WHOLE, damaged, target="y", same_role=False) == []
     assert len(findings("RCA101", WHOLE, damaged, target="y")) == 1
+
+
+def test_blank_text_is_missing(findings: Findings) -> None:
+    (found,) = findings("RCA101", WHOLE, WHOLE.assign(city=WHOLE["city"].mask(WHOLE.index < 50, " ")))
+    assert found.evidence["rows"] == 50
+
+
+def test_says_where(findings: Findings) -> None:
+    whole = WHOLE.assign(at=pd.date_range("2024-01-01", periods=1000, freq="h"))
+    (found,) = findings("RCA101", whole, whole.assign(income=whole["income"].mask(whole.index >= 800)), time="at")
+    assert found.evidence["onset"].startswith("2024-02-03")
+    (found,) = findings("RCA101", whole, whole.assign(income=whole["income"].mask(whole["city"] == "A")), time="at")
+    assert found.evidence["segment"] == {"city": "A"}
+
+
+def test_a_share_that_the_reference_had_for_a_while_is_natural(findings: Findings) -> None:
+    whole = pd.DataFrame({"at": pd.date_range("2024-01-01", periods=4000, freq="h"), "heat": np.arange(4000.0)})
+    whole["heat"] = whole["heat"].mask((whole.index < 1000) & (whole.index % 2 == 0))
+    current = whole.assign(heat=np.where(np.arange(4000) % 5 < 2, np.nan, 1.0))
+    assert findings("RCA101", whole, current, time="at") == []
+    assert len(findings("RCA101", whole, current)) == 1

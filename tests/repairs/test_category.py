@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from rca.repairs.category import new_category, renamed_category
+from rca.repairs.category import new_category
 from rca.types import Finding
 
 if TYPE_CHECKING:
@@ -19,10 +19,17 @@ def found(kind: str, **mapping: str) -> Finding:
 
 def test_renamed_categories_get_their_names_back(rng: np.random.Generator) -> None:
     damaged = WHOLE.replace({"Rome": "ROM"})
-    pd.testing.assert_frame_equal(renamed_category(damaged, found("renamed_category", ROM="Rome"), WHOLE, rng), WHOLE)
+    pd.testing.assert_frame_equal(new_category(damaged, found("renamed_category", ROM="Rome"), WHOLE, rng), WHOLE)
 
 
 def test_new_categories_are_drawn_and_missing_ones_stay(rng: np.random.Generator) -> None:
     damaged = WHOLE.assign(city=WHOLE["city"].mask(WHOLE.index < 100, "Lima").mask(WHOLE.index > 390))
     expected = WHOLE.assign(city=WHOLE["city"].mask(WHOLE.index > 390))
     pd.testing.assert_frame_equal(new_category(damaged, found("new_category"), WHOLE, rng), expected)
+
+
+def test_long_lists_of_names_are_mended_where_they_are_damaged_only(rng: np.random.Generator) -> None:
+    whole = pd.DataFrame({"name": [f"Jörg {i}" for i in range(400)]})
+    damaged = pd.DataFrame({"name": ["JÃ¶rg 7", "JÃ¶rg 900", "Jörg 901"]})
+    fixed = new_category(damaged, Finding("RCA109", "encoding", "data.train.name", ""), whole, rng)
+    assert fixed["name"].tolist() == ["Jörg 7", "Jörg 900", "Jörg 901"]
