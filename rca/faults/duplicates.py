@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from rca.faults._common import require, some
@@ -12,6 +11,8 @@ from rca.registry import fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
 
 
 @fault("duplicate_rows", "repeat some rows")
@@ -27,6 +28,7 @@ def duplicate_rows(
 
     Examples
     --------
+    >>> import numpy as np
     >>> damaged, truth = duplicate_rows(pd.DataFrame({"age": range(10)}), None, np.random.default_rng(0), share=0.3)
     >>> len(damaged), truth["rows"]
     (13, 3)
@@ -61,6 +63,7 @@ def join_fanout(
 
     Examples
     --------
+    >>> import numpy as np
     >>> whole = pd.DataFrame({"shop": ["A", "B"] * 3, "amount": range(6)})
     >>> damaged, truth = join_fanout(whole, "shop", np.random.default_rng(0), values=["B"])
     >>> damaged["amount"].tolist(), truth["rows"]

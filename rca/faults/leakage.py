@@ -47,5 +47,5 @@ def leakage(
     known = answer.to_numpy(dtype=float) if number else pd.factorize(answer, sort=True)[0].astype(float)
     known = known + rng.normal(0, noise * np.nanstd(known), len(frame))
     rows = some(frame, rng, share)
-    damaged = frame.assign(**{str(column): np.where(rows, known, frame[column] if column in frame else np.nan)})
+    damaged = frame.assign(**{str(column): np.where(rows, known, frame.get(column, np.nan))})
     return damaged, {"kind": "leakage", "column": column, "noise": noise, "share": share, "rows": int(rows.sum())}

@@ -121,12 +121,16 @@ class _Twins:
         return float(self.shares[fits].sum()), fits[self.which]
 
 
-def _twins(table: Table, key: tuple[str, ...], time: str | None, names: list[str]) -> _Twins:
+def by_key(table: Table, key: tuple[str, ...]) -> Table:
+    """Return the table, or so much of it that its sample is whole; rows of one key come together or not at all."""
     step = -(-table.rows // SAMPLE)
-    if key and step > 1:
-        # rows of one key come together or not at all
-        chosen = ibis.struct({name: table.expr[name] for name in key}).hash() % (step + 1) == 0
-        table, step = Table(table.expr.filter(chosen)), 1
+    chosen = ibis.struct({name: table.expr[name] for name in key}).hash() % (step + 1) == 0
+    return Table(table.expr.filter(chosen), table.name) if step > 1 else table
+
+
+def _twins(table: Table, key: tuple[str, ...], time: str | None, names: list[str]) -> _Twins:
+    step = 1 if key else -(-table.rows // SAMPLE)
+    table = by_key(table, key) if key else table
     sample = table.sample
     cells = np.column_stack([_hash(sample[n]) for n in names])
     total = cells.sum(axis=1, dtype=np.uint64)
