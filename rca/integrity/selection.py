@@ -19,6 +19,9 @@ from rca.types import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from numpy.typing import NDArray
+
+    from rca.stats import Floats
     from rca.types import Case, Pair
 
 _CLASSES = 10
@@ -161,7 +164,7 @@ def _not_explained(
     """Say whether the class lost more rows than the others also among rows that are alike in any other column."""
     classes = hit(before), hit(after)
     for name in (n for n in before.columns if n not in skip and n in after.columns):
-        codes = _codes(before[name], after[name])
+        codes = codes_of(before[name], after[name])
         size = max(int(c.max(initial=0)) for c in codes) + 1
         n = [np.bincount(codes[0][classes[0] == own], minlength=size) for own in (True, False)]
         m = [scale * np.bincount(codes[1][classes[1] == own], minlength=size) for own in (True, False)]
@@ -172,11 +175,16 @@ def _not_explained(
     return True
 
 
-def _codes(*sides: pd.Series) -> list[Any]:
-    """Return the values of both sides as the numbers of some bins of the first, the last one for what is missing."""
+def codes_of(*sides: pd.Series, cuts: Floats | None = None) -> list[NDArray[np.intp]]:
+    """Return the values of columns as the numbers of their bins, the last one for what is missing.
+
+    The bins are cut at the quantiles of the first column, unless `cuts` are given; categories have one each.
+    """
     if sides[0].dtype == "category":
         place = {level: i for i, level in enumerate(sides[0].cat.categories)}
-        return [side.astype("object").map(place).fillna(len(place)).to_numpy(dtype=int) for side in sides]
+        return [side.astype("object").map(place).fillna(len(place)).to_numpy(dtype=np.intp) for side in sides]
     known = [side.to_numpy().astype("int64" if side.dtype.kind == "M" else float).astype(float) for side in sides]
-    edges = np.nanquantile(known[0], np.arange(1, 20) / 20) if np.isfinite(known[0]).any() else np.zeros(1)
-    return [np.where(np.isnan(v), len(edges) + 1, np.searchsorted(edges, v)) for v in known]
+    if cuts is None:
+        finite = known[0][np.isfinite(known[0])]
+        cuts = np.quantile(finite, np.arange(1, 20) / 20) if len(finite) else np.zeros(1)
+    return [np.where(np.isnan(v), len(cuts) + 1, np.searchsorted(cuts, v)) for v in known]
