@@ -17,12 +17,14 @@ from rca.types import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rca.integrity._common import Mask
     from rca.stats import Floats
     from rca.types import Case, Pair
 
 _ROWS = 10_000
 _FEWEST = 60
 _CLASSES = 10
+_LEVELS = 50
 _EVER, _LATE = 0.01, 0.02  # the shares of rows with a time from the future, before at most and now at least
 #: A column whose name speaks of the target is suspected from this part of the strength on.
 _NAMED = 2 / 3
@@ -30,7 +32,7 @@ _WORDS = {"label", "target", "outcome"}
 
 
 @check("RCA116", "a feature knows the target")
-def leakage(case: Case, *, strength: float = 0.6, rise: float = 0.3) -> Iterator[Finding]:
+def leakage(case: Case, *, strength: float = 0.75, rise: float = 0.3) -> Iterator[Finding]:
     """Find columns that tell the target alone, and did not before, and times that newly lie after the row's own.
 
     Parameters
@@ -81,13 +83,13 @@ def _strong(pair: Pair, case: Case, target: str, least: float, rise: float) -> I
     for name in names:
         enough = least * (_NAMED if _speaks(name, target) else 1.0)
         for where, rows in parts:
-            now = _told(rows[name], rows[target])
+            now = _told(rows[name], rows[target])[0]
             if now < enough:
                 continue
             rivals = [name] if name in before else [n for n in names if n in before]
-            usual = max((_told(before[n], before[target]) for n in rivals), default=0.0)
-            if now - max(usual, 0.0) >= rise:
-                yield _finding(pair, name, target, now, max(usual, 0.0), where, name not in before)
+            usual = max((_told(before[n], before[target])[1] for n in rivals), default=0.0)
+            if now - usual >= rise:
+                yield _finding(pair, name, target, now, usual, where, name not in before)
                 break
 
 
@@ -117,16 +119,21 @@ def _speaks(name: str, target: str) -> bool:
     return bool(words & _WORDS) or (len(target) > 2 and target.lower() in name.lower())
 
 
-def _told(values: pd.Series, target: pd.Series) -> float:
-    """Return the share of the target's variance that the column's bins tell of rows they were not learned from."""
+def _told(values: pd.Series, target: pd.Series) -> tuple[float, float]:
+    """Return the share of the target's variance that bins of a column tell: of each half, as the other half has it."""
     if len(values) < _FEWEST or values.nunique() < 2:
-        return 0.0
+        return 0.0, 0.0
     if target.dtype == "category" or target.nunique() <= _CLASSES:
         classes = pd.factorize(target, sort=True)[0]
-        answer = np.eye(classes.max() + 1)[classes][:, :50]
+        answer = np.eye(classes.max() + 1)[classes][:, :_LEVELS]
     else:
         answer = target.rank(pct=True).to_numpy()[:, None]
-    learn = np.arange(len(values)) % 2 == 0
+    odd = np.arange(len(values)) % 2 == 1
+    halves = sorted(_learned(values, answer, learn) for learn in (odd, ~odd))
+    return halves[0], halves[1]
+
+
+def _learned(values: pd.Series, answer: Floats, learn: Mask) -> float:
     cuts = np.zeros(0)
     if values.dtype != "category":
         known = values.to_numpy().astype(float)
@@ -135,14 +142,12 @@ def _told(values: pd.Series, target: pd.Series) -> float:
         own = [known[learn & (a == 1)] for a in answer.T] if answer.shape[1] > 1 else []
         cuts = np.concatenate([_quantiles(known[learn], probabilities), *(_quantiles(k, [0, 1]) for k in own)])
     (codes,) = codes_of(values, cuts=np.unique(cuts))
-    size = int(codes.max()) + 1
-    middle = answer[learn].mean(axis=0)
+    size, middle = int(codes.max()) + 1, answer[learn].mean(axis=0)
     counts = np.bincount(codes[learn], minlength=size)[:, None]
     sums = np.column_stack([np.bincount(codes[learn], weights=a, minlength=size) for a in answer[learn].T])
-    guess = (sums + middle) / (counts + 1)
-    asked = answer[~learn]
+    guess, asked = ((sums + middle) / (counts + 1))[codes[~learn]], answer[~learn]
     rest = ((asked - middle) ** 2).sum()
-    return float(1 - ((asked - guess[codes[~learn]]) ** 2).sum() / rest) if rest > 0 else 0.0
+    return max(float(1 - ((asked - guess) ** 2).sum() / rest), 0.0) if rest > 0 else 0.0
 
 
 def _quantiles(values: Floats, probabilities: Any) -> Floats:

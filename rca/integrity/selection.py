@@ -99,10 +99,12 @@ def _lost(pair: Pair, target: str, key: tuple[str, ...], time: str | None, floor
     keyed = bool(key) and all(set(key) <= set(t.columns) for t in (first, last))
     if keyed:
         whole = by_key(first, key)
-        kept, gone = (Table(join(last.expr, list(key))) for join in (whole.expr.semi_join, whole.expr.anti_join))
-        if not 0.05 * whole.rows <= kept.rows <= (1 - floor / 5) * whole.rows:
+        kept = Table(whole.expr.semi_join(last.expr, list(key)))
+        before, scale = whole.sample, 1.0
+        if not 0.05 * whole.rows <= kept.rows <= (1 - floor / 5) * whole.rows or not set(key) <= set(before.columns):
             return {}
-        before, after, scale = pd.concat([kept.sample, gone.sample]), kept.sample, 1.0
+        names = [pd.MultiIndex.from_frame(side[list(key)]) for side in (before, kept.sample)]
+        after = before[names[0].isin(names[1])]
     else:
         before, after = first.sample, last.sample
         scale = len(before) / first.rows * last.rows / len(after)
@@ -162,7 +164,7 @@ def _not_explained(
     before: pd.DataFrame, after: pd.DataFrame, hit: Any, skip: tuple[str, ...], least: float, scale: float
 ) -> bool:
     """Say whether the class lost more rows than the others also among rows that are alike in any other column."""
-    classes = hit(before), hit(after)
+    classes = hit(before[skip[0]]), hit(after[skip[0]])
     for name in (n for n in before.columns if n not in skip and n in after.columns):
         codes = codes_of(before[name], after[name])
         size = max(int(c.max(initial=0)) for c in codes) + 1
