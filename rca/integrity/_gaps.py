@@ -37,7 +37,7 @@ def gap(pair: Pair, time: str | None) -> tuple[str, dict[str, Any]]:
     usual = 3 * max(third, steps[0].max(initial=0.0))
     if longest < usual or expected < _FEWEST or np.log(longest / third) < 5 * tail:
         return "", {}
-    lost = expected * pair.current.rows / len(moments)
+    lost = expected * pair.current.profile.rows / len(moments)
     return "missing_segment", {"time": time, "since": _iso(start), "until": _iso(start + longest), "lost": lost}
 
 
@@ -50,7 +50,7 @@ def late(pair: Pair, time: str | None) -> tuple[str, dict[str, Any]]:
     """Return the last days in which fewer rows came than ever in so many days before."""
     best: dict[str, Any] = {}
     sides = [_daily(_moments(table.sample, time)) for table in (pair.reference, pair.current)]
-    days, scale = sides[1], pair.current.rows / max(len(pair.current.sample), 1)
+    days, scale = sides[1], pair.current.profile.rows / max(len(pair.current.sample), 1)
     for width in (7, 5, 4, 3, 2):
         if len(days) < 12 * width:
             continue
@@ -90,7 +90,7 @@ def vanished(pair: Pair, case: Case, time: str | None) -> tuple[str, dict[str, A
     """Return the category that all of the reference has and the current table lacks, or lacks since a moment."""
     before, after = pair.reference.sample, pair.current.sample
     best: dict[str, Any] = {"lost": 0.0}
-    scale, rows = pair.current.rows / len(after), np.ones(len(after), dtype=bool)
+    scale, rows = pair.current.profile.rows / len(after), np.ones(len(after), dtype=bool)
     moments = np.zeros(len(after)) if time is None else after[time].to_numpy().astype("int64")
     order = np.zeros(len(before)) if time is None else before[time].rank(pct=True, method="first").to_numpy()
     tenth = np.minimum(np.nan_to_num(order) * 10, 9).astype(int)
@@ -113,7 +113,7 @@ def vanished(pair: Pair, case: Case, time: str | None) -> tuple[str, dict[str, A
     return "missing_segment", best
 
 
-def _kept(before: Any, after: Any, level: int, size: int, strict: bool) -> bool:
+def _kept(before: Any, after: Any, level: Any, size: int, strict: bool) -> bool:
     """Say whether the other categories are as they were: those of a renamed one would be found under its new name."""
     share = float((before == level).mean())
     shares = [np.bincount(side, minlength=size) / max(len(side), 1) for side in (before[before != level], after)]
@@ -129,7 +129,7 @@ def leveled(pair: Pair, skip: set[str | None]) -> list[str]:
     return [n for n in few if columns[n].kind in ("category", "number") and 1 < (columns[n].distinct or 0) <= _LEVELS]
 
 
-def coded(first: pd.Series, last: pd.Series) -> tuple[list[str], Any, Any]:
+def coded(first: pd.Series, last: pd.Series) -> tuple[Any, ...]:
     """Return the values of two columns as numbers of one list of texts; the last text stands for what is missing."""
     both = [
         side.cat.categories if side.dtype == "category" else pd.Index(side.dropna().unique()) for side in (first, last)
@@ -138,7 +138,7 @@ def coded(first: pd.Series, last: pd.Series) -> tuple[list[str], Any, Any]:
     codes = []
     for side, own in zip((first, last), both, strict=True):
         place = np.append(levels.get_indexer(own), len(levels))
-        codes.append(place[side.cat.codes] if side.dtype == "category" else place[own.get_indexer(side)])
+        codes.append(place[side.cat.codes] if side.dtype == "category" else place[own.get_indexer(side.to_numpy())])
     return [f"{x:.15g}" if isinstance(x, float) else str(x) for x in levels] + [""], *codes
 
 

@@ -49,20 +49,20 @@ class Repeats:
 
 
 @functools.lru_cache(maxsize=8)
-def repeats_of(pair: Pair, key: tuple[str, ...], time: str | None, floor: float) -> Repeats | None:
+def repeats_of(pair: Any, key: tuple[str, ...], time: str | None, floor: float) -> Repeats | None:
     """Return the repeated rows of the current table if their share rose by more than the floor."""
     names = sorted(set(pair.reference.sample.columns) & set(pair.current.sample.columns))
     key = key if set(key) <= set(names) else ()
     if not names:
         return None
     now = _twins(pair.current, key, time, names)
-    if now.shares.max(initial=0.0) <= floor / 4:
+    if now.shares.max(initial=0.0) <= floor:
         return None
     old = _twins(pair.reference, key, time, names)
     grown = max(1.0, rows(pair)[1] / rows(pair)[0])
     natural = {p.tobytes(): 1.5 * grown * share for p, share in zip(old.patterns, old.shares, strict=True)}
     usual = np.array([natural.get(p.tobytes(), 0.0) for p in now.patterns])
-    differ = now.patterns[now.shares > floor / 4 + usual].any(axis=0)
+    differ = np.asarray(now.patterns[now.shares > floor + 2 * usual].any(axis=0))
     numbers = _numbered(pair.reference, names, key)
     numbered, joined = (tuple(n for n, d in zip(names, differ & m, strict=True) if d) for m in (numbers, ~numbers))
     (share, fits), (before, _) = now.within(differ), old.within(differ)
@@ -121,7 +121,7 @@ class _Twins:
         return float(self.shares[fits].sum()), fits[self.which]
 
 
-def by_key(table: Table, key: tuple[str, ...]) -> Table:
+def by_key(table: Any, key: tuple[str, ...]) -> Table:
     """Return the table, or so much of it that its sample is whole; rows of one key come together or not at all."""
     step = -(-table.rows // SAMPLE)
     chosen = ibis.struct({name: table.expr[name] for name in key}).hash() % (step + 1) == 0
@@ -145,14 +145,14 @@ def _twins(table: Table, key: tuple[str, ...], time: str | None, names: list[str
         order = np.lexsort((total, block))
         near = block[order][1:] == block[order][:-1]
         pairs = np.concatenate([pairs, np.column_stack([order[:-1][near], order[1:][near]])])
-    differ = cells[pairs[:, 0]] != cells[pairs[:, 1]]
+    differ = np.asarray(cells[pairs[:, 0]] != cells[pairs[:, 1]])
     alike = differ.sum(axis=1) <= most
     if time in names:
         alike &= ~differ[:, names.index(time)]
     pairs, differ = pairs[alike], differ[alike]
     # several blocks find the same copy; the one that differs least tells what it is a copy of
     order = np.lexsort((differ.sum(axis=1), pairs[:, 1]))
-    order = order[np.append(True, np.diff(pairs[order, 1]) != 0)[: len(order)]]
+    order = order[np.diff(pairs[order, 1], prepend=-1) != 0]
     pairs, differ = pairs[order], differ[order]
     patterns, which = np.unique(differ, axis=0, return_inverse=True)
     # of rows that differ, a sample by the hash of rows holds both copies only by chance

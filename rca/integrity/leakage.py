@@ -134,7 +134,7 @@ def _told(values: pd.Series, target: pd.Series) -> tuple[float, float]:
 
 
 def _learned(values: pd.Series, answer: Floats, learn: Mask) -> float:
-    cuts = np.zeros(0)
+    cuts: Floats = np.zeros(0)
     if values.dtype != "category":
         known = values.to_numpy().astype(float)
         probabilities = np.linspace(0, 1, int(np.clip(len(values) / 20, 5, 40)))[1:-1]

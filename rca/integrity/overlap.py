@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ibis
 
 from rca.errors import NotApplicable
-from rca.integrity._common import ALPHA, filled, percent
+from rca.integrity._common import ALPHA, filled, percent, rows
 from rca.registry import check
 from rca.stats import rate_change
 from rca.types import Finding
@@ -15,7 +15,6 @@ from rca.types import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rca.tables import Table
     from rca.types import Case
 
 #: How the engine reads values, so that whole numbers and floats of one value are equal.
@@ -63,11 +62,11 @@ def train_test_overlap(case: Case, *, floor: float = 0.01) -> Iterator[Finding]:
         ways = [sorted(key)] if key and pair.same_role and set(key) <= set(common) else []
         for names in [*ways, [n for n in common if n not in roles]]:
             now = _shared(train.current, pair.current, names)
-            if now <= floor * pair.current.rows:
+            if now <= floor * rows(pair)[1]:
                 continue
-            grown = max(1.0, train.current.rows / train.reference.rows)
-            usual = min(1.5 * grown * _shared(train.reference, pair.reference, names) / pair.reference.rows, 1.0)
-            first, last = pair.reference.rows, pair.current.rows
+            grown = max(1.0, rows(train)[1] / rows(train)[0])
+            usual = min(1.5 * grown * _shared(train.reference, pair.reference, names) / rows(pair)[0], 1.0)
+            first, last = rows(pair)
             rate = rate_change(round(usual * first), first, now, last, floor)
             if rate.difference > floor and rate.p_value <= ALPHA:
                 yield Finding(
@@ -85,7 +84,7 @@ def train_test_overlap(case: Case, *, floor: float = 0.01) -> Iterator[Finding]:
                 break
 
 
-def _shared(train: Table, exam: Table, names: Sequence[str]) -> int:
+def _shared(train: Any, exam: Any, names: Sequence[str]) -> int:
     """Count the rows of an exam that the training table has as well."""
     if not names:
         return 0

@@ -109,7 +109,7 @@ def _moved(pair: Pair, time: str | None) -> bool:
     if time is None:
         return False
     before, after = pair.reference.profile.columns[time], pair.current.profile.columns[time]
-    return after.max is not None and before.max is not None and not before.min < after.max <= before.max
+    return None not in (after.max, before.max) and not bool(before.min < after.max <= before.max)
 
 
 def _others(pair: Pair) -> bool:
@@ -121,7 +121,7 @@ def _others(pair: Pair) -> bool:
         first, last = (
             n * np.bincount(c, minlength=len(levels)) / len(c) for n, c in zip(rows(pair), codes, strict=True)
         )
-        risen.append((last - first - 4 * np.sqrt(first + last)).max() > 0.02 * len(before))
+        risen.append(bool((last - first - 4 * np.sqrt(first + last)).max() > 0.02 * len(before)))
     return sum(risen) > len(risen) / 3
 
 

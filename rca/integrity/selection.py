@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rca.errors import NotApplicable
-from rca.integrity._common import filled, percent, segments, time_of, told
+from rca.integrity._common import filled, percent, rows, segments, time_of, told
 from rca.integrity._repeats import by_key
 from rca.registry import check
 from rca.stats import rate_change
@@ -81,7 +81,8 @@ def _finding(pair: Pair, found: Mapping[str, Any]) -> Finding:
         low=rate.low,
         high=rate.high,
         p_value=rate.p_value,
-        evidence={name: value for name, value in found.items() if name != "rate"},
+        evidence={"missing_keys": found["rows"] if found["key"] else None}
+        | {name: value for name, value in found.items() if name != "rate"},
     )
 
 
@@ -107,7 +108,7 @@ def _lost(pair: Pair, target: str, key: tuple[str, ...], time: str | None, floor
         after = before[names[0].isin(names[1])]
     else:
         before, after = first.sample, last.sample
-        scale = len(before) / first.rows * last.rows / len(after)
+        scale = len(before) / rows(pair)[0] * rows(pair)[1] / len(after)
         if time is not None and after[time].max() > before[time].max():
             return {}  # another period has other rows
     views: list[tuple[dict[str, str], Any, Any]] = [({}, slice(None), slice(None))]
@@ -119,7 +120,7 @@ def _lost(pair: Pair, target: str, key: tuple[str, ...], time: str | None, floor
             facts = {"target": target, "key": list(key) if keyed else []} | ({"segment": segment} if segment else {})
             hit, half = best.pop("hit"), best.pop("difference") / 2
             clear = _not_explained(before[mine], after[theirs], hit, (target, *key), half, scale)
-            best["rows"] = round(best["rows"] * first.rows / len(before))
+            best["rows"] = round(best["rows"] * rows(pair)[0] / len(before))
             return best | facts if clear else {}
     return {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rca.errors import NotApplicable
 from rca.registry import repair
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 
 @repair("duplicate_rows", "drop the copies of rows")
+@repair("train_test_overlap", "drop the training rows from the exam")
 @repair("join_fanout", "drop the rows that a join added")
 def duplicates(
     frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rng: np.random.Generator
@@ -33,6 +35,8 @@ def duplicates(
     >>> duplicates(pd.DataFrame({"id": [1, 2, 2], "price": [5, 6, 7]}), finding, None, None).index.tolist()
     [0, 1]
     """
+    if finding.kind == "train_test_overlap":
+        raise NotApplicable("only the training table tells which rows of the exam are its own: split them again.")
     varying = {*finding.evidence.get("numbered", ()), *finding.evidence.get("joined", ())}
     same = [name for name in frame.columns if name not in varying]
     # lists cannot be compared as they are

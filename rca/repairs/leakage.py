@@ -35,7 +35,7 @@ def leakage(frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rng:
     """
     told = finding.evidence
     if told.get("new"):
-        return frame.drop(columns=told["column"])
+        return frame.drop(columns=str(told["column"]))
     name = column_of(frame, finding, reference)
     rows = np.ones(len(frame), dtype=bool)
     if told.get("later_than"):
