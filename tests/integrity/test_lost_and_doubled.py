@@ -73,7 +73,9 @@ def test_training_rows_in_the_exam(calls: pd.DataFrame, key: tuple[str, ...]) ->
 def test_a_gap_in_another_period(findings: Findings) -> None:
     draw = np.random.default_rng(0)
     days = [np.sort(draw.uniform(start, start + 100, 3000)) for start in (0, 200)]
-    before, after = (pd.DataFrame({"at": pd.Timestamp("2024-01-01") + pd.to_timedelta(d, unit="D")}) for d in days)
+    before, after = (
+        pd.DataFrame({"at": pd.Timestamp("2024-01-01") + pd.to_timedelta(d, unit="D").round("s")}) for d in days
+    )
     holes = (after["at"] > "2024-08-20") & (after["at"] < "2024-08-25")
     (found,) = findings("RCA110", before, after[~holes], time="at", same_role=False)
     assert (found.kind, found.evidence["since"][:10]) == ("missing_segment", "2024-08-19")
@@ -82,7 +84,7 @@ def test_a_gap_in_another_period(findings: Findings) -> None:
 
 def test_volume_that_falls_off_at_the_end(findings: Findings) -> None:
     draw = np.random.default_rng(0)
-    at = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.sort(draw.uniform(0, 200, 8000)), unit="D")
+    at = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.sort(draw.uniform(0, 200, 8000)), unit="D").round("s")
     before, after = pd.DataFrame({"at": at[:4000]}), pd.DataFrame({"at": at[4000:]})
     thin = after[(after["at"] < after["at"].max() - pd.Timedelta(days=5)) | (np.arange(len(after)) % 10 == 0)]
     (found,) = findings("RCA110", before, thin, time="at", same_role=False)
