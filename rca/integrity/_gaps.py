@@ -125,7 +125,8 @@ def _kept(before: Any, after: Any, level: Any, size: int, strict: bool) -> bool:
 def leveled(pair: Pair, skip: set[str | None]) -> list[str]:
     """Return the columns of both sides that have a few values."""
     columns = pair.reference.profile.columns
-    few = [n for n in sorted(set(columns) & set(pair.current.sample)) if n not in skip]
+    now = pair.current.profile.columns
+    few = [n for n in sorted(set(columns) & set(now)) if n not in skip and columns[n].kind == now[n].kind]
     return [n for n in few if columns[n].kind in ("category", "number") and 1 < (columns[n].distinct or 0) <= _LEVELS]
 
 
