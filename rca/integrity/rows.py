@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
-from rca.integrity._common import filled, iso, percent, rows
+from rca.integrity._common import filled, iso, percent, rows, time_of
+from rca.integrity._gaps import coded, gap, late, leveled, vanished
+from rca.integrity.selection import lost_by_label
 from rca.registry import check
 from rca.stats import rate_change
 from rca.types import Case, Finding, Pair
@@ -21,15 +24,17 @@ _BINS = 200
 
 @check("RCA110", "rows were lost")
 def truncation(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
-    """Find tables that have fewer rows than before, and say which rows are gone.
+    """Find tables that lack rows, and say which.
+
+    Fewer rows than the reference tell it between tables of one role: by key, by time, by counts. In any table a gap
+    in time tells it that its rhythm does not explain, a category that was always there, or volume that falls off at
+    the end.
 
     Parameters
     ----------
-    case : Case
-        Keys tell how many rows of the reference are missing, times which. Tables of different roles are only
-        held against the limits of file formats.
     floor : float
-        A loss up to this share of the reference's rows is no finding, unless the rows end at a known limit.
+        A loss up to this share of the reference's rows is no finding, unless the rows end at a known limit; of a
+        table that has no fewer rows, a fifth of it is enough.
 
     Yields
     ------
@@ -56,23 +61,24 @@ def truncation(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
     """
     for pair in filled(case):
         before, after = rows(pair)
-        limit = _limit(before, after)
-        if not pair.same_role:
-            if limit in LIMITS:
-                yield _finding(pair, "truncation", before, after, {"limit": limit}, floor)
-            continue
-        missing, own = _missing_keys(pair, case.roles.key)
-        lost = before - after
-        if case.roles.key and own is None:
-            continue  # the tables share no key, so they are other rows and not fewer of the same
-        if _moved(pair, case.roles.time):
-            # another period has other rows; only rows that should be in this one can be lost
-            lost = own or 0
-        if lost <= 0 or (lost <= floor * before and limit not in LIMITS):
-            continue
-        evidence = {"limit": limit, "missing_keys": missing, "key": list(case.roles.key), "lost": lost}
-        kind, which = _which(pair, lost, case.roles.time)
-        yield _finding(pair, kind, before, after, evidence | which, floor)
+        limit, time = _limit(before, after), time_of(pair, case)
+        evidence: dict[str, Any] = {"limit": limit, "key": list(case.roles.key)}
+        evidence["missing_keys"], lost = _lost(pair, case.roles.key, time)
+        if lost > floor * before or (lost > 0 and limit in LIMITS):
+            # a loss by label has a check of its own
+            if not lost_by_label(pair, case):
+                kind, which = _which(pair, case, lost, time)
+                yield _finding(pair, kind, lost, before, floor, {**evidence, **which})
+        elif limit in LIMITS and before != after:
+            text = f"{pair.name} has exactly {after:,} rows, which is as many as a file of some formats can hold."
+            yield Finding(
+                "RCA110", "truncation", f"data.{pair.name}", text, evidence={"rows_current": after, **evidence}
+            )
+        else:
+            for kind, which in (gap(pair, time), vanished(pair, case, time), late(pair, time)):
+                if which and which["lost"] > floor / 5 * after:
+                    yield _finding(pair, kind, round(which["lost"]), after, floor / 5, {**evidence, **which})
+                    break
 
 
 def _limit(before: int, after: int) -> int | None:
@@ -82,114 +88,107 @@ def _limit(before: int, after: int) -> int | None:
     return after if after < before and after % 1000 == 0 and before % 1000 else None
 
 
-def _missing_keys(pair: Pair, key: tuple[str, ...]) -> tuple[int | None, int | None]:
-    """Return how many reference rows have a key that the current table lacks, where keys are comparable at all."""
-    known = [set(table.columns) for table in (pair.reference, pair.current)]
-    if not key or not all(set(key) <= columns for columns in known):
-        return None, None
-    lost = pair.reference.expr.anti_join(pair.current.expr, list(key))
-    n = int(lost.count().execute())
-    kept = pair.reference.profile.rows - n
-    # with hardly a key in common the two tables hold different things
-    return (n, n) if kept >= 0.05 * pair.current.profile.rows else (n, None)
+def _lost(pair: Pair, key: tuple[str, ...], time: str | None) -> tuple[int | None, int]:
+    """Return how many keys of the reference are not there any more, and how many rows that should be."""
+    before, after = rows(pair)
+    missing, lost = None, before - after
+    if not pair.same_role:
+        return None, 0
+    if key and all(set(key) <= set(table.columns) for table in (pair.reference, pair.current)):
+        missing = int(pair.reference.expr.anti_join(pair.current.expr, list(key)).count().execute())
+        if before - missing < 0.05 * after:
+            return missing, 0  # hardly a key in common: other rows, and not fewer of the same
+        lost = missing if _moved(pair, time) else lost
+    elif _moved(pair, time) or (time is None and _others(pair)):
+        lost = 0
+    return missing, lost
 
 
 def _moved(pair: Pair, time: str | None) -> bool:
-    if not _timed(pair, time):
+    """Say whether the current table covers another period, in which there are other rows."""
+    if time is None:
         return False
     before, after = pair.reference.profile.columns[time], pair.current.profile.columns[time]
-    return bool(before.max is not None and after.max is not None and after.max > before.max)
+    return None not in (after.max, before.max) and not bool(before.min < after.max <= before.max)
 
 
-def _timed(pair: Pair, time: str | None) -> bool:
-    return time is not None and all(
-        time in table.columns and table.profile.columns[time].kind == "time" for table in (pair.reference, pair.current)
-    )
+def _others(pair: Pair) -> bool:
+    """Say whether many columns have more rows somewhere than they had: a table that only lost rows has no such part."""
+    before, after = pair.reference.sample, pair.current.sample
+    risen = []
+    for name in leveled(pair, set()):
+        levels, *codes = coded(before[name], after[name])
+        first, last = (
+            n * np.bincount(c, minlength=len(levels)) / len(c) for n, c in zip(rows(pair), codes, strict=True)
+        )
+        risen.append(bool((last - first - 4 * np.sqrt(first + last)).max() > 0.02 * len(before)))
+    return sum(risen) > len(risen) / 3
 
 
-def _which(pair: Pair, lost: int, time: str | None) -> tuple[str, dict[str, Any]]:
+def _which(pair: Pair, case: Case, lost: int, time: str | None) -> tuple[str, dict[str, Any]]:
     """Return the kind of loss and which rows are gone: the newest, one category, one span of time, or no one knows."""
-    if _timed(pair, time):
-        assert time is not None  # noqa: S101  _timed says so
+    before, after = pair.reference.sample, pair.current.sample
+    scales = [n / len(side) for n, side in zip(rows(pair), (before, after), strict=True)]
+    if time is not None:
         end = pair.current.profile.columns[time].max
-        newer = pair.reference.expr.aggregate(n=(pair.reference.expr[time] > end).sum()).to_pyarrow()["n"][0].as_py()
-        if (newer or 0) >= 0.9 * lost:
+        if scales[0] * (before[time] > end).sum() >= 0.9 * lost:
             return "truncation", {"time": time, "since": iso(end), "newest": True}
-    for name, reference in pair.reference.profile.columns.items():
-        current = pair.current.profile.columns.get(name)
-        if current is None or reference.kind != "category" or not 1 < (reference.distinct or 0) <= 50:
-            continue
-        for value, n in reference.top.items():
-            gone = n - current.top.get(value, 0)
-            if gone >= 0.9 * n and 0.9 * lost <= gone <= 1.1 * lost:
-                return "missing_segment", {"column": name, "value": value}
-    if _timed(pair, time):
-        span = _span(pair, str(time), lost)
-        if span is not None:
-            return "missing_segment", {"time": time, "since": span[0], "until": span[1]}
-    return "truncation", {}
+    for name in leveled(pair, {case.roles.target, *case.roles.key}):
+        levels, *codes = coded(before[name], after[name])
+        first, last = (scale * np.bincount(c, minlength=len(levels)) for scale, c in zip(scales, codes, strict=True))
+        fits = (first - last >= 0.9 * np.maximum(first, 1)) & (abs(first - last - lost) <= 0.1 * lost)
+        if fits[:-1].any():
+            return "missing_segment", {"column": name, "value": levels[int(fits.argmax())]}
+    span = _span(before[time], after[time], lost / scales[0]) if time is not None else None
+    return ("missing_segment", {"time": time, **span}) if span else ("truncation", {})
 
 
-def _span(pair: Pair, time: str, lost: int) -> tuple[str, str] | None:
+def _span(before: pd.Series, after: pd.Series, lost: float) -> dict[str, Any] | None:
     """Return the span of time that holds reference rows and no current ones, if it holds the lost rows."""
-    whole = pair.reference.profile.columns[time]
-    first, last = whole.min.timestamp(), whole.max.timestamp()
-    if last <= first:
+    edges = pd.date_range(before.min(), before.max(), periods=_BINS + 1).to_numpy()
+    counts = [np.histogram(side.dropna(), edges)[0] for side in (before, after)]
+    bins = np.flatnonzero((counts[0] > 0) & (counts[1] == 0))
+    if not len(bins) or counts[1][bins[0] : bins[-1] + 1].sum():
         return None
-    width = (last - first) / _BINS
-    counts = [_histogram(table.expr, time, first, width) for table in (pair.reference, pair.current)]
     # a span rarely starts where a bin does, so its two outer bins still hold some rows
-    empty = (counts[0] > 0) & (counts[1] == 0)
-    if not empty.any():
+    if counts[0][max(bins[0] - 1, 0) : bins[-1] + 2].sum() < 0.9 * lost:
         return None
-    bins = np.flatnonzero(empty)
-    if counts[1][bins[0] : bins[-1] + 1].sum() or counts[0][max(bins[0] - 1, 0) : bins[-1] + 2].sum() < 0.9 * lost:
-        return None
-    edge = pair.current.expr[time].epoch_seconds()
-    start, stop = first + bins[0] * width, first + (bins[-1] + 1) * width
-    row = pair.current.expr.aggregate(
-        before=pair.current.expr[time].max(where=edge < start), after=pair.current.expr[time].min(where=edge >= stop)
-    )
-    found = row.to_pyarrow().to_pylist()[0]
-    return iso(found["before"] or whole.min) or "", iso(found["after"] or whole.max) or ""
+    start, stop = after[after < edges[bins[0]]].max(), after[after >= edges[bins[-1] + 1]].min()
+    ends = [value if pd.notna(value) else end for value, end in ((start, before.min()), (stop, before.max()))]
+    return {"since": iso(ends[0]), "until": iso(ends[1])}
 
 
-def _histogram(table: Any, time: str, first: float, width: float) -> np.ndarray[Any, np.dtype[np.int64]]:
-    place = ((table[time].epoch_seconds() - int(first)) / width).floor().cast("int64")
-    counted = table.filter(table[time].notnull()).group_by(bin=place).aggregate(n=lambda t: t.count()).to_pyarrow()
-    counts = np.zeros(_BINS, dtype=np.int64)
-    for item in counted.to_pylist():
-        if -1 <= item["bin"] <= _BINS:
-            counts[min(max(item["bin"], 0), _BINS - 1)] += item["n"]
-    return counts
-
-
-def _finding(pair: Pair, kind: str, before: int, after: int, evidence: dict[str, Any], floor: float) -> Finding:
-    lost = evidence.get("lost")
-    if lost is None:
-        text = f"{pair.name} has exactly {after:,} rows, which is as many as a file of some formats can hold."
-        return Finding("RCA110", kind, f"data.{pair.name}", text, evidence={"rows_current": after, **evidence})
-    rate = rate_change(0, before, min(lost, before), before, floor)
-    text = f"{pair.name} lost {lost:,} of {before:,} rows ({percent(min(lost / before, 1.0))})"
+def _finding(pair: Pair, kind: str, lost: int, of: int, floor: float, evidence: dict[str, Any]) -> Finding:
+    rate = rate_change(0, of, min(lost, of), of, floor)
+    text = f"{pair.name} lost {lost:,} of {of:,} rows ({percent(min(lost / of, 1.0))})"
     return Finding(
         code="RCA110",
         kind=kind,
         subject=f"data.{pair.name}",
-        text=f"{text}{_words(evidence, after)}.",
+        text=f"{text}{_words(evidence, rows(pair)[1])}.",
         effect=rate.difference,
         low=rate.low,
         high=rate.high,
         p_value=rate.p_value,
-        evidence={"rows": lost, "rows_reference": before, "rows_current": after, **evidence},
+        evidence={
+            **evidence,
+            "rows": lost,
+            "lost": lost,
+            "rows_reference": rows(pair)[0],
+            "rows_current": rows(pair)[1],
+        },
     )
 
 
 def _words(evidence: dict[str, Any], after: int) -> str:
     limit = f" and ends at {after:,} rows" if evidence["limit"] else ""
+    since = (evidence.get("since") or "")[:10]
+    if evidence.get("days"):
+        return f", since in the last {evidence['days']} days came {percent(evidence['ratio'])} of the usual"
     if evidence.get("newest"):
-        return f"{limit}, those after {evidence['since'][:10]}"
+        return f"{limit}, those after {since}"
     if "value" in evidence:
-        return f"{limit}, those with {evidence['column']} '{evidence['value']}'"
+        return f"{limit}, those with {evidence['column']} '{evidence['value']}'" + (f" after {since}" if since else "")
     if "until" in evidence:
-        return f"{limit}, those between {evidence['since'][:10]} and {evidence['until'][:10]}"
+        return f"{limit}, those between {since} and {evidence['until'][:10]}"
     return limit or ", spread over the table"

@@ -28,6 +28,14 @@ CASES: list[tuple[str, str | None, dict[str, Any]]] = [
     ("range_violation", "age", {"share": 0.01}),
     ("truncation", "at", {"share": 0.25}),
     ("truncation", None, {"limit": 1000}),
+    ("missing_segment", "job", {}),
+    ("missing_segment", "at", {"share": 0.2}),
+    ("selection_bias", "y", {"share": 0.3}),
+    ("selection_bias", "age", {"share": 0.3}),
+    ("duplicate_rows", None, {"share": 0.1}),
+    ("join_fanout", "job", {}),
+    ("join_fanout", "job", {"values": ["admin."], "joined": "age"}),
+    ("leakage", "age", {}),
 ]
 
 
@@ -41,9 +49,10 @@ def test_changes_the_rows_that_the_truth_counts_and_no_others(
     pd.testing.assert_frame_equal(calls, before)
     pd.testing.assert_frame_equal(damaged, again)
     assert truth["kind"] == {"clipped": "range_violation", "rounded": "type_change"}.get(kind, kind)
-    if kind == "truncation":
-        assert len(damaged) == len(calls) - truth["rows"]
-        pd.testing.assert_frame_equal(damaged, calls.loc[damaged.index])
+    if truth["column"] is None:
+        more = kind in ("duplicate_rows", "join_fanout")
+        assert len(damaged) - len(calls) == (truth["rows"] if more else -truth["rows"])
+        pd.testing.assert_frame_equal(damaged[: len(calls)], calls.loc[damaged.index[: len(calls)]])
         return
     assert truth["column"] == column
     moved = damaged[column].ne(calls[column])
@@ -67,6 +76,8 @@ def test_truncation_by_time_takes_the_newest(calls: pd.DataFrame) -> None:
         ("encoding", "job", {"way": "magic"}, "there is no way 'magic': choose one of"),
         ("new_category", "job", {"value": "student"}, "'student' is a category of job already"),
         ("truncation", None, {"share": 1.5}, "share is 1.5: choose a number above 0 and below 1"),
+        ("missing_segment", "client", {}, "no value of client has 2 % to 50 % of the rows"),
+        ("train_test_overlap", None, {}, "the training table is needed"),
     ],
 )
 def test_says_what_it_needs(
