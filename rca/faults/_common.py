@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,8 @@ import pandas as pd
 from rca.errors import ConfigError, choices
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
 
@@ -30,6 +32,31 @@ def some(frame: pd.DataFrame, rng: np.random.Generator, share: float) -> NDArray
         raise ConfigError(f"share is {share}: choose a number above 0 and at most 1.")
     rows = np.zeros(len(frame), dtype=bool)
     rows[rng.choice(len(frame), round(share * len(frame)), replace=False)] = True
+    return rows
+
+
+def chosen(
+    frame: pd.DataFrame,
+    rng: np.random.Generator,
+    share: float,
+    since: str | None = None,
+    time: str | None = None,
+    where: Mapping[str, Any] | None = None,
+) -> NDArray[np.bool_]:
+    """Return a random choice of this share of the rows since a moment of the column `time`, `where` a value stands.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"city": ["Rome", "Oslo"] * 100})
+    >>> int(chosen(table, np.random.default_rng(0), 0.1, where={"city": "Rome"}).sum())
+    10
+    """
+    open_to = np.ones(len(frame), dtype=bool) if since is None else since_time(frame, time, since)
+    for name, value in (where or {}).items():
+        open_to &= frame[require(frame, name)].eq(value).to_numpy(dtype=bool, na_value=False)
+    places = np.flatnonzero(open_to)
+    rows = np.zeros(len(frame), dtype=bool)
+    rows[places[some(frame.iloc[places], rng, share)]] = True
     return rows
 
 
