@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from rca.tables import SAMPLE, Table, normal
+from rca.tables import SAMPLE, Table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

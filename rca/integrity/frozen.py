@@ -12,16 +12,14 @@ from rca.integrity._common import FEWEST, columns, damage, segments, time_of
 from rca.integrity._law import law_of, seen_of
 from rca.integrity._series import codes, entity_of, ordered, pull
 from rca.registry import check
-from rca.types import Case, Finding, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import pandas as pd
-
     from rca.integrity._common import Mask
     from rca.integrity._series import Rows
     from rca.stats import Floats
+    from rca.types import Case, Finding, Pair
 
 #: A column of which the reference holds more than this share in one value is as good as constant already.
 _VARIED = 0.9
@@ -77,7 +75,7 @@ def frozen_column(case: Case) -> Iterator[Finding]:
         yield from damage(
             *("RCA117", "frozen_column", pair, name, hit[0], case),
             text=f"{what} in {{share}} of the rows of {{table}}{{where}}.",
-            **{"floor": _FLOOR, "before": hit[1], "value": value, "entity": entity, "where": hit[2]},
+            **{"floor": _FLOOR, "before": hit[1], "value": value, "entity": entity, "clock": time, "where": hit[2]},
         )
 
 
