@@ -54,6 +54,7 @@ def frozen_column(
     name = require(frame, column)
     window, rows = (chosen(frame, rng, part, since, time, where) for part in (1.0, share))
     ranked, entity = _ranked(frame, time, key)
+    entity = entity * 2 + chosen(frame, rng, 1.0, where=where)[ranked.index]
     grouped = ranked[name].mask(window[ranked.index]).groupby(entity)
     held = grouped.ffill().fillna(ranked[name].groupby(entity).transform("first"))
     values = ranked[name].mask(rows[ranked.index], held)

@@ -127,12 +127,13 @@ def _beside(pair: Pair, case: Case, name: str) -> Shift | None:
         explained = out & (back >= low - 1e6) & (back <= high + 1e6)
         if high - low >= abs(hours) * _HOUR or abs(hours) > 26 or explained.sum() < 0.9 * out.sum():
             continue
-        # one of the two is off: the one whose hours of the day are not what they were, else the table's clock
-        off = [
-            (_apart(_day(codes(first[n])), _day(codes(second[n]))) > 0.02, n == case.roles.time, n)
-            for n in (name, other)
-        ]
-        if off[0] < off[1]:
+        # of the two the one is off whose hours of the day come closer to the reference's when shifted back
+        gain = []
+        for n, turn in ((name, -hours), (other, hours)):
+            was, now = codes(first[n]), codes(second[n])
+            back = now + np.where(explained, turn * _HOUR, 0.0)
+            gain.append((_apart(_day(was), _day(now)) - _apart(_day(was), _day(back)), n == case.roles.time, n))
+        if gain[0] < gain[1]:
             continue
         return hours, explained, {"how": "beside", "other": other, "low": float(low), "high": float(high)}
     return None

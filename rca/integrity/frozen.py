@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _VARIED = 0.9
 _FLOOR = 0.05
 #: A run counts as long from so many times the reference's longest run on, and with the other columns against it.
-_LONG, _LONGER = 5.0, 1.2
+_LONG, _LONGER = 5.0, 2.0
 #: The logarithm of a chance that no number of columns and runs makes likely.
 _NEVER = np.log(1e-8)
 
@@ -54,7 +54,7 @@ def frozen_column(case: Case) -> Iterator[Finding]:
     >>> found(whole)
     []
     """
-    looked = {}
+    looked: dict[str, _Sides] = {}
     for pair, before, now in columns(case):
         name, time = now.name, time_of(pair, case)
         if before.kind != now.kind or now.kind not in ("number", "category") or (before.distinct or 0) < 2:
@@ -75,7 +75,12 @@ def frozen_column(case: Case) -> Iterator[Finding]:
         yield from damage(
             *("RCA117", "frozen_column", pair, name, hit[0], case),
             text=f"{what} in {{share}} of the rows of {{table}}{{where}}.",
-            **{"floor": _FLOOR, "before": hit[1], "value": value, "entity": entity, "clock": time, "where": hit[2]},
+            floor=_FLOOR,
+            before=hit[1],
+            where=hit[2],
+            value=value,
+            entity=entity,
+            clock=time,
         )
 
 
@@ -91,19 +96,19 @@ class _Sides:
     time: str | None
 
     def __post_init__(self) -> None:
+        self.tables: list[Any] = [self.pair.reference, self.pair.current]
         self.first, self.second = self.pair.reference.sample, self.pair.current.sample
 
     @cached_property
     def entity(self) -> list[str]:
-        tables = (self.pair.reference, self.pair.current)
-        both = [entity_of(table, self.case.roles) for table in tables] if self.time else [[]]
+        both = [entity_of(table, self.case.roles) for table in self.tables] if self.time else [[]]
         return both[0] if all(both) else []
 
     @cached_property
     def order(self) -> list[tuple[Rows, Rows, Floats]]:
         """Of each sample the rows in the order of time, their entities, and their times."""
         found = []
-        for table in (self.pair.reference, self.pair.current):
+        for table in self.tables:
             frame, groups = ordered(table, str(self.time), self.entity)
             found.append((frame.index.to_numpy(), groups, codes(frame[str(self.time)])))
         return found
@@ -114,14 +119,14 @@ class _Sides:
         return known if known and all(len(t) > 1 and t[0] < t[-1] for t in known) else None
 
     @cached_property
-    def segments(self) -> list[tuple[str, str, Mask, Mask]]:
-        found = segments(self.second, self.first)
-        return [(n, level, mask, (self.first[n] == level).to_numpy()) for n, level, mask in found]
+    def segments(self) -> list[tuple[str, str, Mask, Rows]]:
+        """Parts of the current rows, with a few rows of each that tell most columns apart."""
+        return [(*part, np.flatnonzero(part[2])[:64]) for part in segments(self.second, self.first)]
 
     def spoken(self, name: str, hit: Mask) -> float | None:
         """Return how far the other columns of these rows speak for the value they hold: 1 as in the reference."""
         skip = (*self.case.roles.key, self.case.roles.time or "")
-        law, seen = law_of(self.pair.reference, skip), seen_of(self.pair.reference, self.pair.current, skip)
+        law, seen = law_of(self.tables[0], skip), seen_of(*self.tables, skip)
         rows = hit[: seen.rows]
         if name not in law.names or not law.relation(name, seen).known or rows.sum() < 30:
             return None
@@ -155,8 +160,13 @@ def _whole(side: _Sides, name: str, first: Floats, second: Floats) -> Hit | None
 
 
 def _segment(side: _Sides, name: str, first: Floats, second: Floats) -> Hit | None:
-    for other, level, rows, same in side.segments:
-        if other != name and _constant(side, name, first[same], second, rows):
+    for other, level, rows, few in side.segments:
+        glance = second[few][np.isfinite(second[few])]
+        if other == name or (len(glance) and glance.min() < glance.max()):
+            continue
+        old = first[(side.first[other] == level).to_numpy()]
+        # one of few values in one segment is what slow series and new habits do
+        if _top(old) <= _FLOOR and _constant(side, name, old, second, rows):
             return rows & np.isfinite(second), 0.0, {"segment": {other: level}}
     return None
 
@@ -188,7 +198,7 @@ def _run(side: _Sides, name: str, first: Floats, second: Floats) -> Hit | None:
     if factor >= _LONG and len(past) > 20 and np.log(len(new)) + length * np.log(chance) < _NEVER:
         return hit, 0.0, None
     whole = length == len(new) and then[-1] - then[0] >= 0.8 * (when[-1] - when[0]) and factor >= 2
-    if factor < _LONGER or length < FEWEST:
+    if factor < _LONGER or length < FEWEST or again.sum() < 30:
         return None
     spoken = side.spoken(name, hit)
     return (hit, 0.0, None) if (whole if spoken is None else spoken < 0.3) else None
@@ -226,7 +236,7 @@ def _each(side: _Sides, first: Floats, second: Floats) -> Hit | None:
     for part in (1, 2, 4, 8):
         old, new = (still[len(still) - len(still) // part :] for still in same)
         old, found = old[np.isfinite(old)], new[np.isfinite(new)]
-        if len(found) < FEWEST or len(old) < 30:
+        if min(len(found), len(old)) < 40:
             return None
         rate = max(float(old.mean()), float(np.nanmean(same[0])))
         if rate <= _VARIED and 1 - found.mean() < 0.1 * (1 - rate) and len(found) * np.log(max(rate, 0.01)) < _NEVER:

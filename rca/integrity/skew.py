@@ -72,10 +72,15 @@ def train_serve_skew(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
                 done.add(name)
                 place = locate(pair.current.sample.iloc[rows].reset_index(drop=True), hit, case, name)
                 yield Finding(
-                    *("RCA120", "train_serve_skew", f"data.{pair.name}.{name}"),
+                    code="RCA120",
+                    kind="train_serve_skew",
+                    subject=f"data.{pair.name}.{name}",
                     text=f"{name} differs from {role} in {percent(rate.difference)} of the {n:,} rows that {pair.name} "
                     f"shares with it{told(place) if place.get('before', 1.0) >= 0.05 else ''}: {how.pop('text')}.",
-                    **{"effect": rate.difference, "low": rate.low, "high": rate.high, "p_value": rate.p_value},
+                    effect=rate.difference,
+                    low=rate.low,
+                    high=rate.high,
+                    p_value=rate.p_value,
                     evidence={
                         "column": name,
                         "rows": n,

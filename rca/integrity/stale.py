@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from rca.errors import NotApplicable
-from rca.integrity._common import FEWEST, chance, damage, filled, iso, time_of
+from rca.integrity._common import chance, damage, filled, iso, time_of
 from rca.integrity._law import Seen, law_of, seen_of
-from rca.integrity._series import codes, entity_of, joined, newest, ordered, pull, row_key
+from rca.integrity._series import codes, entity_of, joined, newest, ordered, pull, row_key, slopes_of
 from rca.registry import check
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rca.integrity._common import Mask
     from rca.integrity._series import Rows
     from rca.stats import Floats
-    from rca.types import Case, Finding, Pair
+    from rca.types import Case, Finding
 
     Score = Callable[[Rows, int], Floats]
 
@@ -59,19 +59,24 @@ def stale_column(case: Case) -> Iterator[Finding]:
         raise NotApplicable("without a time column no row is before another.")
     for pair, time in pairs:
         for name, (lag, unit, _), onset, z in _lags(pair, case, time):
-            sample, evidence = pair.current.sample, {"time": time, "onset": onset} if onset else {}
+            current: Any = pair.current
+            sample, evidence = current.sample, {"time": time, "onset": onset} if onset else {}
             hit = (sample[time] >= np.datetime64(onset)).to_numpy() if onset else np.ones(len(sample), dtype=bool)
             text = f"{name} is {lag} {unit if lag > 1 else unit[:-1]} late".replace("{", "{{").replace("}", "}}")
             yield from damage(
                 *("RCA118", "stale_column", pair, name, hit, case),
                 text=f"{text} in {{share}} of the rows of {{table}}{{where}}.",
-                **{"floor": _FLOOR, "p_value": chance(z), "lag": lag, "unit": unit, "clock": time},
+                floor=_FLOOR,
+                p_value=chance(z),
+                lag=lag,
+                unit=unit,
+                clock=time,
                 where=evidence | {"before": 1 - hit.mean(), "all_since": True} if onset else {},
-                entity=entity_of(pair.current, case.roles) if unit == "rows of its key" else [],
+                entity=entity_of(current, case.roles) if unit == "rows of its key" else [],
             )
 
 
-def _lags(pair: Pair, case: Case, time: str) -> Iterator[tuple[str, Lag, str | None, float]]:
+def _lags(pair: Any, case: Case, time: str) -> Iterator[tuple[str, Lag, str | None, float]]:
     """Yield each column that lags, by what, since when, and how far that is beyond chance."""
     skip = (*case.roles.key, time)
     law, seen = law_of(pair.reference, skip), seen_of(pair.reference, pair.current, skip)
@@ -79,19 +84,18 @@ def _lags(pair: Pair, case: Case, time: str) -> Iterator[tuple[str, Lag, str | N
     frame, groups = ordered(recent, time, entity_of(pair.current, case.roles))
     both = joined(recent, pair.reference, row_key(pair.reference, case.roles))
     sight: Seen | None = None
+    slopes = slopes_of(law, seen)
     for name in sorted(set(frame.columns) & set(pair.reference.sample.columns) - set(skip)):
         found = None
         if both is not None and name in both[1].columns:
             old = pd.Series(both[1][name].to_numpy(dtype=object), index=both[0]).reindex(frame.index)
             score: Score = _Equal(frame[name], old, frame.index.isin(both[0]))
             found = _judge(score, frame, groups, time, frame[name], 0.97, 0.02)
-        elif name in law.names:
-            relation = law.relation(name, seen)
-            if relation.known and relation.slope < min(0.92, 1 - 2 * relation.error):
-                part = frame.iloc[-20_000:]
-                sight = sight or Seen(law, part)
-                score = _Agree(pull(law, name, sight), law.cuts[name].codes(part[name]))
-                found = _judge(score, part, groups[-20_000:], time, part[name], 0.8, 0.2)
+        if found is None and slopes.get(name, 1.0) < 0.92 and law.relation(name, seen).known:
+            part = frame.iloc[-20_000:]
+            sight = sight or Seen(law, part)
+            score = _Agree(pull(law, name, sight), law.cuts[name].codes(part[name]))
+            found = _judge(score, part, groups[-20_000:], time, part[name], 0.8, 0.2)
         if found is not None:
             yield name, *found
 
@@ -129,14 +133,14 @@ def _judge(
     for part in (1, 2, 4, 8):
         start = n - n // part
         base = score(np.arange(n), start)
-        if n - start < FEWEST or np.isfinite(base).sum() < 50:
+        if n - start < 40 or np.isfinite(base).sum() < 30:
             return None
         if np.nanmean(base) > 1 - gain:
             continue
         lags = lags or list(_sources(frame[time], groups, codes(values)))
         tried = [score(source, start) for _, _, source in lags]
-        means = [np.nanmean(t) if np.isfinite(t).sum() > 50 else -np.inf for t in tried]
-        best = int(np.argmax(means)) if means else -1
+        means = [np.nanmean(t) if np.isfinite(t).sum() > 20 else -np.inf for t in tried]
+        best = int(np.argmax(np.array(means, dtype=float))) if means else -1
         if best < 0 or means[best] < max(least, float(np.nanmean(base)) + gain):
             continue
         better = np.nan_to_num(tried[best] - base)

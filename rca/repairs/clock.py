@@ -28,7 +28,7 @@ def _place(frame: pd.DataFrame, told: Mapping[str, Any]) -> NDArray[np.bool_]:
         rows &= frame[time] <= pd.Timestamp(told.get("until") or frame[time].max())
     for name, level in (told.get("segment") or {}).items():
         rows &= frame[name].astype("object").map(str, na_action="ignore") == level
-    return rows.to_numpy(dtype=bool)
+    return rows.to_numpy(dtype=bool, copy=True)
 
 
 def _order(frame: pd.DataFrame, told: Mapping[str, Any]) -> tuple[pd.DataFrame, pd.Series]:

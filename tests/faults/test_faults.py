@@ -17,6 +17,13 @@ CASES: list[tuple[str, str | None, dict[str, Any]]] = [
     ("missing_values", "job", {"share": 0.2}),
     ("new_category", "job", {"share": 0.05}),
     ("range_violation", "age", {"share": 0.01}),
+    ("frozen_column", "job", {"share": 0.3}),
+    ("frozen_column", "age", {"since": "2009-06-03", "time": "at", "key": ("job",)}),
+    ("stale_column", "age", {"lag": 3, "since": "2009-06-03", "time": "at"}),
+    ("stale_column", "contact", {"time": "at", "key": ("job",)}),
+    ("time_shift", "at", {"hours": 5.5, "share": 0.3, "where": {"contact": "cellular"}}),
+    ("train_serve_skew", "cons.conf.idx", {"how": "round"}),
+    ("train_serve_skew", "age", {"how": "factor", "value": 2.0, "share": 0.5}),
     ("truncation", "at", {"share": 0.25}),
     ("truncation", None, {"limit": 1000}),
 ]

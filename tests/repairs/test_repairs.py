@@ -24,6 +24,9 @@ DAMAGES = [
     ("range_violation", "RCA103", "age", {"share": 0.05}),
     ("truncation", "RCA110", "at", {"share": 0.3}),
     ("truncation", "RCA110", None, {"share": 0.3}),
+    ("frozen_column", "RCA117", "duration", {"since": "2009-06-03", "time": "at"}),
+    ("stale_column", "RCA118", "age", {"lag": 3, "time": "at"}),
+    ("time_shift", "RCA119", "at", {"hours": -5.5, "share": 0.3}),
 ]
 
 
