@@ -195,7 +195,9 @@ def _run(side: _Sides, name: str, first: Floats, second: Floats) -> Hit | None:
     stays = (old[1:] == old[:-1])[again[side.order[0][0]][np.isfinite(first[side.order[0][0]])][:-1]]
     chance = max(float(stays.mean()) if len(stays) > 20 else float((old[1:] == old[:-1]).mean()), again.mean(), 1e-9)
     factor = min(share, times)
-    if factor >= _LONG and len(past) > 20 and np.log(len(new)) + length * np.log(chance) < _NEVER:
+    # a habit that began later than the table, such as a new level of few, is history and no damage
+    natural = _top(old) > 0.8 or (start == 0 and length < len(new) and _top(old) > _FLOOR)
+    if not natural and factor >= _LONG and len(past) > 20 and np.log(len(new)) + length * np.log(chance) < _NEVER:
         return hit, 0.0, None
     whole = length == len(new) and then[-1] - then[0] >= 0.8 * (when[-1] - when[0]) and factor >= 2
     if factor < _LONGER or length < FEWEST or again.sum() < 30:
