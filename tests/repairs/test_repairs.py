@@ -39,6 +39,9 @@ DAMAGES = [
     ("join_fanout", "RCA113", "marital", {"joined": "duration"}),
     ("leakage", "RCA116", "age", {"noise": 0.1}),
     ("leakage", "RCA116", "paid", {}),
+    ("frozen_column", "RCA117", "duration", {"since": "2009-06-03", "time": "at"}),
+    ("stale_column", "RCA118", "age", {"lag": 3, "time": "at"}),
+    ("time_shift", "RCA119", "at", {"hours": -5.5, "share": 0.3}),
 ]
 
 

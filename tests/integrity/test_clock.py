@@ -1,0 +1,43 @@
+"""Times that are off by hours are told by their key, by another time, or by the hours of the day."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rca.registry import fault, repair
+
+if TYPE_CHECKING:
+    from tests.conftest import Findings
+
+
+def events(seed: int, rows: int = 3000) -> pd.DataFrame:
+    draw = np.random.default_rng(seed)
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(draw.integers(0, 200, rows), unit="D")
+    at = days + pd.to_timedelta(np.clip(draw.normal(14, 2, rows), 8, 20), unit="h").round("s")
+    seen = at + pd.to_timedelta(draw.integers(1, 600, rows), unit="s")
+    return pd.DataFrame({"at": at, "day": days, "seen": seen, "shop": draw.choice(["A", "B"], rows)})
+
+
+@pytest.mark.parametrize("column", ["at", "day", "seen"])
+@pytest.mark.parametrize("hours", [-2.0, 1.0, 5.5])
+def test_hours_without_a_key(findings: Findings, column: str, hours: float) -> None:
+    whole, other = events(0), events(1)
+    damaged, _ = fault.get("time_shift").function(other, column, np.random.default_rng(0), hours=hours)
+    (found,) = findings("RCA119", whole, damaged, time="at")
+    assert (found.evidence["column"], found.evidence["hours"]) == (column, hours)
+    repaired = repair.get(found.kind).function(damaged, found, whole, np.random.default_rng(0))
+    assert findings("RCA119", whole, repaired, time="at") == []
+    assert findings("RCA119", whole, other, time="at") == []
+
+
+def test_one_shop_or_since_a_moment(findings: Findings) -> None:
+    whole, other = (events(seed).drop(columns=["day", "seen"]) for seed in (0, 1))
+    for knobs in ({"where": {"shop": "B"}}, {"since": "2024-04-20"}):
+        damaged, _ = fault.get("time_shift").function(other, "at", np.random.default_rng(0), hours=3.0, **knobs)
+        (found,) = findings("RCA119", whole, damaged, time="at")
+        assert found.evidence["hours"] == 3.0
+        assert ("segment" in found.evidence) == ("where" in knobs)
