@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from rca.errors import ConfigError, VersionError, choices
@@ -53,6 +53,8 @@ class Repository:
     """
 
     root: Path
+    hashes: dict[tuple[Path, bool], str] = field(default_factory=dict, compare=False, repr=False)
+    """Of files that were read, so that none is read twice."""
 
     @cached_property
     def prefix(self) -> str:
@@ -116,3 +118,22 @@ class Repository:
         """Return tracked files whose content in the work tree is not that of HEAD."""
         listing = git(self.root, "status", "--porcelain", "-z", "--untracked-files=no", "--", ".")
         return [line[3:] for line in listing.decode(errors="replace").split("\0") if line]
+
+
+#: Files in git that hold data or records, and so are no code.
+_DATA = {
+    ".csv", ".tsv", ".parquet", ".json", ".jsonl", ".feather", ".arrow", ".xlsx", ".txt", ".gz", ".zip", ".npy",
+    ".md", ".rst", ".lock", ".dvc", ".png", ".svg", ".jpg", ".pdf", ".html",
+}  # fmt: skip
+
+
+def is_code(path: str) -> bool:
+    """Whether a git-tracked file is code rather than data, a lock or a text.
+
+    Examples
+    --------
+    >>> is_code("src/train.py"), is_code("queries/join.sql"), is_code("data/raw.csv"), is_code("dvc.lock")
+    (True, True, False, False)
+    """
+    name = PurePosixPath(path)
+    return name.suffix not in _DATA and name.name not in {"params.yaml", ".gitignore", ".dvcignore", "rca.yaml"}
