@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import subprocess
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rca.errors import ConfigError, VersionError, choices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+
+_COMMENT = re.compile(r"(^\s*(--|//)|(^|\s)#).*")
 
 
 def git(folder: Path, *arguments: str, stdin: bytes | None = None) -> bytes:
@@ -43,6 +48,18 @@ def git(folder: Path, *arguments: str, stdin: bytes | None = None) -> bytes:
         detail = " ".join(done.stderr.decode(errors="replace").split())
         raise VersionError(f"git {arguments[0]} failed in {folder}: {detail}")
     return done.stdout
+
+
+class Hunk(NamedTuple):
+    """Lines of a file that changed: the first and the last as they are now, and the text before and after."""
+
+    path: str
+    start: int
+    stop: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.start}" + (f"-{self.stop}" if self.stop > self.start else "")
 
 
 @dataclass(frozen=True)
@@ -113,6 +130,30 @@ class Repository:
             result[blob] = out[end + 1 : end + 1 + size]
             at = end + size + 2
         return result
+
+    def hunks(self, old: str, new: str, path: str) -> list[Hunk]:
+        """Return the lines of a file that changed between two commits in more than blanks and comments."""
+        options = ("--no-ext-diff", "--no-textconv", "--no-color", "--unified=0")
+        found, result = git(self.root, "diff", *options, old, new, "--", path).decode(errors="replace"), []
+        for part in re.split(r"^@@ -\S+ \+", found, flags=re.MULTILINE)[1:]:
+            start = max(int(re.split(r"\D", part, maxsplit=1)[0]), 1)
+            lines = part.split("\n")[1:]
+            old_code, new_code = ([_COMMENT.sub("", x[1:]).strip() for x in lines if x[:1] == sign] for sign in "-+")
+            if re.sub(r"\s", "", "".join(old_code)) != re.sub(r"\s", "", "".join(new_code)):
+                code = [start + i for i, line in enumerate(new_code) if line] or [start]
+                result.append(Hunk(path, code[0], code[-1], "\n".join(lines)))
+        return result
+
+    def last(self, old: str, new: str, paths: Sequence[str], hunk: Hunk | None = None) -> dict[str, str] | None:
+        """Return the last commit after `old`, up to `new`, that touched some lines, or else some files."""
+        lines = f"-L{hunk.start},{hunk.stop}:{hunk.path}" if hunk else ""
+        for where in ([lines] if lines else [], ["--", *paths] if paths else []):
+            with contextlib.suppress(VersionError):
+                asked = ("log", "-1", "--no-patch", "--format=%H%x00%cs%x00%s", f"{old}..{new}", *where)
+                found = git(self.root, *asked).decode(errors="replace").strip() if where else ""
+                if found:
+                    return dict(zip(("hash", "date", "subject"), found.split("\0"), strict=True))
+        return None
 
     def changed(self) -> Sequence[str]:
         """Return tracked files whose content in the work tree is not that of HEAD."""
