@@ -159,7 +159,8 @@ class _Walk:
         names |= {v for k, v in finding.evidence.items() if k != "time" and v in list(pair.reference.columns)}
         git, span = self.new.snapshot.repository, (self.old.commit, self.new.commit)
         hunks = [hunk for path in dict.fromkeys(files) for hunk in git.hunks(*span, path)]
-        hunks.sort(key=lambda hunk: _rank(hunk, self.new.code.get(hunk.path, ""), sorted(filter(None, names))))
+        ranks = {hunk: self._rank(hunk, {str(n) for n in names if n}, pair) for hunk in hunks}
+        hunks = sorted((h for h in hunks if ranks[h] < 3 or min(ranks.values()) == 3), key=ranks.__getitem__)
         what = [str(hunk) for hunk in hunks[:1]] or [change.text for change in changes[:2]]
         what = what or (_packages(self.old, self.new) if last.stage else [])
         if last.stage is None:
@@ -174,19 +175,28 @@ class _Walk:
         place |= {"not_looked_at": blind} if blind else {}
         return replace(finding, stage=last.stage, text=text, evidence={**finding.evidence, **place})
 
+    def _rank(self, hunk: Hunk, names: set[str], pair: Pair) -> int:
+        """Return 0 where changed lines name the column, 1 or 2 where what they change has to do with it, 3 for form."""
+        now, before = (_statements(version.code.get(hunk.path, "")) for version in (self.new, self.old))
+        named = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in sorted(names)) or "(?!)")
+        around, syntax = next((s[2:] for s in now if s[0] <= hunk.start and hunk.stop <= s[1]), ("", None))
+        if around.startswith(('"""', "'''")) or syntax in [s[3] for s in before]:
+            return 3
+        # what stands in one statement with the column may be what it is made of
+        near = {word for s in now if named.search(s[2]) for word in re.findall(r"\w+", s[2])} & {
+            *pair.reference.columns
+        }
+        words = {*re.findall(r"\w+", hunk.text + around)}
+        return 0 if named.search(hunk.text) else 1 if named.search(around) or near & words else 2
 
-def _rank(hunk: Hunk, source: str, names: Sequence[str]) -> int:
-    """Return 0 where changed lines name a column, 1 where their statement does, 2 for other code, 3 for docstrings."""
-    named, around = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names) or "(?!)"), ""
-    with suppress(SyntaxError, ValueError, RecursionError):
-        for node in ast.walk(ast.parse(source)):
-            if not isinstance(node, ast.stmt) or hasattr(node, "body"):
-                continue
-            if node.lineno <= hunk.start and hunk.stop <= (node.end_lineno or 0):
-                around = ast.get_source_segment(source, node) or ""
-    if around.startswith(('"""', "'''")):
-        return 3
-    return 0 if named.search(hunk.text) else 1 if named.search(around) else 2
+
+def _statements(source: str) -> list[tuple[int, int, str, str]]:
+    """Return the first and last line, the text and the syntax of each simple Python statement."""
+    try:
+        nodes = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.stmt) and not hasattr(n, "body")]
+    except (SyntaxError, ValueError, RecursionError):
+        return []
+    return [(n.lineno, n.end_lineno or 0, ast.get_source_segment(source, n) or "", ast.dump(n)) for n in nodes]
 
 
 def _sentence(last: _Step, what: Sequence[str]) -> str:

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import runpy
+import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
-import rca
-from rca import demo
-from rca.lineage import trace
+from rca import case as cases
+from rca import demo, lineage, registry
 from rca.types import Case, Finding, Roles
 from tests.workspace_plugin import edit
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from rca.types import Investigation
-
-Copy = Callable[[Path], demo.Workspace] if TYPE_CHECKING else Any
+Copy = Callable[[Path], demo.Workspace]
 
 CONFIG = """
 system: chain
@@ -145,20 +140,123 @@ def replaced(work: demo.Workspace, path: str, change: Callable[[pd.DataFrame], p
     damaged.to_csv(work.root / path, index=False) if csv else damaged.to_parquet(work.root / path, index=False)
 
 
-def looked(work: demo.Workspace) -> Investigation:
-    return rca.check("good", "HEAD", config=work.root / "rca.yaml")
+def found(work: demo.Workspace, *codes: str) -> dict[str, Finding]:
+    """Run some checks between good and HEAD, and return the findings by subject."""
+    case, _ = cases.of_versions("good", "HEAD", config=work.root / "rca.yaml")
+    _, findings = registry.run([registry.check.get(code) for code in codes], case)
+    return {f.subject: f for f in lineage.trace(case, findings)}
 
 
-def of(found: Investigation, kind: str, subject: str) -> Finding:
-    (finding,) = [f for f in found.findings if (f.kind, f.subject) == (kind, subject)]
-    return finding
+def line(work: demo.Workspace, finding: Finding) -> str:
+    """Return the file and the text of the first line that is blamed."""
+    path, _, span = finding.evidence["lines"][0].partition(":")
+    return f"{path}: {(work.root / path).read_text().splitlines()[int(span.split('-')[0]) - 1].strip()}"
 
 
-def test_explore(chain: Path, copy_of: Copy) -> None:
+BEFORE_RATIO = 'calls["ratio"] ='
+
+
+def test_a_bug_in_the_last_stage_among_decoys(chain: Path, copy_of: Copy) -> None:
     work = copy_of(chain)
-    edit(work.root / "pipeline/features.py", 'calls["ratio"] =', 'calls["income"] *= 100\ncalls["ratio"] =')
+    features = work.root / "pipeline/features.py"
+    edit(features, "import sys", "import sys  # for the name of the part")
+    work.git("commit", "--quiet", "--all", "--message", "Decoy before")
+    edit(features, BEFORE_RATIO, f'calls["income"] *= 100\n{BEFORE_RATIO}')
     save(work, "Use cents")
-    found = looked(work)
-    for f in found.findings:
-        print(f.kind, f.subject, f.stage, f.text, f.evidence)
-    raise AssertionError
+    edit(features, BEFORE_RATIO, f"# per year of age\n{BEFORE_RATIO}")
+    edit(work.root / "params.yaml", "other: 0", "other: 1")
+    work.git("commit", "--quiet", "--all", "--message", "Decoy after")
+    by = found(work, "RCA104")
+    assert set(by) == {f"data.{part}.{name}" for part in ("train", "evaluate") for name in ("income", "ratio")}
+    for subject, finding in by.items():
+        assert finding.stage == f"features@{subject.split('.')[1]}"
+        assert finding.evidence["commit"]["subject"] == "Use cents"
+        assert line(work, finding) == 'pipeline/features.py: calls["income"] *= 100'
+        assert finding.evidence["lineage"][-1]["damaged"]
+    where, commit = by["data.train.income"].evidence["lines"][0], by["data.train.income"].evidence["commit"]["hash"]
+    assert by["data.train.income"].text.endswith(
+        f"It first shows in the output of stage 'features@train' ({where}, commit {commit[:7]}), not in its inputs."
+    )
+
+
+def test_bugs_in_an_earlier_stage(chain: Path, copy_of: Copy) -> None:
+    work = copy_of(chain)
+    clean = work.root / "pipeline/clean.py"
+    edit(clean, 'calls["age"] =', 'calls = calls[calls["city"] != "Bonn"]\ncalls["age"] =')
+    edit(clean, "pathlib.Path", 'calls.loc[calls["id"] % 5 == 2, "age"] = None\npathlib.Path')
+    edit(work.root / "pipeline/features.py", "import sys", "import sys\n\nUNUSED = 1")
+    save(work, "Clean more")
+    by = found(work, "RCA101", "RCA110")
+    assert {subject: f.stage for subject, f in by.items() if "ratio" not in subject} == {
+        "data.train": "clean",
+        "data.evaluate": "clean",
+        "data.train.age": "clean",
+        "data.evaluate.age": "clean",
+    }
+    assert line(work, by["data.train.age"]) == 'pipeline/clean.py: calls.loc[calls["id"] % 5 == 2, "age"] = None'
+    assert line(work, by["data.evaluate"]) == 'pipeline/clean.py: calls = calls[calls["city"] != "Bonn"]'
+    steps = [(s["path"], s["stage"], s["damaged"]) for s in by["data.train"].evidence["lineage"]]
+    assert steps == [
+        ("data/clean/train.parquet", "clean", True),
+        ("data/features/train.parquet", "features@train", True),
+    ]
+
+
+def test_damage_in_the_raw_data_and_in_the_log(chain: Path, copy_of: Copy) -> None:
+    work = copy_of(chain)
+    replaced(work, "data/raw.csv", lambda raw: raw.assign(earned=raw["earned"] * 100))
+    replaced(work, "data/log.parquet", lambda log: log.assign(income=log["income"] * 1000))
+    edit(work.root / "pipeline/features.py", "import sys", "import sys\n\nUNUSED = 1")
+    save(work, "New deliveries")
+    by = found(work, "RCA104")
+    for part in ("train", "evaluate"):
+        finding = by[f"data.{part}.income"]
+        assert (finding.stage, finding.evidence["source"]) == (None, "data/raw.csv")
+        assert finding.evidence["lineage"][0]["column"] == "earned"
+        assert finding.evidence["commit"]["subject"] == "New deliveries"
+        assert "It came in with data/raw.csv (commit " in finding.text
+    logged = by["data.production.income"]
+    assert (logged.stage, logged.evidence["source"]) == (None, "data/log.parquet")
+    assert logged.text.endswith("), which no stage makes.")
+
+
+def test_a_parameter_and_the_environment(chain: Path, copy_of: Copy) -> None:
+    work = copy_of(chain)
+    edit(work.root / "params.yaml", "scale: 1", "scale: 100")
+    edit(work.root / "params.yaml", "other: 0", "other: 1")
+    save(work, "Rescale")
+    finding = found(work, "RCA104")["data.train.income"]
+    assert (finding.stage, finding.evidence["commit"]["subject"]) == ("features@train", "Rescale")
+    assert line(work, finding) == "params.yaml: scale: 100"
+
+
+def test_what_is_not_in_the_cache_is_looked_past(chain: Path, copy_of: Copy) -> None:
+    work = copy_of(chain)
+    clean = work.root / "pipeline/clean.py"
+    edit(clean, 'calls["age"] =', 'calls["income"] *= 100\ncalls["age"] =')
+    save(work, "Use cents")
+    for place in (work.root / ".dvc/cache/files/md5").glob("*/*"):
+        content = place.read_bytes()
+        if content == (work.root / "data/clean/train.parquet").read_bytes():
+            place.unlink()
+    (work.root / "data/clean/train.parquet").unlink()
+    finding = found(work, "RCA104")["data.train.income"]
+    # the other file of the folder shows it; without that, the stage that changed is named
+    assert finding.stage == "clean"
+    assert finding.evidence["not_looked_at"] == ["data/clean/train.parquet"]
+    assert "Not looked at: 'data/clean/train.parquet'." in finding.text
+    shutil.rmtree(work.root / "data/clean")
+    for listing in (work.root / ".dvc/cache/files/md5").glob("*/*.dir"):
+        listing.unlink()
+    finding = found(work, "RCA104")["data.train.income"]
+    assert (finding.stage, finding.evidence["not_looked_at"]) == ("clean", ["data/clean"])
+    assert line(work, finding) == 'pipeline/clean.py: calls["income"] *= 100'
+
+
+def test_nothing_is_read_without_a_finding(monkeypatch: pytest.MonkeyPatch, chain: Path) -> None:
+    case, _ = cases.of_versions("good", "good", config=chain / "rca.yaml")
+    monkeypatch.setattr(lineage, "producer", None)
+    other = Finding("RCA201", "hyperparameter", "params.a", "a went from 1 to 2")
+    corrupt = Finding("RCA100", "corrupt_artifact", "data.train", "it is not what was recorded.")
+    assert lineage.trace(case, (other, corrupt)) == (other, corrupt)
+    assert lineage.trace(Case((), Roles()), (other,)) == (other,)

@@ -111,7 +111,12 @@ def test_whole_stores_are_silent(stored: Path) -> None:
 def test_each_object_is_hashed_once(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hashed: list[Path] = []
     real = versions._md5
-    monkeypatch.setattr(versions, "_md5", lambda path, unix: hashed.append(path) or real(path, unix))
+
+    def counted(path: Path, unix: bool) -> str:
+        hashed.append(path)
+        return real(path, unix)
+
+    monkeypatch.setattr(versions, "_md5", counted)
     assert verified(stored) == []
     # three raw files and the listing, the intermediate table (equal to raw/a.csv), the output and its listing
     assert len(hashed) == len(set(hashed)) == 6
