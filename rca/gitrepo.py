@@ -137,11 +137,15 @@ class Repository:
         found, result = git(self.root, "diff", *options, old, new, "--", path).decode(errors="replace"), []
         for part in re.split(r"^@@ -\S+ \+", found, flags=re.MULTILINE)[1:]:
             start = max(int(re.split(r"\D", part, maxsplit=1)[0]), 1)
-            lines = part.split("\n")[1:]
-            old_code, new_code = ([_COMMENT.sub("", x[1:]).strip() for x in lines if x[:1] == sign] for sign in "-+")
-            if re.sub(r"\s", "", "".join(old_code)) != re.sub(r"\s", "", "".join(new_code)):
-                code = [start + i for i, line in enumerate(new_code) if line] or [start]
-                result.append(Hunk(path, code[0], code[-1], "\n".join(lines)))
+            before, after = ([x for x in part.split("\n")[1:] if x[:1] == sign] for sign in "-+")
+            # neighbouring parameters are changes of their own
+            each = len(before) == len(after) and not path.endswith(".py")
+            pairs = [([x], [y]) for x, y in zip(before, after, strict=True)] if each else [(before, after)]
+            for i, (gone, come) in enumerate(pairs):
+                was, now = ([_COMMENT.sub("", x[1:]).strip() for x in side] for side in (gone, come))
+                if re.sub(r"\s", "", "".join(was)) != re.sub(r"\s", "", "".join(now)):
+                    code = [start + i + k for k, line in enumerate(now) if line] or [start]
+                    result.append(Hunk(path, code[0], code[-1], "\n".join([*gone, *come])))
         return result
 
     def last(self, old: str, new: str, paths: Sequence[str], hunk: Hunk | None = None) -> dict[str, str] | None:
