@@ -106,6 +106,8 @@ def _pairs(old: Version, new: Version, config: Config, since: str | None, roles:
 def _is_meant(old: Version, new: Version, path: str) -> bool:
     """Whether a production table that cannot be read was to be read: it is tracked, or its name leads nowhere."""
     artifacts = [side.artifacts["data.production"] for side in (new, old)]
+    if artifacts[0].corrupt:  # which is a finding, and :func:`exams` says the rest
+        return False
     tracked = [a.md5 is not None or path in side.files for a, side in zip(artifacts, (new, old), strict=True)]
     return tracked[0] or not any(tracked)
 
@@ -135,8 +137,13 @@ def exams(case: Case, seed: int = 0, limit: int = LIMIT) -> tuple[Exam, Exam]:
     DataError
         If a configured column is absent.
     InconclusiveError
-        If a side has too few labelled rows to judge anything.
+        If a side's exam is not the file that was recorded, or has too few labelled rows to judge anything.
     """
+    sides = ((case.current, "production"), (case.current, "evaluate"), (case.reference, "evaluate"))
+    known = [side.artifacts.get(f"data.{role}") for side, role in sides if side is not None]
+    spoilt = [artifact for artifact in known if artifact is not None and artifact.corrupt]
+    if spoilt and (spoilt[0] is known[0] or not {"production", "evaluate"} & {pair.name for pair in case.pairs}):
+        raise InconclusiveError(f"{spoilt[0].problem}.")
     pair = exam_pair(case)
     found = []
     for table in (pair.reference, pair.current):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
 
 from rca.errors import ConfigError, VersionError, choices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+
+_COMMENT = re.compile(r"(^\s*(--|//)|(^|\s)#).*")
 
 
 def git(folder: Path, *arguments: str, stdin: bytes | None = None) -> bytes:
@@ -45,6 +50,18 @@ def git(folder: Path, *arguments: str, stdin: bytes | None = None) -> bytes:
     return done.stdout
 
 
+class Hunk(NamedTuple):
+    """Lines of a file that changed: the first and the last as they are now, and the text before and after."""
+
+    path: str
+    start: int
+    stop: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.start}" + (f"-{self.stop}" if self.stop > self.start else "")
+
+
 @dataclass(frozen=True)
 class Repository:
     """The project at `root`, which may be a folder inside a git repository.
@@ -53,6 +70,8 @@ class Repository:
     """
 
     root: Path
+    hashes: dict[tuple[Path, bool], str] = field(default_factory=dict, compare=False, repr=False)
+    """Of files that were read, so that none is read twice."""
 
     @cached_property
     def prefix(self) -> str:
@@ -112,7 +131,54 @@ class Repository:
             at = end + size + 2
         return result
 
+    def hunks(self, old: str, new: str, path: str) -> list[Hunk]:
+        """Return the lines of a file that changed between two commits in more than blanks and comments."""
+        options = ("--no-ext-diff", "--no-textconv", "--no-color", "--unified=0")
+        found, result = git(self.root, "diff", *options, old, new, "--", path).decode(errors="replace"), []
+        for part in re.split(r"^@@ -\S+ \+", found, flags=re.MULTILINE)[1:]:
+            start = max(int(re.split(r"\D", part, maxsplit=1)[0]), 1)
+            before, after = ([x for x in part.split("\n")[1:] if x[:1] == sign] for sign in "-+")
+            # neighbouring parameters are changes of their own
+            each = len(before) == len(after) and not path.endswith(".py")
+            pairs = [([x], [y]) for x, y in zip(before, after, strict=True)] if each else [(before, after)]
+            for i, (gone, come) in enumerate(pairs):
+                was, now = ([_COMMENT.sub("", x[1:]).strip() for x in side] for side in (gone, come))
+                if re.sub(r"\s", "", "".join(was)) != re.sub(r"\s", "", "".join(now)):
+                    code = [start + i + k for k, line in enumerate(now) if line] or [start]
+                    result.append(Hunk(path, code[0], code[-1], "\n".join([*gone, *come])))
+        return result
+
+    def last(self, old: str, new: str, paths: Sequence[str], hunk: Hunk | None = None) -> dict[str, str] | None:
+        """Return the last commit after `old`, up to `new`, that touched some lines, or else some files."""
+        lines = f"-L{hunk.start},{hunk.stop}:{hunk.path}" if hunk else ""
+        for where in ([lines] if lines else [], ["--", *paths] if paths else []):
+            with contextlib.suppress(VersionError):
+                asked = ("log", "-1", "--no-patch", "--format=%H%x00%cs%x00%s", f"{old}..{new}", *where)
+                found = git(self.root, *asked).decode(errors="replace").strip() if where else ""
+                if found:
+                    return dict(zip(("hash", "date", "subject"), found.split("\0"), strict=True))
+        return None
+
     def changed(self) -> Sequence[str]:
         """Return tracked files whose content in the work tree is not that of HEAD."""
         listing = git(self.root, "status", "--porcelain", "-z", "--untracked-files=no", "--", ".")
         return [line[3:] for line in listing.decode(errors="replace").split("\0") if line]
+
+
+#: Files in git that hold data or records, and so are no code.
+_DATA = {
+    ".csv", ".tsv", ".parquet", ".json", ".jsonl", ".feather", ".arrow", ".xlsx", ".txt", ".gz", ".zip", ".npy",
+    ".md", ".rst", ".lock", ".dvc", ".png", ".svg", ".jpg", ".pdf", ".html",
+}  # fmt: skip
+
+
+def is_code(path: str) -> bool:
+    """Whether a git-tracked file is code rather than data, a lock or a text.
+
+    Examples
+    --------
+    >>> is_code("src/train.py"), is_code("queries/join.sql"), is_code("data/raw.csv"), is_code("dvc.lock")
+    (True, True, False, False)
+    """
+    name = PurePosixPath(path)
+    return name.suffix not in _DATA and name.name not in {"params.yaml", ".gitignore", ".dvcignore", "rca.yaml"}

@@ -18,6 +18,7 @@ from rca.evolution._bench import Options
 from rca.exam import Grid
 from rca.findings import significant
 from rca.gitrepo import Repository
+from rca.lineage import trace
 from rca.summary import sentence
 from rca.tree import Setting, is_material, measure
 from rca.types import Case, Finding, Gap, Investigation, Outcome, Remainder, Side, Verdict, Version
@@ -96,8 +97,10 @@ def explained(
 def look(
     case: Case, say: Say, kinds: Sequence[registry.Registry] = (registry.check, registry.diff)
 ) -> tuple[tuple[Outcome, ...], tuple[Finding, ...]]:
-    """Run every check and every diff, and keep the findings that chance does not explain."""
-    return significant(case, *registry.run([entry for kind in kinds for entry in kind.load().values()], case, say))
+    """Run every check and every diff, and keep the findings that chance does not explain, with where it came in."""
+    entries = [entry for kind in kinds for entry in kind.load().values()]
+    outcomes, findings = significant(case, *registry.run(entries, case, say))
+    return outcomes, trace(case, findings)
 
 
 def setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], seed: int) -> Setting:

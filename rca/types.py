@@ -99,6 +99,8 @@ class Version:
     """By role: ``train``, ``evaluate``, ``production``."""
     model: Model | None = None
     model_problem: str | None = None
+    snapshot: Any = field(default=None, compare=False, repr=False)
+    """What reads more of it when asked, :class:`rca.versions.Snapshot`; None where no repository was read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ notice a flipped byte there, so every file that is read is hashed again and held
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from rca import models
 from rca.errors import DataError, ModelError, VersionError
+from rca.gitrepo import is_code
 from rca.tables import Table, open_table
 from rca.types import Artifact, Stage, Version
 
@@ -71,6 +73,7 @@ class Snapshot:
     fetch: Callable[[Snapshot, str], Path | None] | None = None
     """Brings an artifact that the local cache lacks; given the path, returns the cache folder to look in."""
     _read: dict[str, bytes] = field(default_factory=dict)
+    _listed: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @cached_property
     def files(self) -> dict[str, str]:
@@ -175,7 +178,7 @@ class Snapshot:
 
     # -- artifacts --------------------------------------------------------------------------------
 
-    def artifact(self, path: str) -> Artifact:
+    def artifact(self, path: str, *, fetch: bool = True) -> Artifact:
         """Find a file's bytes and hold them against the recorded hash; problems are told, not raised."""
         clean = str(PurePosixPath(path))
         recorded = self._hash(clean)
@@ -187,10 +190,10 @@ class Snapshot:
         if not recorded:
             return Artifact(clean, None, None, f"{clean} has no recorded hash at {self.rev}: run 'dvc commit'")
         best: Path | None = None
-        for candidate in self._candidates(clean, recorded):
+        for candidate in self._candidates(clean, recorded, fetch):
             if not candidate.is_file():
                 continue
-            if _matches(candidate, recorded):
+            if self._matches(candidate, recorded):
                 return Artifact(clean, recorded, str(candidate))
             best = best or (candidate if candidate != self.repository.root / clean else None)
         if best is not None:
@@ -199,24 +202,45 @@ class Snapshot:
         problem = f"{clean} at {self.rev} is in no cache (hash {recorded}): run 'dvc fetch' there, or 'dvc repro'"
         return Artifact(clean, recorded, None, problem)
 
-    def _candidates(self, path: str, recorded: str) -> list[Path]:
+    def sound(self, recorded: str) -> bool | None:
+        """Whether an object of the cache has the bytes that its hash says; None where the cache lacks it."""
+        places = [place for place in _objects(self.cache, recorded) if recorded and place.is_file()]
+        return all(self._matches(place, recorded) for place in places) if places else None
+
+    def members(self, folder: str) -> dict[str, str]:
+        """Return the files of a recorded folder and their hashes; none where its listing cannot be read."""
+        if folder not in self._listed:
+            listing = self.recorded.get(folder, "")
+            places = [p for p in _objects(self.cache, listing) if listing.endswith(".dir") and p.is_file()]
+            with contextlib.suppress(ValueError, TypeError, KeyError):
+                for place in places:
+                    found = {f"{folder}/{m['relpath']}": str(m["md5"]) for m in json.loads(place.read_bytes())}
+                    self._listed[folder] = found
+        return self._listed.setdefault(folder, {})
+
+    def _candidates(self, path: str, recorded: str, fetch: bool) -> list[Path]:
+        kept = self.text(path)  # an output with "cache: false" may be in git
         places = [*_objects(self.cache, recorded), self.repository.root / path]
-        if self.fetch is not None and not any(p.is_file() and _matches(p, recorded) for p in places):
+        places += [_keep(kept, path)] if kept is not None else []
+        if fetch and self.fetch and not any(p.is_file() and self._matches(p, recorded) for p in places):
             fetched = self.fetch(self, path)
             places = [*places, *(_objects(fetched, recorded) if fetched else [])]
         return places
 
     def _hash(self, path: str) -> str | None:
-        if path in self.recorded:
-            return self.recorded[path]
-        for parent in map(str, PurePosixPath(path).parents):
-            listing = self.recorded.get(parent)
-            if listing and listing.endswith(".dir"):
-                for place in _objects(self.cache, listing):
-                    if place.is_file():
-                        members = {f"{parent}/{m['relpath']}": m["md5"] for m in json.loads(place.read_bytes())}
-                        return members.get(path)
-        return None
+        folders = map(str, PurePosixPath(path).parents)
+        inside = (self.members(folder).get(path) for folder in folders if folder in self.recorded)
+        return self.recorded[path] if path in self.recorded else next(inside, None)
+
+    def _matches(self, path: Path, recorded: str) -> bool:
+        """Whether a file has the recorded md5, or that of DVC 2, which took Windows line ends for Unix ones."""
+        known = self.repository.hashes
+        for unix in (False, True):
+            if (path, unix) not in known:
+                known[path, unix] = _md5(path, unix)
+            if known[path, unix] == recorded.removesuffix(".dir"):
+                return True
+        return False
 
     @cached_property
     def cache(self) -> Path:
@@ -284,6 +308,7 @@ def read(repository: Repository, rev: str, config: Config, fetch: Any = None) ->
         tables=tables,
         model=model,
         model_problem=model_problem,
+        snapshot=snap,
     )
 
 
@@ -319,12 +344,6 @@ def _objects(cache: Path, recorded: str) -> list[Path]:
     """Return where an object may be: the layout of today's DVC cache, and that of DVC 2."""
     head, tail = recorded[:2], recorded[2:]
     return [cache / "files" / "md5" / head / tail, cache / head / tail]
-
-
-def _matches(path: Path, recorded: str) -> bool:
-    """Whether a file has the recorded md5, or that of DVC 2, which took Windows line ends for Unix ones."""
-    wanted = recorded.removesuffix(".dir")
-    return any(_md5(path, unix) == wanted for unix in (False, True))
 
 
 def _md5(path: Path, unix: bool) -> str:
@@ -375,22 +394,3 @@ def code(repository: Repository, reference: Version, current: Version) -> tuple[
         return replace(version, code={p: found[b].decode(errors="replace") for p, b in wanted.items()})
 
     return text(reference, current), text(current, reference)
-
-
-#: Files in git that hold data or records, and so are no code.
-_DATA = {
-    ".csv", ".tsv", ".parquet", ".json", ".jsonl", ".feather", ".arrow", ".xlsx", ".txt", ".gz", ".zip", ".npy",
-    ".md", ".rst", ".lock", ".dvc", ".png", ".svg", ".jpg", ".pdf", ".html",
-}  # fmt: skip
-
-
-def is_code(path: str) -> bool:
-    """Whether a git-tracked file is code rather than data, a lock or a text.
-
-    Examples
-    --------
-    >>> is_code("src/train.py"), is_code("queries/join.sql"), is_code("data/raw.csv"), is_code("dvc.lock")
-    (True, True, False, False)
-    """
-    name = PurePosixPath(path)
-    return name.suffix not in _DATA and name.name not in {"params.yaml", ".gitignore", ".dvcignore", "rca.yaml"}

@@ -25,6 +25,7 @@ LAYERS = [
     "repairs faults",
     "words",
     "case exam findings summary",
+    "lineage",
     "tree hypotheses",
     "datapart modelpart",
     "causes",

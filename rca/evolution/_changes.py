@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from rca.errors import NotApplicable
-from rca.versions import is_code
+from rca.gitrepo import is_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -85,12 +85,13 @@ def root_changes(case: Case) -> tuple[Change, ...]:
     found: dict[str, Change] = {}
     for name in order:
         before, after = reference.stages.get(name), current.stages.get(name)
-        for change in _of_stage(case, name, before, after):
+        for change in of_stage(case, name, before, after):
             found.setdefault(change.subject, change)
     return tuple(_name_data(list(found.values())))
 
 
-def _of_stage(case: Case, name: str, before: Stage | None, after: Stage | None) -> Iterator[Change]:
+def of_stage(case: Case, name: str, before: Stage | None, after: Stage | None) -> Iterator[Change]:
+    """Return what of one stage changed that no other stage made: command, parameters, code, sources."""
     reference, current = sides(case)
     if before is None or after is None or before.cmd != after.cmd or set(before.outs) != set(after.outs):
         home = name.split(":", maxsplit=1)[0] if ":" in name else "dvc.yaml"

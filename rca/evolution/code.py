@@ -7,9 +7,9 @@ import difflib
 from typing import TYPE_CHECKING
 
 from rca.evolution._changes import same_program, sides, texts
+from rca.gitrepo import is_code
 from rca.registry import diff
 from rca.types import Case, Finding, Stage
-from rca.versions import is_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,15 +6,20 @@ from typing import TYPE_CHECKING
 
 from rca.errors import NotApplicable
 from rca.registry import check
-from rca.types import Case, Finding
+from rca.types import Artifact, Case, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rca.types import Version
+
 
 @check("RCA100", "a file is not what was recorded")
 def corrupt_artifact(case: Case) -> Iterator[Finding]:
-    """Find artifacts whose bytes do not have the hash that the version recorded.
+    """Find files whose bytes do not have the hash that the version recorded.
+
+    Every output, source and file of a folder that DVC keeps is hashed where the local cache has it, whether or
+    not it plays a role; what is absent there is no finding.
 
     Parameters
     ----------
@@ -24,7 +29,12 @@ def corrupt_artifact(case: Case) -> Iterator[Finding]:
     Yields
     ------
     Finding
-        One for each side and role (``model``, ``data.train``, ...).
+        One for each side and role (``model``, ``data.train``, ...) or other path (``data.`` and the path).
+
+    Raises
+    ------
+    NotApplicable
+        If there is nothing that can be hashed.
 
     Examples
     --------
@@ -45,16 +55,44 @@ it has 10 of 2,000 bytes.')]
     versions = {side: version for side, version in sides.items() if version is not None and version.artifacts}
     if not versions:
         raise NotApplicable("the case is two tables: there are no recorded files to verify.")
+    known: dict[str, bool | None] = {}
     for side, version in versions.items():
-        for role, artifact in version.artifacts.items():
-            if not artifact.corrupt:
-                continue
+        roles = {artifact.path: role for role, artifact in version.artifacts.items()}
+        for artifact, members in _corrupt(version, known):
             detail = f": {artifact.problem.rstrip('.')}" if artifact.problem else ""
+            listed = {"members": members[:10], "damaged": len(members)} if members else {}
             yield Finding(
                 code="RCA100",
                 kind="corrupt_artifact",
-                subject=role,
-                text=f"{artifact.path} of the {side} version is not the file that was recorded "
-                f"(hash {artifact.md5}){detail}.",
-                evidence={"path": artifact.path, "md5": artifact.md5, "side": side, "rev": version.rev},
+                subject=roles.get(artifact.path, f"data.{artifact.path}"),
+                text=f"{artifact.path} of the {side} version is not {'what' if members else 'the file that'} "
+                f"was recorded (hash {artifact.md5}){detail}.",
+                evidence={"path": artifact.path, "md5": artifact.md5, "side": side, "rev": version.rev, **listed},
             )
+    usable = any(a.file or a.corrupt for version in versions.values() for a in version.artifacts.values())
+    if not usable and not any(found is not None for found in known.values()):
+        raise NotApplicable(f"none of the {len(known):,} recorded files is in the local cache: run 'dvc fetch'.")
+
+
+def _corrupt(version: Version, known: dict[str, bool | None]) -> Iterator[tuple[Artifact, list[str]]]:
+    """Yield what is not as recorded, and which files of it where it is a folder; each object is hashed once."""
+    roles = {artifact.path: artifact for artifact in version.artifacts.values()}
+    yield from ((artifact, []) for artifact in roles.values() if artifact.corrupt)
+    if version.snapshot is None:
+        return
+
+    def broken(md5: str | None) -> bool:
+        if md5 and md5 not in known:
+            known[md5] = version.snapshot.sound(md5)
+        return bool(md5) and known[str(md5)] is False
+
+    how = "in the DVC cache, which 'dvc status' does not see: remove them there, then 'dvc fetch' or 'dvc repro'"
+    plain = {path: md5 for path, md5 in version.snapshot.recorded.items() if path not in roles}
+    for path, md5 in {**{path: a.md5 for path, a in roles.items() if not a.corrupt}, **plain}.items():
+        inside = {p: m for p, m in version.snapshot.members(path).items() if p not in roles}
+        members = sorted(p for p, m in inside.items() if broken(m))
+        if members:
+            problem = f"{len(members):,} of its {len(inside):,} files have other bytes {how}"
+            yield Artifact(path, md5, None, problem, corrupt=True), members
+        elif broken(md5):
+            yield Artifact(path, md5, None, f"its bytes changed {how}", corrupt=True), []
