@@ -116,7 +116,7 @@ def run(
         mine: list[Finding] = []
         try:
             for item in _findings(entry, case):
-                mine.append(replace(item, id=f"F{len(found) + len(mine) + 1}"))
+                mine.append(replace(item, code=item.code or entry.code, id=f"F{len(found) + len(mine) + 1}"))
             status = "found" if mine else "clear"
         except NotApplicable as bow_out:
             status, reason = "not_applicable", str(bow_out)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from rca.errors import ConfigError, choices
+from rca.registry import fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -93,3 +96,50 @@ def require(frame: pd.DataFrame, column: str | None, *, number: bool = False) ->
         what = "numeric column" if number else "column of the table"
         raise ConfigError(f"'{column}' is no {what}: choose one of {choices(fit)}.")
     return str(column)
+
+
+def cells(kind: str, title: str, *, number: bool = False, code: str | None = None, most: float = 1.0) -> Any:
+    """Register a fault of single cells: a function from a column and the chosen rows to the damaged column.
+
+    The function takes ``(values, rows, rng, *, knobs)`` and returns a Series. The fault that comes of it takes
+    ``(frame, column, rng, *, share, since, time, where, knobs)``: which share of the rows, since which moment of
+    the column `time`, and `where` which value stands in which column. Its truth holds all of them, and `rows`, the
+    number of cells that are another than before.
+
+    Parameters
+    ----------
+    number : bool
+        Whether the column must be numeric.
+    code : str, optional
+        The name of the fault where its kind has more than one.
+    most : float
+        The share unless said.
+    """
+
+    def decorate(function: Callable[..., pd.Series]) -> Callable[..., tuple[pd.DataFrame, dict[str, Any]]]:
+        @functools.wraps(function)
+        def damage(
+            frame: pd.DataFrame,
+            column: str | None,
+            rng: np.random.Generator,
+            *,
+            share: float = most,
+            since: str | None = None,
+            time: str | None = None,
+            where: Mapping[str, Any] | None = None,
+            **knobs: Any,
+        ) -> tuple[pd.DataFrame, dict[str, Any]]:
+            name = require(frame, column, number=number)
+            rows = chosen(frame, rng, share, since, time, where)
+            damaged = function(frame[name], rows, rng, **knobs)
+            same = damaged.eq(frame[name]) | (damaged.isna() & frame[name].isna())
+            told = {"share": share, "since": since, "where": where, **knobs}
+            changed = int((~same.to_numpy(dtype=bool, na_value=False)).sum())
+            return frame.assign(**{name: damaged}), {"kind": kind, "column": name, **told, "rows": changed}
+
+        own = [p for p in inspect.signature(damage, follow_wrapped=False).parameters.values() if p.name != "knobs"]
+        more = [p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+        damage.__signature__ = inspect.Signature([*own, *more])  # type: ignore[attr-defined]  # what callers see
+        return fault(code or kind, title)(damage)
+
+    return decorate

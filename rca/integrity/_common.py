@@ -9,16 +9,16 @@ import numpy as np
 
 from rca.errors import NotApplicable
 from rca.stats import rate_change
-from rca.tables import SAMPLE
-from rca.types import Case, Finding, Pair
+from rca.tables import SAMPLE, open_table
+from rca.types import Case, Finding, Pair, Roles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
 
-    from rca.stats import Floats
+    from rca.stats import Floats, Rate
     from rca.tables import Column
 
     Mask = NDArray[np.bool_]
@@ -241,6 +241,67 @@ def _moment(value: Any) -> Any:
 
 
 # -- what is reported -------------------------------------------------------------------------------------
+
+
+def report(  # noqa: PLR0913  each argument is one fact of the finding
+    pair: Pair,
+    column: str | None,
+    case: Case,
+    hit: Mask,
+    kind: str,
+    text: str,
+    floor: float,
+    *,
+    before: float = 0.0,
+    p_value: float = 0.0,
+    where: Mapping[str, Any] | None = None,
+    **evidence: Any,
+) -> Iterator[Finding]:
+    """Report the rows of the current sample that are damaged, if they are more than the floor and than chance.
+
+    Parameters
+    ----------
+    column : str or None
+        None where whole rows are damaged.
+    hit : ndarray of bool
+        The damaged rows of the sample.
+    text : str
+        May name `{column}`, `{table}`, `{share}`, `{where}` and whatever is in the evidence.
+    floor : float
+        A rise of the share up to this is no finding.
+    before : float
+        The share of the reference's rows to which the same can be said.
+    p_value : float
+        Of what else speaks for chance; the larger one counts.
+    where : mapping, optional
+        Where the damage is, if that is known; otherwise it is looked for.
+    """
+    first, now = len(pair.reference.sample), len(hit)
+    rate = rate_change(round(before * first), first, int(hit.sum()), now, floor)
+    p_value = max(rate.p_value, p_value)
+    if rate.difference <= floor or p_value > ALPHA:
+        return
+    place = dict(locate(pair.current.sample, hit, case, column) if where is None else where)
+    shown = told(place) if place.get("before", 1.0) >= 0.05 else ""
+    share = float(hit.mean())
+    words = {"column": column, "table": pair.name, "share": percent(share), "where": shown, "before": percent(before)}
+    subject = f"data.{pair.name}" + (f".{column}" if column is not None else "")
+    named = {"column": column} if column is not None else {}
+    facts = {**named, "rows": round(share * rows(pair)[1]), "share": share, **evidence, **place}
+    # the registry writes the code
+    yield Finding(
+        "", kind, subject, text.format(**{**evidence, **words}), None, *_rate(rate), p_value=p_value, evidence=facts
+    )
+
+
+def _rate(rate: Rate) -> tuple[float, float, float]:
+    return rate.difference, rate.low, rate.high
+
+
+def texts(check: Callable[[Case], Iterator[Finding]], reference: Any, current: Any, **roles: Any) -> list[str]:
+    """Return what a check says of two tables, for its examples."""
+    pair = Pair("train", open_table(reference), open_table(current))
+    return [finding.text for finding in check(Case((pair,), Roles(**roles)))]
 
 
 def damage(  # noqa: PLR0913  each argument is one fact of the finding

@@ -79,7 +79,7 @@ def stale_column(case: Case) -> Iterator[Finding]:
 def _lags(pair: Any, case: Case, time: str) -> Iterator[tuple[str, Lag, str | None, float]]:
     """Yield each column that lags, by what, since when, and how far that is beyond chance."""
     skip = (*case.roles.key, time)
-    law, seen = law_of(pair.reference, skip), seen_of(pair.reference, pair.current, skip)
+    law, seen = law_of(pair.reference, case), seen_of(pair, case)
     recent = newest(pair.current, time)
     frame, groups = ordered(recent, time, entity_of(pair.current, case.roles))
     both = joined(recent, pair.reference, row_key(pair.reference, case.roles))
