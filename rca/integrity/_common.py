@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from rca.stats import Floats, Rate
+    from rca.stats import Floats
     from rca.tables import Column
 
     Mask = NDArray[np.bool_]
@@ -108,8 +108,9 @@ def views(pair: Pair, case: Case) -> Iterator[View]:
         yield View(mask, {"segment": {name: level}})
 
 
-def part_of(reference: pd.DataFrame, view: View) -> Mask:
+def part_of(pair: Pair, view: View) -> Mask:
     """Return the rows of the reference that a view is held against: the same segment, or all."""
+    reference = pair.reference.sample
     mask = np.ones(len(reference), dtype=bool)
     for name, level in view.where.get("segment", {}).items():
         mask &= (reference[name] == level).to_numpy()
@@ -288,14 +289,20 @@ def report(  # noqa: PLR0913  each argument is one fact of the finding
     subject = f"data.{pair.name}" + (f".{column}" if column is not None else "")
     named = {"column": column} if column is not None else {}
     facts = {**named, "rows": round(share * rows(pair)[1]), "share": share, **evidence, **place}
+    said, effect = text.format(**{**evidence, **words}), (rate.difference, rate.low, rate.high)
     # the registry writes the code
-    yield Finding(
-        "", kind, subject, text.format(**{**evidence, **words}), None, *_rate(rate), p_value=p_value, evidence=facts
-    )
+    yield Finding("", kind, subject, said, None, *effect, p_value, facts)
 
 
-def _rate(rate: Rate) -> tuple[float, float, float]:
-    return rate.difference, rate.low, rate.high
+def lost(pair: Pair, column: str, kind: str, relation: Any, view: View, text: str, **evidence: Any) -> Finding:
+    """Report that a column lost relations, which single rows do not show."""
+    gone, error = 1 - relation.slope, 1.645 * relation.error
+    words = {"column": column, "table": pair.name, "share": percent(min(gone, 1.0)), "where": told(view.where)}
+    facts = {"column": column, "slope": relation.slope, **evidence, **view.where}
+    said = text.format(**{**evidence, **words})
+    p_value = min(chance(gone / relation.error), ALPHA)
+    subject = f"data.{pair.name}.{column}"
+    return Finding("", kind, subject, said, None, gone, gone - error, gone + error, p_value, facts)
 
 
 def texts(check: Callable[[Case], Iterator[Finding]], reference: Any, current: Any, **roles: Any) -> list[str]:

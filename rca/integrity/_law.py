@@ -106,6 +106,8 @@ class Law:
 
     def relation(self, name: str, seen: Seen, values: Any = None, without: frozenset[str] = frozenset()) -> Relation:
         """Return what became of a column's relations, with other values in its place if given."""
+        if name not in self.place:
+            return Relation(1.0, np.inf, 0.0, 1.0)
         i = self.names.index(name)
         others = self.partners[i] & np.array([other not in without for other in self.names])
         weights = np.where(others, self.dependence[i], 0.0)

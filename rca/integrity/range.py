@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rca.integrity._common import apart, beyond_chance, braced, damage, noise, numbers, percent, samples
+from rca.integrity._common import apart, beyond_chance, noise, numbers, report, samples
 from rca.integrity._units import explain
 from rca.registry import check
 
@@ -29,11 +29,8 @@ def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001) -> 
 
     Parameters
     ----------
-    case : Case
     reach : float
         Widths of the central 98 % that a value must be away from it.
-    floor : float
-        A share of rows up to this is no finding.
 
     Yields
     ------
@@ -43,15 +40,11 @@ def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001) -> 
     Examples
     --------
     >>> import numpy as np, pandas as pd
-    >>> from rca.tables import open_table
-    >>> from rca.types import Case, Pair, Roles
+    >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"age": np.random.default_rng(0).normal(40, 8, 5000).clip(18)})
-    >>> damaged = whole.assign(age=whole["age"].where(whole.index % 50 > 0, -1e6 - whole["age"] ** 2))
-    >>> case = Case((Pair("train", open_table(whole), open_table(damaged)),), Roles())
-    >>> [(f.subject, f.text) for f in range_violation(case)]
-    [('data.train.age', 'age is outside 0 to 167.2 in 2.0 % of the rows of train, 0 % in the reference.')]
-    >>> moved = whole.assign(age=whole["age"] + 200)
-    >>> list(range_violation(Case((Pair("train", open_table(whole), open_table(moved)),), Roles())))
+    >>> texts(range_violation, whole, whole.where(whole.index % 50 > 0, -1e6 - whole**2))
+    ['age is outside 0 to 167.2 in 2.0 % of the rows of train, 0 % in the reference.']
+    >>> texts(range_violation, whole, whole + 200)
     []
     """
     for pair, reference, current in numbers(case):
@@ -67,23 +60,12 @@ def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001) -> 
         # all others must be as they were, and nothing but a tail that grew lies between them and the bounds
         if apart(old, new[~beyond]) > 0.2 + noise(len(old), len(new)) or explain(pair, reference, current, case):
             continue
-        yield from damage(
-            "RCA103",
-            "range_violation",
-            pair,
-            name,
-            beyond,
-            case,
-            text=f"{braced(name)} is outside {low:.4g} to {high:.4g} in {{share}} of the rows of {{table}}{{where}}, "
-            f"{percent(infinite)} in the reference.",
-            floor=floor,
-            before=infinite,
-            p_value=beyond_chance(int(beyond.sum()), reference.present, current.present),
-            low=low,
-            high=high,
-            infinite=current.infinite,
-            min=current.min,
-            max=current.max,
+        chance = beyond_chance(int(beyond.sum()), reference.present, current.present)
+        text = "{column} is outside {span} in {share} of the rows of {table}{where}, {before} in the reference."
+        told = {"low": low, "high": high, "infinite": current.infinite, "min": current.min, "max": current.max}
+        told["span"] = f"{low:.4g} to {high:.4g}"
+        yield from report(
+            pair, name, case, beyond, "range_violation", text, floor, before=infinite, p_value=chance, **told
         )
 
 

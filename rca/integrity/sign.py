@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rca.integrity._common import apart, braced, damage, noise, numbers, part_of, views
-from rca.integrity._law import Law, Seen, law_of, seen_of
+from rca.integrity._common import apart, noise, numbers, part_of, report, views
+from rca.integrity._law import Law, Relation, Seen, law_of, seen_of
 from rca.registry import check
 
 if TYPE_CHECKING:
@@ -15,17 +15,13 @@ if TYPE_CHECKING:
 
     from rca.integrity._common import Mask
     from rca.stats import Floats
-    from rca.types import Case, Finding
+    from rca.tables import Column
+    from rca.types import Case, Finding, Pair
 
 
 @check("RCA121", "a sign was flipped")
 def sign_flip(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
     """Find numeric columns whose values have the other sign, in all rows, since a moment, in a segment or in some.
-
-    Parameters
-    ----------
-    floor : float
-        A share of rows up to this is no finding.
 
     Yields
     ------
@@ -35,37 +31,37 @@ def sign_flip(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
     Examples
     --------
     >>> import numpy as np, pandas as pd
-    >>> from rca.tables import open_table
-    >>> from rca.types import Case, Pair, Roles
+    >>> from rca.integrity._common import texts
     >>> draw = np.random.default_rng(0)
-    >>> whole = pd.DataFrame({"balance": draw.normal(0, 5, 3000)}).assign(debt=lambda t: -t["balance"] + draw.normal())
-    >>> whole["amount"] = draw.lognormal(3, 1, 3000)
-    >>> some = whole["amount"].mask(whole.index < 300, -whole["amount"])
-    >>> flipped = whole.assign(balance=-whole["balance"], amount=some)
-    >>> def found(table):
-    ...     return [f.text for f in sign_flip(Case((Pair("train", open_table(whole), open_table(table)),), Roles()))]
-    >>> sorted(found(flipped))[0]
-    'amount has the other sign in 10 % of the rows of train.'
-    >>> found(whole.sample(frac=1, random_state=0))
+    >>> whole = pd.DataFrame({"balance": draw.normal(0, 5, 3000), "amount": draw.lognormal(3, 1, 3000)})
+    >>> whole = whole.assign(debt=draw.normal(0, 1, 3000) - whole["balance"], rent=whole["balance"] + whole["amount"])
+    >>> texts(sign_flip, whole, whole.assign(balance=-whole["balance"]))
+    ['balance has the other sign in 100 % of the rows of train.']
+    >>> texts(sign_flip, whole, whole.assign(amount=whole["amount"].mask(whole.index < 300, -whole["amount"])))
+    ['amount has the other sign in 10 % of the rows of train.']
+    >>> texts(sign_flip, whole, whole.sample(frac=1, random_state=0))
     []
     """
-    for pair, reference, current in numbers(case):
-        name = reference.name
+    turned: dict[str, frozenset[str]] = {}
+
+    def slope(item: tuple[Pair, Column, Column]) -> float:
+        return law_of(item[0].reference, case).relation(item[1].name, seen_of(item[0], case)).slope
+
+    # the column whose relations are turned most is the one; it says nothing of the others any more
+    for pair, reference, current in sorted(numbers(case), key=slope):
+        name, gone = reference.name, turned.get(pair.name, frozenset())
         old, new = pair.reference.sample[name].to_numpy(), pair.current.sample[name].to_numpy()
-        hit, where = _negative(old, new), None
-        if hit is None and _suspicious(old, new, law_of(pair.reference, case), seen_of(pair, case), name):
-            law = law_of(pair.reference, case)
+        law, seen, hit, where = law_of(pair.reference, case), seen_of(pair, case), _negative(old, new), None
+        if hit is None and current.present and _suspicious(old, new, law, seen, name):
             for view in views(pair, case):
-                before = old[part_of(pair.reference.sample, view)]
-                if _flipped(before, new, view.mask, law, seen_of(pair, case), name):
+                raw, undone = (law.relation(name, seen.part(view.mask), values, gone) for values in (None, -new))
+                if _flipped(old[part_of(pair, view)], new[view.mask], raw, undone):
                     hit, where = view.mask & np.isfinite(new), view.where
                     break
-        if hit is None or not current.present:
-            continue
-        text = f"{braced(name)} has the other sign in {{share}} of the rows of {{table}}{{where}}."
-        yield from damage(
-            "RCA121", "sign_flip", pair, name, hit, case, text=text, floor=floor, where=where, negative=where is None
-        )
+        if hit is not None:
+            turned[pair.name] = gone | {name}
+            text = "{column} has the other sign in {share} of the rows of {table}{where}."
+            yield from report(pair, name, case, hit, "sign_flip", text, floor, where=where, negative=where is None)
 
 
 def _negative(old: Floats, new: Floats) -> Mask | None:
@@ -75,24 +71,19 @@ def _negative(old: Floats, new: Floats) -> Mask | None:
     hit = np.isfinite(new) & (new * side < 0)
     if not hit.any() or len(np.unique(new[hit])) < 5:
         return None
-    nonzero = known[known != 0]
     # a zero has no sign: the sizes are held against those that have one
-    return hit if apart(nonzero, -new[hit]) <= 0.1 + noise(len(nonzero), int(hit.sum())) else None
+    known = known[known != 0]
+    return hit if apart(known, -new[hit]) <= 0.1 + noise(len(known), int(hit.sum())) else None
 
 
 def _suspicious(old: Floats, new: Floats, law: Law, seen: Seen, name: str) -> bool:
-    # part of the rows turn a part of the relations
-    known = name in law.names and law.relation(name, seen)
+    relation = law.relation(name, seen)
     moved = apart(old, new) > 0.02 + noise(len(old), len(new))
-    return bool(moved or (known and known.known and known.slope < 0.95))
+    return bool(moved or (relation.known and relation.slope < 0.95))
 
 
-def _flipped(old: Floats, new: Floats, mask: Mask, law: Law, seen: Seen, name: str) -> bool:
-    bar = noise(len(old), int(mask.sum()))
-    if apart(old, -new[mask]) > 0.1 + bar:
+def _flipped(old: Floats, new: Floats, raw: Relation, undone: Relation) -> bool:
+    bar = noise(len(old), len(new))
+    if apart(old, -new) > 0.1 + bar:
         return False
-    part = seen.part(mask)
-    if name in law.names and (raw := law.relation(name, part)).known:
-        undone = law.relation(name, part, -new)
-        return undone.slope > max(raw.slope + 0.5, 0.6)
-    return apart(old, new[mask]) > 0.2 + bar
+    return undone.slope > max(raw.slope + 0.5, 0.6) if raw.known else apart(old, new) > 0.2 + bar

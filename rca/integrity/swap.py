@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from rca.integrity._common import apart, braced, damage, filled, noise, part_of, views
+from rca.integrity._common import apart, filled, noise, part_of, report, views
 from rca.integrity._law import Law, Seen, law_of, seen_of
 from rca.registry import check
 
@@ -42,11 +42,6 @@ _LIKE = (
 def column_swap(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
     """Find pairs of columns that hold each other's values, in all rows, since a moment, in a segment or in some.
 
-    Parameters
-    ----------
-    floor : float
-        A share of rows up to this is no finding.
-
     Yields
     ------
     Finding
@@ -56,16 +51,12 @@ def column_swap(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
     Examples
     --------
     >>> import numpy as np, pandas as pd
-    >>> from rca.tables import open_table
-    >>> from rca.types import Case, Pair, Roles
+    >>> from rca.integrity._common import texts
     >>> draw = np.random.default_rng(0)
     >>> whole = pd.DataFrame({"age": draw.normal(40, 9, 2000), "rooms": draw.integers(1, 9, 2000)})
-    >>> swapped = whole.rename(columns={"age": "rooms", "rooms": "age"})[["age", "rooms"]]
-    >>> def found(table):
-    ...     return [f.text for f in column_swap(Case((Pair("train", open_table(whole), open_table(table)),), Roles()))]
-    >>> found(swapped)
+    >>> texts(column_swap, whole, whole.rename(columns={"age": "rooms", "rooms": "age"}))
     ['age and rooms are exchanged in 100 % of the rows of train.']
-    >>> found(whole[::-1])
+    >>> texts(column_swap, whole, whole[::-1])
     []
     """
     for pair in filled(case):
@@ -79,21 +70,10 @@ def column_swap(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
             if found is None:
                 continue
             taken |= {one, other}
-            text = f"{braced(one)} and {braced(other)} are exchanged in {{share}} of the rows of {{table}}{{where}}."
             hit, where, rule = found
-            yield from damage(
-                "RCA122",
-                "column_swap",
-                pair,
-                one,
-                hit,
-                case,
-                text=text,
-                floor=floor,
-                where=where,
-                columns=[one, other],
-                rule=rule,
-            )
+            text = "{column} and {other} are exchanged in {share} of the rows of {table}{where}."
+            told: dict[str, Any] = {"columns": [one, other], "other": other, "rule": rule}
+            yield from report(pair, one, case, hit, "column_swap", text, floor, where=where, **told)
 
 
 def _odd(law: Law, seen: Seen, name: str) -> bool:
@@ -112,7 +92,7 @@ def _exchanged(
     """Return the exchanged rows, where they are if that is known, and the rule that tells them."""
     before, now, seen = pair.reference.sample, pair.current.sample, seen_of(pair, case)
     for view in views(pair, case):
-        if _fits(before[part_of(before, view)], now, view.mask, law, seen, one, other):
+        if _fits(before[part_of(pair, view)], now, view.mask, law, seen, one, other):
             return view.mask, dict(view.where), {}
     first, second = (score(table, before, one, other) for table in (before, now))
     # so much likelier the other way round that hardly a sound row is
