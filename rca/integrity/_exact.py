@@ -168,9 +168,11 @@ def _codes(column: pd.Series) -> NDArray[np.intp] | None:
     """Return a column of few values as codes; None where it has one or many, or too many missing."""
     if column.dtype.kind == "M":
         return None
-    codes = column.cat.codes.to_numpy() if column.dtype == "category" else pd.factorize(column)[0]
-    size = len(np.unique(codes[codes >= 0]))
-    return pd.factorize(np.where(codes < 0, np.nan, codes))[0] if 1 < size <= min(_LEVELS, len(column) / 5) else None
+    most = min(_LEVELS, len(column) / 5)
+    if column.dtype != "category" and column.iloc[: 2 * _LEVELS].nunique() > most:
+        return None
+    codes, levels = pd.factorize(column.cat.codes.mask(column.isna()) if column.dtype == "category" else column)
+    return codes if 1 < len(levels) <= most else None
 
 
 def _unsettled(x: NDArray[np.intp], y: NDArray[np.intp]) -> float:

@@ -144,10 +144,13 @@ class Law:
     def moved(self, name: str, seen: Seen) -> float:
         """Return how far a column's own law lies from the reference's, beyond noise; at most 1."""
         own = self.place[name]
-        gap = np.cumsum(seen.shares[own] - self.seen.shares[own])
-        if self.cuts[name].levels is not None:
-            gap = np.array([np.abs(np.diff(gap, prepend=0.0)).sum() / 2])
-        return float(np.abs(gap).max() - noise(self.rows, seen.rows))
+        before, gap = self.seen.shares[own], seen.shares[own] - self.seen.shares[own]
+        bar = noise(self.rows, seen.rows)
+        if self.cuts[name].levels is None:
+            return float(np.abs(np.cumsum(gap)).max() - bar)
+        # the distance of two samples grows with the number of their categories
+        chance = 0.65 * np.sqrt(before * (1 - before) * (1 / self.rows + 1 / max(seen.rows, 1))).sum()
+        return float(np.abs(gap).sum() / 2 - max(bar, chance))
 
 
 class Seen:
