@@ -117,7 +117,7 @@ class _Twins:
 
     def within(self, allowed: Mask) -> tuple[float, Mask]:
         """Return the share of copies that differ in no other columns, and which pairs they are."""
-        fits = ~self.patterns[:, ~allowed].any(axis=1)
+        fits: Any = ~self.patterns[:, ~allowed].any(axis=1)
         return float(self.shares[fits].sum()), fits[self.which]
 
 

@@ -125,7 +125,7 @@ def _told(values: pd.Series, target: pd.Series) -> tuple[float, float]:
         return 0.0, 0.0
     if target.dtype == "category" or target.nunique() <= _CLASSES:
         classes = pd.factorize(target, sort=True)[0]
-        answer = np.eye(classes.max() + 1)[classes][:, :_LEVELS]
+        answer: Any = np.eye(classes.max() + 1)[classes][:, :_LEVELS]
     else:
         answer = target.rank(pct=True).to_numpy()[:, None]
     odd = np.arange(len(values)) % 2 == 1

@@ -109,7 +109,9 @@ def _moved(pair: Pair, time: str | None) -> bool:
     if time is None:
         return False
     before, after = pair.reference.profile.columns[time], pair.current.profile.columns[time]
-    return None not in (after.max, before.max) and not bool(before.min < after.max <= before.max)
+    if None in (after.max, before.max):
+        return False
+    return not bool(before.min < after.max <= before.max + (before.max - before.min) / 50)
 
 
 def _which(pair: Pair, case: Case, lost: int, time: str | None) -> tuple[str, dict[str, Any]]:

@@ -110,7 +110,7 @@ def _lost(pair: Pair, target: str, key: tuple[str, ...], time: str | None, floor
     else:
         before, after = first.sample, last.sample
         scale = len(before) / rows(pair)[0] * rows(pair)[1] / len(after)
-        if time is not None and after[time].max() > before[time].max():
+        if time is not None and after[time].max() > before[time].max() + (before[time].max() - before[time].min()) / 50:
             return {}  # another period has other rows
         if others(pair):
             return {}
