@@ -127,7 +127,7 @@ def _which(pair: Pair, case: Case, lost: int, time: str | None) -> tuple[str, di
         first, last = (scale * np.bincount(c, minlength=len(levels)) for scale, c in zip(scales, codes, strict=True))
         fits = (
             (first - last >= 0.9 * np.maximum(first, 1))
-            & (abs(first - last - lost) <= 0.1 * lost)
+            & (abs(first - last - lost) <= 0.1 * lost + 3 * np.sqrt(first))
             & (first <= 0.8 * first.sum())
         )
         # the others are as many as they were, but for chance
