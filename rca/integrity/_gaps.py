@@ -139,8 +139,19 @@ def coded(first: pd.Series, last: pd.Series) -> tuple[Any, ...]:
     codes = []
     for side, own in zip((first, last), both, strict=True):
         place = np.append(levels.get_indexer(own), len(levels))
-        codes.append(place[side.cat.codes] if side.dtype == "category" else place[own.get_indexer(side.to_numpy())])
+        codes.append(place[side.cat.codes] if side.dtype == "category" else place[own.get_indexer(pd.Index(side))])
     return [f"{x:.15g}" if isinstance(x, float) else str(x) for x in levels] + [""], *codes
+
+
+def others(pair: Pair) -> bool:
+    """Say whether many columns have more rows somewhere than they had: a table that only lost rows has no such part."""
+    before, after = pair.reference.sample, pair.current.sample
+    risen, counts = [], [t.profile.rows for t in (pair.reference, pair.current)]
+    for name in leveled(pair, set()):
+        levels, *codes = coded(before[name], after[name])
+        first, last = (n * np.bincount(c, minlength=len(levels)) / len(c) for n, c in zip(counts, codes, strict=True))
+        risen.append(bool((last - first - 4 * np.sqrt(first + last)).max() > 0.02 * len(before)))
+    return sum(risen) > len(risen) / 3
 
 
 def _moments(sample: pd.DataFrame, time: str | None) -> Floats:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Hashes = NDArray[np.uint64]
 
 #: Of the columns that tell rows apart, at most so many may differ between a row and its copy.
-_DIFFER = 0.25
+_DIFFER = 0.12
 _BLOCKS = 4
 
 
@@ -62,7 +62,7 @@ def repeats_of(pair: Any, key: tuple[str, ...], time: str | None, floor: float) 
     grown = max(1.0, rows(pair)[1] / rows(pair)[0])
     natural = {p.tobytes(): 1.5 * grown * share for p, share in zip(old.patterns, old.shares, strict=True)}
     usual = np.array([natural.get(p.tobytes(), 0.0) for p in now.patterns])
-    differ = np.asarray(now.patterns[now.shares > floor + 2 * usual].any(axis=0))
+    differ = np.asarray(now.patterns[now.shares > 3 * floor + 2 * usual].any(axis=0))
     numbers = _numbered(pair.reference, names, key)
     numbered, joined = (tuple(n for n, d in zip(names, differ & m, strict=True) if d) for m in (numbers, ~numbers))
     (share, fits), (before, _) = now.within(differ), old.within(differ)
@@ -117,7 +117,7 @@ class _Twins:
 
     def within(self, allowed: Mask) -> tuple[float, Mask]:
         """Return the share of copies that differ in no other columns, and which pairs they are."""
-        fits = ~self.patterns[:, ~allowed].any(axis=1)
+        fits: Any = ~self.patterns[:, ~allowed].any(axis=1)
         return float(self.shares[fits].sum()), fits[self.which]
 
 
@@ -145,8 +145,8 @@ def _twins(table: Table, key: tuple[str, ...], time: str | None, names: list[str
         order = np.lexsort((total, block))
         near = block[order][1:] == block[order][:-1]
         pairs = np.concatenate([pairs, np.column_stack([order[:-1][near], order[1:][near]])])
-    differ = np.asarray(cells[pairs[:, 0]] != cells[pairs[:, 1]])
-    alike = differ.sum(axis=1) <= most
+    differ: Any = np.asarray(cells[pairs[:, 0]] != cells[pairs[:, 1]])
+    alike: Any = differ.sum(axis=1) <= most
     if time in names:
         alike &= ~differ[:, names.index(time)]
     pairs, differ = pairs[alike], differ[alike]

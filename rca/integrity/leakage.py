@@ -125,7 +125,7 @@ def _told(values: pd.Series, target: pd.Series) -> tuple[float, float]:
         return 0.0, 0.0
     if target.dtype == "category" or target.nunique() <= _CLASSES:
         classes = pd.factorize(target, sort=True)[0]
-        answer = np.eye(classes.max() + 1)[classes][:, :_LEVELS]
+        answer: Any = np.eye(classes.max() + 1)[classes][:, :_LEVELS]
     else:
         answer = target.rank(pct=True).to_numpy()[:, None]
     odd = np.arange(len(values)) % 2 == 1
@@ -134,13 +134,14 @@ def _told(values: pd.Series, target: pd.Series) -> tuple[float, float]:
 
 
 def _learned(values: pd.Series, answer: Floats, learn: Mask) -> float:
-    cuts: Floats = np.zeros(0)
+    cuts: Any = np.zeros(0)
     if values.dtype != "category":
         known = values.to_numpy().astype(float)
-        probabilities = np.linspace(0, 1, int(np.clip(len(values) / 20, 5, 40)))[1:-1]
+        probabilities: Any = np.linspace(0, 1, int(np.clip(len(values) / 20, 5, 40)))[1:-1]
         # a class that is rare lies between its own extremes
-        own = [known[learn & (a == 1)] for a in answer.T] if answer.shape[1] > 1 else []
-        cuts = np.concatenate([_quantiles(known[learn], probabilities), *(_quantiles(k, [0, 1]) for k in own)])
+        own: list[Any] = [known[learn & (a == 1)] for a in answer.T] if answer.shape[1] > 1 else []
+        ends = [_quantiles(k, [0, 1]) for k in own]
+        cuts = np.concatenate([_quantiles(known[learn], probabilities), *ends])
     (codes,) = codes_of(values, cuts=np.unique(cuts))
     size, middle = int(codes.max()) + 1, answer[learn].mean(axis=0)
     counts = np.bincount(codes[learn], minlength=size)[:, None]

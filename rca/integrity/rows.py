@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rca.integrity._common import filled, iso, percent, rows, time_of
-from rca.integrity._gaps import coded, gap, late, leveled, vanished
+from rca.integrity._gaps import coded, gap, late, leveled, others, vanished
 from rca.integrity.selection import lost_by_label
 from rca.registry import check
 from rca.stats import rate_change
@@ -99,7 +99,7 @@ def _lost(pair: Pair, key: tuple[str, ...], time: str | None) -> tuple[int | Non
         if before - missing < 0.05 * after:
             return missing, 0  # hardly a key in common: other rows, and not fewer of the same
         lost = missing if _moved(pair, time) else lost
-    elif _moved(pair, time) or (time is None and _others(pair)):
+    elif _moved(pair, time) or (time is None and others(pair)):
         lost = 0
     return missing, lost
 
@@ -109,20 +109,9 @@ def _moved(pair: Pair, time: str | None) -> bool:
     if time is None:
         return False
     before, after = pair.reference.profile.columns[time], pair.current.profile.columns[time]
-    return None not in (after.max, before.max) and not bool(before.min < after.max <= before.max)
-
-
-def _others(pair: Pair) -> bool:
-    """Say whether many columns have more rows somewhere than they had: a table that only lost rows has no such part."""
-    before, after = pair.reference.sample, pair.current.sample
-    risen = []
-    for name in leveled(pair, set()):
-        levels, *codes = coded(before[name], after[name])
-        first, last = (
-            n * np.bincount(c, minlength=len(levels)) / len(c) for n, c in zip(rows(pair), codes, strict=True)
-        )
-        risen.append(bool((last - first - 4 * np.sqrt(first + last)).max() > 0.02 * len(before)))
-    return sum(risen) > len(risen) / 3
+    if None in (after.max, before.max):
+        return False
+    return not bool(before.min < after.max <= before.max + (before.max - before.min) / 50)
 
 
 def _which(pair: Pair, case: Case, lost: int, time: str | None) -> tuple[str, dict[str, Any]]:
@@ -136,8 +125,14 @@ def _which(pair: Pair, case: Case, lost: int, time: str | None) -> tuple[str, di
     for name in leveled(pair, {case.roles.target, *case.roles.key}):
         levels, *codes = coded(before[name], after[name])
         first, last = (scale * np.bincount(c, minlength=len(levels)) for scale, c in zip(scales, codes, strict=True))
-        fits = (first - last >= 0.9 * np.maximum(first, 1)) & (abs(first - last - lost) <= 0.1 * lost)
-        if fits[:-1].any():
+        fits = (
+            (first - last >= 0.9 * np.maximum(first, 1))
+            & (abs(first - last - lost) <= 0.1 * lost + 3 * np.sqrt(first))
+            & (first <= 0.8 * first.sum())
+        )
+        # the others are as many as they were, but for chance
+        rest = np.abs(first - last).sum() - lost
+        if fits[:-1].any() and rest <= 0.2 * lost + 3 * np.sqrt(first.sum()):
             return "missing_segment", {"column": name, "value": levels[int(fits.argmax())]}
     span = _span(before[time], after[time], lost / scales[0]) if time is not None else None
     return ("missing_segment", {"time": time, **span}) if span else ("truncation", {})

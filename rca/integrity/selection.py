@@ -10,6 +10,7 @@ import pandas as pd
 
 from rca.errors import NotApplicable
 from rca.integrity._common import filled, percent, rows, segments, time_of, told
+from rca.integrity._gaps import others
 from rca.integrity._repeats import by_key
 from rca.registry import check
 from rca.stats import rate_change
@@ -109,10 +110,12 @@ def _lost(pair: Pair, target: str, key: tuple[str, ...], time: str | None, floor
     else:
         before, after = first.sample, last.sample
         scale = len(before) / rows(pair)[0] * rows(pair)[1] / len(after)
-        if time is not None and after[time].max() > before[time].max():
+        if time is not None and after[time].max() > before[time].max() + (before[time].max() - before[time].min()) / 50:
             return {}  # another period has other rows
+        if others(pair):
+            return {}
     views: list[tuple[dict[str, str], Any, Any]] = [({}, slice(None), slice(None))]
-    for name, level, mask in segments(after, before):
+    for name, level, mask in segments(after, before) if keyed else ():
         views.append(({name: level}, (before[name] == level).to_numpy(), mask))
     for segment, mine, theirs in views:
         best = _class(before[target][mine], after[target][theirs], scale, floor, keyed)

@@ -64,7 +64,10 @@ def test_training_rows_in_the_exam(calls: pd.DataFrame, key: tuple[str, ...]) ->
     train, exam = calls[:3000], calls[3000:]
     damaged, truth = fault.get("train_test_overlap").function(exam, None, np.random.default_rng(0), other=train)
     for table, expected in ((damaged, ["data.evaluate"]), (exam, [])):
-        pairs = (Pair("train", *[open_table(train)] * 2), Pair("evaluate", open_table(exam), open_table(table)))
+        pairs = (
+            Pair("train", open_table(train), open_table(train)),
+            Pair("evaluate", open_table(exam), open_table(table)),
+        )
         found = list(check.get("RCA115").function(Case(pairs, Roles(key=key, target="y"))))
         assert [f.subject for f in found] == expected
         assert [f.evidence["rows"] for f in found] == [truth["rows"]] * len(found)
