@@ -228,7 +228,7 @@ def _named(source: Any) -> Any:
     if not hasattr(source, "rename") or not hasattr(source, "index"):
         return source
     named = source.reset_index(drop=True).rename(columns=str)
-    odd = {name: _plain(named[name]) for name in named.columns if named[name].dtype.kind in "Oc"}
+    odd = {name: _plain(named[name]) for name in named.columns if named[name].dtype.kind in "OcM"}
     return named.assign(**odd) if odd else named
 
 
@@ -236,6 +236,8 @@ def _plain(column: pd.Series) -> pd.Series:
     """Make text of what has no one type (a number beside a word), and floats of decimals."""
     import pyarrow as pa
 
+    if column.dtype.kind == "M":
+        return column.dt.as_unit("us")  # no engine keeps more
     try:
         held = pa.array(column, from_pandas=True).type
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
@@ -283,7 +285,7 @@ def normal(values: Any, kind: Kind) -> Any:
         return values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     if kind == "time":
         zoned = values.cast(pa.timestamp("us", tz=getattr(values.type, "tz", None)), safe=False)
-        return zoned.cast(pa.timestamp("us")).to_numpy(zero_copy_only=False)
+        return zoned.cast(pa.timestamp("us"), safe=False).to_numpy(zero_copy_only=False)
     coded = values.cast(pa.string()).dictionary_encode()
     return pd.Categorical.from_codes(
         coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), coded.dictionary.to_numpy(zero_copy_only=False)
