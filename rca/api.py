@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rca import case as cases
-from rca import metrics, registry
+from rca import contract as contracts
+from rca import drift, metrics, registry
 from rca.causes import SHARE, explain, judge
 from rca.config import FILE, MATERIAL
 from rca.datapart import broken, shifted
@@ -17,6 +19,7 @@ from rca.findings import significant
 from rca.inputs.attribute import attribute
 from rca.investigation import Say, base, command, conclude, look, rows, setting
 from rca.modelpart import model_part
+from rca.profiles import store
 from rca.stats import total
 from rca.tree import gap_of, is_material, measure
 
@@ -24,8 +27,18 @@ if TYPE_CHECKING:
     from rca.types import Investigation, Verdict
 
 
-def check(
-    reference: Any, current: Any, *, config: str | Path = FILE, seed: int = 0, say: Say = lambda _: None, **roles: Any
+def check(  # noqa: PLR0913  each file is asked for by name
+    reference: Any,
+    current: Any,
+    *,
+    config: str | Path = FILE,
+    seed: int = 0,
+    say: Say = lambda _: None,
+    contract: str | Path | None = None,
+    suggest: str | Path | None = None,
+    profile: str | Path | None = None,
+    evidently: str | Path | None = None,
+    **roles: Any,
 ) -> Investigation:
     """Look for corrupted or incomplete data: every integrity check on every pair of tables.
 
@@ -34,6 +47,11 @@ def check(
     reference, current : str, Path, DataFrame or Ibis table
         Two git revisions of the project whose `config` is given, or two tables. A string that is the name
         of an existing file is a table.
+    contract : path, optional
+        A contract that the current tables are held to as well.
+    suggest, profile, evidently : path, optional
+        Files to write: a contract learned from the reference tables, the profile of the current exam,
+        evidently's report as HTML.
     **roles
         For two tables: ``target``, ``key``, ``time``, ``features``, as in ``rca.yaml``.
 
@@ -58,8 +76,19 @@ def check(
     else:
         case, settings = cases.of_versions(str(reference), str(current), config=config, seed=seed)
         system = settings.system
-    entries = registry.check.load().values()
-    return _without_gap(base(case, system, *significant(case, *registry.run(entries, case, say)), seed))
+    terms = None if contract is None else contracts.read(contract)
+    outcomes, findings = significant(case, *registry.run(registry.check.load().values(), case, say))
+    if terms is not None:
+        kept = registry.Entry(contracts.CODE, "the contract is kept", partial(contracts.hold, terms))
+        more = registry.run([kept], case, say, first=len(findings) + 1)
+        outcomes, findings = (*outcomes, *more[0]), (*findings, *more[1])
+    if suggest is not None:
+        contracts.write(contracts.suggest(case), suggest)
+    if profile is not None:
+        store(cases.exam_pair(case).current.profile, profile, case.roles.key)
+    if evidently is not None:
+        outcomes = (*outcomes, drift.evidently(cases.exam_pair(case), case, evidently))
+    return _without_gap(base(case, system, outcomes, findings, seed))
 
 
 def diff(

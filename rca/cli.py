@@ -158,6 +158,10 @@ def check(
     current: Current = None,
     reference_data: ReferenceData = None,
     current_data: CurrentData = None,
+    contract: Annotated[Path | None, typer.Option(help="Hold the current tables to this contract.")] = None,
+    suggest: Annotated[Path | None, typer.Option(help="Write a contract, learned from the reference.")] = None,
+    profile: Annotated[Path | None, typer.Option(help="Write the profile of the current table.")] = None,
+    evidently: Annotated[Path | None, typer.Option(help="Write evidently's report, as HTML.")] = None,
     config: ConfigFile = CONFIG,
     format: OutputFormat = Format.text,
     output: Output = None,
@@ -170,7 +174,8 @@ def check(
     from rca import api
 
     sides = _sides(reference, current, reference_data, current_data)
-    found = api.check(*sides, config=config, seed=seed, say=_say(quiet))
+    files = {"contract": contract, "suggest": suggest, "profile": profile, "evidently": evidently}
+    found = api.check(*sides, config=config, seed=seed, say=_say(quiet), **files)
     _write(found, format, output, verbose)
     raise typer.Exit(exit_code(found, fail_on.value))
 

@@ -1,0 +1,86 @@
+"""Evidently's report on the same two tables, for those who read it: its verdicts are told, and change no exit code."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rca.errors import choices
+from rca.types import Case, Outcome, Pair
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Rows of each side that evidently is shown.
+ROWS = 20_000
+#: Text with more values than this takes evidently minutes, and says nothing.
+_LEVELS = 1000
+
+
+def evidently(pair: Pair, case: Case, path: str | Path) -> Outcome:
+    """Write evidently's data drift and data summary of a pair as HTML.
+
+    Returns
+    -------
+    Outcome
+        Without findings; the reason says which columns evidently calls drifted.
+    """
+    start = time.perf_counter()
+    code, title = "RCA198", "evidently's drift report"
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            reason = _report(pair, case, path)
+        status: Any = "clear"
+    except Exception as failure:  # noqa: BLE001  another library's failure is an outcome, as that of a check
+        status, reason = "failed", f"{type(failure).__name__}: {' '.join(str(failure).split())[:300]}"
+    return Outcome(code, title, status, reason, round(time.perf_counter() - start, 3))
+
+
+def _report(pair: Pair, case: Case, path: str | Path) -> str:
+    os.environ.setdefault("DO_NOT_TRACK", "1")  # evidently and what it is built on send usage otherwise
+    from evidently import DataDefinition, Dataset, Report
+    from evidently.presets import DataDriftPreset, DataSummaryPreset
+
+    sides = [_rows(table) for table in (pair.reference, pair.current)]
+    both = [n for n in sides[0] if n in sides[1] and n not in case.roles.key]
+    used = [n for n in both if all(_shown(side[n]) for side in sides) and sides[0][n].dtype == sides[1][n].dtype]
+    kinds = {n: sides[0][n].dtype.kind for n in used}
+    parts = {
+        "numerical_columns": [n for n in used if kinds[n] == "f"],
+        "datetime_columns": [n for n in used if kinds[n] == "M"],
+        "categorical_columns": [n for n in used if kinds[n] == "O"],
+    }
+    frames = [Dataset.from_pandas(side[used], DataDefinition(**parts)) for side in sides]
+    found = Report([DataDriftPreset(), DataSummaryPreset()]).run(frames[1], frames[0])
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    found.save_html(str(path))
+    looked = [m for m in found.dict()["metrics"] if m["config"]["type"].endswith(":ValueDrift")]
+    moved = sorted(m["config"]["column"] for m in looked if _drifted(m))
+    said = f"evidently calls {len(moved)} of {len(looked)} columns drifted{': ' if moved else ''}"
+    left = sorted(map(str, set(both) - set(used)))
+    tail = f"; not shown to it, as empty, of two types or of too many values: {choices(left, 5)}" if left else ""
+    return f"{said}{', '.join(moved[:10])}{' and others' if len(moved) > 10 else ''}{tail}."
+
+
+def _rows(table: Any) -> pd.DataFrame:
+    """Return the sample, or the part of it that the hash of the row puts first, as evidently reads it."""
+    sample = table.sample.iloc[np.argsort(table.hashes, kind="stable")[:ROWS]].reset_index(drop=True)
+    sample = sample.replace([np.inf, -np.inf], np.nan)
+    texts = [n for n in sample if sample[n].dtype == "category"]
+    read: pd.DataFrame = sample.astype(dict.fromkeys(texts, "object")).sort_index(axis=1)
+    return read
+
+
+def _shown(values: pd.Series) -> bool:
+    return bool(values.notna().any()) and (values.dtype.kind != "O" or values.nunique() <= _LEVELS)
+
+
+def _drifted(metric: dict[str, Any]) -> bool:
+    value, limit = metric["value"], metric["config"]["threshold"]
+    return bool(value < limit if "p_value" in metric["config"]["method"] else value >= limit)
