@@ -18,6 +18,7 @@ from rca.evolution._bench import Options
 from rca.findings import significant
 from rca.inputs.attribute import attribute
 from rca.investigation import Say, base, command, conclude, look, rows, setting
+from rca.learned import suggest as learn
 from rca.modelpart import model_part
 from rca.profiles import store
 from rca.stats import total
@@ -83,7 +84,7 @@ def check(  # noqa: PLR0913  each file is asked for by name
         more = registry.run([kept], case, say, first=len(findings) + 1)
         outcomes, findings = (*outcomes, *more[0]), (*findings, *more[1])
     if suggest is not None:
-        contracts.write(contracts.suggest(case), suggest)
+        contracts.write(learn(case), suggest)
     if profile is not None:
         store(cases.exam_pair(case).current.profile, profile, case.roles.key)
     if evidently is not None:

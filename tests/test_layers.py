@@ -26,6 +26,7 @@ LAYERS = [
     "repairs faults",
     "words",
     "case exam findings summary contract drift",
+    "learned",
     "tree hypotheses",
     "datapart modelpart",
     "causes",
