@@ -254,9 +254,8 @@ def to_pandera(contract: Contract, role: str) -> Any:
         raise ConfigError(f"the contract has no table '{role}': it has {choices(contract.tables)}.")
     terms, columns = contract.tables[role], {}
     for name, column in terms.columns.items():
-        checks = [pa.Check.ge(column.min)] * (column.min is not None) + [pa.Check.le(column.max)] * (
-            column.max is not None
-        )
-        checks += [pa.Check.isin(list(column.values))] if column.values else []
+        checks = [pa.Check.isin(list(column.values))] if column.values else []
+        checks += [pa.Check.ge(column.min)] if column.min is not None else []
+        checks += [pa.Check.le(column.max)] if column.max is not None else []
         columns[name] = pa.Column(None, checks, nullable=column.missing != 0)
     return pa.DataFrameSchema(columns, unique=list(terms.unique[0]) if terms.unique else None)

@@ -67,7 +67,7 @@ def _suggest(pair: Pair, case: Case) -> Terms:
 
 def _learn(table: Table, expected: set[str], key: tuple[str, ...]) -> Terms:
     rows = max(table.rows, 1)
-    mostly = math.floor(1e3 - max(1, 5e3 / rows)) / 1e3 if rows > 10 else 0.5
+    mostly = math.floor(1e3 - max(1, 6e3 / rows)) / 1e3 if rows > 10 else 0.5
     names = sorted(expected & set(table.columns))
     unique = [tuple(key)] if key and set(key) <= set(names) else [(n,) for n in names if _names_rows(table, n)][:3]
     named = {name for columns in unique for name in columns}
@@ -101,7 +101,7 @@ def _column(table: Table, name: str, *, bounded: bool, mostly: float) -> Column:
     most = min(rate + 4 * math.sqrt(rate * (1 - rate) / seen.rows), 1.0)
     told: dict[str, Any] = {"type": seen.kind, "missing": math.ceil(1e4 * most) / 1e4}
     if bounded and seen.quantiles:
-        reach = 2 / max(math.log(seen.present / 20), 1.0)
+        reach = 3 / max(math.log(seen.present / 20), 1.0)
         whole = bool((table.sample[name].dropna() % 1 == 0).all())
         ends = [(seen.min, -1, seen.at(0.05)), (seen.max, 1, seen.at(0.95))]
         told["min"], told["max"] = (_margin(end, side, reach * abs(end - inner), whole) for end, side, inner in ends)
@@ -126,7 +126,7 @@ def _margin(end: float, side: int, margin: float, whole: bool) -> float:
 def _numbers(sample: pd.DataFrame) -> tuple[list[str], Any]:
     """Return the numeric columns that vary, and some rows of them."""
     names = [n for n in sample.columns if sample[n].dtype.kind == "f" and sample[n].nunique() > 2]
-    return names, sample[names].iloc[:_ROWS].to_numpy(dtype=float).reshape(-1, len(names))
+    return names, sample[names].iloc[:_ROWS].to_numpy(dtype=float)
 
 
 def _ordered(sample: pd.DataFrame) -> tuple[tuple[str, str], ...]:
