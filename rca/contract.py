@@ -105,15 +105,13 @@ def read(path: str | Path) -> Contract:
 
 def write(contract: Contract, path: str | Path) -> None:
     """Write a contract as YAML that a person can read and change."""
-    told = contract.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True)
-    told = {"schema": contract.form, "tables": {name: _short(terms) for name, terms in told["tables"].items()}}
-    text = yaml.safe_dump(plain(told), sort_keys=False, default_flow_style=None, width=110, allow_unicode=True)
+    told = contract.model_dump(exclude_none=True, exclude_defaults=True)["tables"]
+    order = ("mostly", "columns", *SORTS)
+    tables = {name: {part: terms[part] for part in order if terms.get(part)} for name, terms in told.items()}
+    content = plain({"schema": contract.form, "tables": tables})
+    text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text("# What these tables promise; change what is too strict, or too loose.\n" + text, "utf-8")
-
-
-def _short(terms: dict[str, Any]) -> dict[str, Any]:
-    return {name: terms[name] for name in ("mostly", "columns", *SORTS) if terms.get(name)}
 
 
 def broken(terms: Terms, table: Table) -> dict[Promise, int]:
@@ -127,7 +125,7 @@ def broken(terms: Terms, table: Table) -> dict[Promise, int]:
         asked.append((("missing", (name,)), missing(expr[name])))
         if column.type in (None, kinds[name]):
             asked += _values(expr, name, column)
-    asked += [(promise, rule) for promise, rule in _relations(terms, expr, kinds)]
+    asked += _relations(terms, expr, kinds)
     measures = {f"m{i}": rule.sum() for i, (_, rule) in enumerate(asked)}
     told = fetch(expr.aggregate(**measures)).to_pylist()[0] if measures and rows else {}
     counts = {promise: int(told.get(f"m{i}") or 0) for i, (promise, _) in enumerate(asked)} | _grouped(terms, expr)

@@ -23,13 +23,7 @@ _LEVELS = 1000
 
 
 def evidently(pair: Pair, case: Case, path: str | Path) -> Outcome:
-    """Write evidently's data drift and data summary of a pair as HTML.
-
-    Returns
-    -------
-    Outcome
-        Without findings; the reason says which columns evidently calls drifted.
-    """
+    """Write evidently's data drift and data summary as HTML; return which columns it calls drifted, as the reason."""
     start = time.perf_counter()
     code, title = "RCA198", "evidently's drift report"
     try:
@@ -62,10 +56,10 @@ def _report(pair: Pair, case: Case, path: str | Path) -> str:
     found.save_html(str(path))
     looked = [m for m in found.dict()["metrics"] if m["config"]["type"].endswith(":ValueDrift")]
     moved = sorted(m["config"]["column"] for m in looked if _drifted(m))
-    said = f"evidently calls {len(moved)} of {len(looked)} columns drifted{': ' if moved else ''}"
     left = sorted(map(str, set(both) - set(used)))
     tail = f"; not shown to it, as empty, of two types or of too many values: {choices(left, 5)}" if left else ""
-    return f"{said}{', '.join(moved[:10])}{' and others' if len(moved) > 10 else ''}{tail}."
+    named = f": {', '.join(moved[:10])}{' and others' if len(moved) > 10 else ''}" if moved else ""
+    return f"evidently calls {len(moved)} of {len(looked)} columns drifted{named}{tail}."
 
 
 def _rows(table: Any) -> pd.DataFrame:

@@ -113,14 +113,8 @@ def _column(table: Table, name: str, *, bounded: bool, mostly: float) -> Column:
 
 def _margin(end: float, side: int, margin: float, whole: bool) -> float:
     """Move an extreme outwards, to a number that reads well."""
-    if not margin:
-        return end
-    if whole:
-        return float(end + side * math.ceil(margin))
-    digits = 1 - math.floor(math.log10(margin))
-    scale = 10.0 ** min(max(digits, -300), 300)
-    moved = (math.ceil if side > 0 else math.floor)((end + side * margin) * scale)
-    return moved / scale
+    digits = 0 if whole or not margin else 2 - math.floor(math.log10(margin))
+    return round(end + side * margin, digits) if margin else end
 
 
 def _numbers(sample: pd.DataFrame) -> tuple[list[str], Any]:
@@ -142,14 +136,10 @@ def _ordered(sample: pd.DataFrame) -> tuple[tuple[str, str], ...]:
         for j in np.flatnonzero(kept):
             # if the two had nothing to do with each other, this share of rows would break it
             where = np.searchsorted(sorted_cells[:, j], cells[both[:, i], i], "left") / max(both[:, j].sum(), 1)
-            if i != j and float(np.minimum(where, 1).mean()) >= 0.05 and _differ(cells[:, i], cells[:, j]):
+            if i != j and float(np.minimum(where, 1).mean()) >= 0.05 and np.mean(cells[:, i] != cells[:, j]) >= 0.05:
                 found[name, names[j]] = float(where.mean())
     through = {(a, c) for a, b in found for b2, c in found if b == b2}
     return _best({pair: score for pair, score in found.items() if pair not in through})
-
-
-def _differ(one: Any, other: Any) -> bool:
-    return bool(np.mean(one != other) >= 0.05)
 
 
 def _sums(sample: pd.DataFrame) -> tuple[tuple[str, str, str], ...]:
