@@ -72,7 +72,9 @@ def _learn(table: Table, expected: set[str], key: tuple[str, ...]) -> Terms:
     unique = [tuple(key)] if key and set(key) <= set(names) else [(n,) for n in names if _names_rows(table, n)][:3]
     named = {name for columns in unique for name in columns}
     columns = {name: _column(table, name, bounded=name not in named, mostly=mostly) for name in names}
-    sample = table.sample[[n for n in names if n in table.sample.columns and n not in named]]
+    # some rows, whichever order they came in
+    some = np.argsort(table.hashes, kind="stable")[:_ROWS]
+    sample = table.sample[[n for n in names if n in table.sample.columns and n not in named]].iloc[some]
     return Terms(
         mostly=mostly,
         columns=columns,
@@ -114,13 +116,15 @@ def _column(table: Table, name: str, *, bounded: bool, mostly: float) -> Column:
 def _margin(end: float, side: int, margin: float, whole: bool) -> float:
     """Move an extreme outwards, to a number that reads well."""
     digits = 0 if whole or not margin else 2 - math.floor(math.log10(margin))
-    return round(end + side * margin, digits) if margin else end
+    moved = round(end + side * margin, digits) if margin else end
+    # what never was negative is rarely meant to be
+    return max(moved, 0.0) if end >= 0 else moved
 
 
 def _numbers(sample: pd.DataFrame) -> tuple[list[str], Any]:
     """Return the numeric columns that vary, and some rows of them."""
     names = [n for n in sample.columns if sample[n].dtype.kind == "f" and sample[n].nunique() > 2]
-    return names, sample[names].iloc[:_ROWS].to_numpy(dtype=float)
+    return names, sample[names].to_numpy(dtype=float)
 
 
 def _ordered(sample: pd.DataFrame) -> tuple[tuple[str, str], ...]:
@@ -170,8 +174,8 @@ def _sums(sample: pd.DataFrame) -> tuple[tuple[str, str, str], ...]:
 
 def _determines(sample: pd.DataFrame) -> tuple[tuple[str, str], ...]:
     """Find columns whose value tells that of another, in rows that are not alone with it."""
-    some = sample.iloc[:_ROWS]
-    coded = {n: some[n].astype("object").factorize(sort=False)[0] for n in some if some[n].dtype.kind != "M"}
+    kept = [n for n in sample if sample[n].dtype.kind != "M"]
+    coded = {n: sample[n].astype("object").factorize(sort=False)[0] for n in kept}
     names = [n for n, codes in coded.items() if 2 <= codes.max(initial=-1) + 1 <= max(len(codes) // 2, 2)]
     if len(names) < 2:
         return ()
@@ -182,10 +186,10 @@ def _determines(sample: pd.DataFrame) -> tuple[tuple[str, str], ...]:
         turned = codes[np.argsort(codes[:, i], kind="stable")]
         alike = (turned[1:, i] == turned[:-1, i]) & (turned[1:, i] >= 0)
         known = alike[:, None] & (turned[1:] >= 0) & (turned[:-1] >= 0)
-        kept = ((turned[1:] == turned[:-1]) | ~known).all(axis=0)
+        same = ((turned[1:] == turned[:-1]) | ~known).all(axis=0)
         # so many neighbours would differ by chance
         support = known.sum(axis=0) * variety
-        for j in np.flatnonzero(kept & (support >= np.maximum(30, 0.05 * len(codes)))):
+        for j in np.flatnonzero(same & (support >= np.maximum(30, 0.05 * len(codes)))):
             if i != j:
                 found[name, names[j]] = float(support[j])
     return _best(found, each=2)
