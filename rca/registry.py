@@ -97,7 +97,7 @@ fault = Registry("rca.faults")
 
 
 def run(
-    entries: Iterable[Entry], case: Case, progress: Callable[[str], None] | None = None
+    entries: Iterable[Entry], case: Case, progress: Callable[[str], None] | None = None, first: int = 1
 ) -> tuple[tuple[Outcome, ...], tuple[Finding, ...]]:
     """Run plug-ins over a case, so that none can stop the others.
 
@@ -105,7 +105,7 @@ def run(
     -------
     outcomes, findings
         One outcome for each entry, with the reason where it found nothing because it could not
-        look; the findings carry identifiers F1, F2, ... in the order of discovery.
+        look; the findings carry identifiers F1, F2, ... in the order of discovery, from `first` on.
     """
     outcomes: list[Outcome] = []
     found: list[Finding] = []
@@ -116,7 +116,7 @@ def run(
         mine: list[Finding] = []
         try:
             for item in _findings(entry, case):
-                mine.append(replace(item, code=item.code or entry.code, id=f"F{len(found) + len(mine) + 1}"))
+                mine.append(replace(item, code=item.code or entry.code, id=f"F{first + len(found) + len(mine)}"))
             status = "found" if mine else "clear"
         except NotApplicable as bow_out:
             status, reason = "not_applicable", str(bow_out)

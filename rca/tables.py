@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass, field
+from datetime import UTC
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rca.errors import DataError, choices
+from rca.engine import fetch, finite, hash_of, infinite, is_spark, kind_of, missing, normal
+from rca.errors import DataError, NotApplicable, choices
+from rca.profiles import GRID, SAMPLE, Column, Kind, Profile, load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,56 +28,12 @@ if TYPE_CHECKING:
 
     from rca.stats import Floats
 
-Kind = Literal["number", "category", "time", "other"]
+__all__ = ["CATEGORIES", "GRID", "LIMIT", "SAMPLE", "Column", "Profile", "Table", "finite", "kind_of", "open_table"]
 
-#: The probabilities at which numeric columns are profiled.
-GRID = (0.001, 0.01, *(i / 20 for i in range(1, 20)), 0.99, 0.999)
 #: Categories beyond this many are not listed, most frequent first.
 CATEGORIES = 1000
 #: Rows that are brought into memory at most, unless asked for otherwise.
 LIMIT = 200_000
-#: Rows that checks look at: a share is known to half a percent.
-SAMPLE = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """What is known of one column without its rows."""
-
-    name: str
-    kind: Kind
-    type: str
-    rows: int
-    missing: int
-    """Nulls and NaN."""
-    infinite: int = 0
-    distinct: int | None = None
-    """Distinct values that are not missing, in the sample; None where the type cannot be compared."""
-    min: Any = None
-    max: Any = None
-    mean: float | None = None
-    std: float | None = None
-    quantiles: tuple[float, ...] = ()
-    """At the probabilities of ``GRID``; empty unless numeric with at least one finite value."""
-    top: Mapping[str, int] = field(default_factory=dict)
-    """Category to count, most frequent first."""
-
-    @property
-    def present(self) -> int:
-        """Rows with a value."""
-        return self.rows - self.missing
-
-    def at(self, probability: float) -> float:
-        """Return the quantile at a probability of ``GRID``."""
-        return self.quantiles[GRID.index(probability)]
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What is known of one table without its rows."""
-
-    rows: int
-    columns: Mapping[str, Column]
 
 
 class Table:
@@ -123,7 +81,7 @@ class Table:
     @cached_property
     def rows(self) -> int:
         """Number of rows."""
-        return int(self.expr.count().execute())
+        return int(fetch(self.expr.aggregate(n=self.expr.count()))["n"][0].as_py())
 
     @cached_property
     def hashes(self) -> np.ndarray[Any, np.dtype[np.uint64]]:
@@ -151,17 +109,16 @@ class Table:
     def _picked(
         self, kept: list[str], hashed: list[str], step: int
     ) -> tuple[pd.DataFrame, np.ndarray[Any, np.dtype[np.uint64]]]:
-        import ibis
         import pandas as pd
 
         expr = self.expr
-        row = ibis.struct({name: expr[name] for name in hashed}).hash()
+        row = hash_of(expr.select(*hashed))
         picked = expr.select(**{f"c{i}": expr[name] for i, name in enumerate(kept)}, row=row)
         if step > 1:
             picked = picked.filter(picked["row"] % step == 0)
-        found = picked.to_pyarrow()
+        found = fetch(picked)
         series = {name: normal(found.column(f"c{i}"), self.kinds[name]) for i, name in enumerate(kept)}
-        hashes = found.column("row").to_numpy().astype(np.uint64)
+        hashes = found.column("row").to_numpy().astype(np.uint64, casting="unsafe")
         return pd.DataFrame(series, index=pd.RangeIndex(len(hashes))), hashes
 
     def frame(self, limit: int = LIMIT, seed: int = 0) -> pd.DataFrame:
@@ -169,6 +126,8 @@ class Table:
         expr = self.expr
         if self.rows > limit:
             expr = expr.sample(limit / self.rows, seed=seed)
+        if is_spark(expr):
+            expr = fetch(expr)
         frame: pd.DataFrame = expr.to_pandas()
         return frame
 
@@ -188,8 +147,38 @@ class Table:
                 )
 
 
+class Stored(Table):
+    """A table of which only the profile is known; see :func:`rca.profiles.store`.
+
+    Parameters
+    ----------
+    profile : Profile
+    name : str
+        How messages call the table.
+
+    Examples
+    --------
+    >>> Stored(Profile(1, {}), "the training table").sample
+    Traceback (most recent call last):
+    ...
+    rca.errors.NotApplicable: needs rows, and the training table is a stored profile: give the table itself.
+    """
+
+    def __init__(self, profile: Profile, name: str = "table") -> None:
+        self.name = name
+        # the instance's own values go before the cached properties of the class
+        self.__dict__ |= {"profile": profile, "columns": tuple(profile.columns), "rows": profile.rows}
+        self.__dict__["kinds"] = {name: column.kind for name, column in profile.columns.items()}
+
+    def __getattr__(self, name: str) -> Any:
+        """Refuse what needs the rows, all of which starts from the expression."""
+        if name != "expr":
+            raise AttributeError(name)
+        raise NotApplicable(f"needs rows, and {self.name} is a stored profile: give the table itself.")
+
+
 def open_table(source: Any, name: str = "table", like: str | None = None) -> Table:
-    """Open a path, a URL, a DataFrame, an Arrow table or an Ibis table.
+    """Open a path (parquet, csv or a stored profile), a URL, a DataFrame, an Arrow table or an Ibis table.
 
     Parameters
     ----------
@@ -207,6 +196,8 @@ def open_table(source: Any, name: str = "table", like: str | None = None) -> Tab
         return source
     try:
         if isinstance(source, str | Path):
+            if (like or str(source)).lower().endswith(".json"):
+                return Stored(load(source), str(name))
             return Table(_read(str(source), like or str(source)), str(name))
         if hasattr(source, "columns") and hasattr(source, "execute"):
             return Table(source, name)
@@ -237,7 +228,8 @@ def _plain(column: pd.Series) -> pd.Series:
     import pyarrow as pa
 
     if column.dtype.kind == "M":
-        return column.dt.as_unit("us")  # no engine keeps more
+        fine: pd.Series = column.dt.as_unit("us")  # no engine keeps more
+        return fine
     try:
         held = pa.array(column, from_pandas=True).type
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
@@ -259,51 +251,14 @@ def _read(path: str, name: str) -> Any:
     if "://" not in path and not Path(path).exists():
         raise DataError(f"there is no file {path}: check the path.")
     if name.lower().removesuffix(".gz").endswith((".csv", ".tsv", ".txt")):
-        return _engine().read_csv(path, sample_size=-1)
+        try:
+            return _engine().read_csv(path, sample_size=-1)
+        except Exception as problem:
+            if "utf-8" not in str(problem).lower():
+                raise
+            # every byte is a character of latin-1
+            return _engine().read_csv(path, sample_size=-1, encoding="latin-1")
     return _engine().read_parquet(path)
-
-
-def kind_of(dtype: Any) -> Kind:
-    """Return how a column of an Ibis type is looked at."""
-    if dtype.is_numeric():
-        return "number"
-    if dtype.is_string() or dtype.is_boolean():
-        return "category"
-    if dtype.is_timestamp() or dtype.is_date():
-        return "time"
-    return "other"
-
-
-def normal(values: Any, kind: Kind) -> Any:
-    """Return an Arrow column as checks read it; see :attr:`Table.sample`."""
-    import pandas as pd
-    import pyarrow as pa
-
-    if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
-    if kind == "number":
-        return values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    if kind == "time":
-        zoned = values.cast(pa.timestamp("us", tz=getattr(values.type, "tz", None)), safe=False)
-        return zoned.cast(pa.timestamp("us"), safe=False).to_numpy(zero_copy_only=False)
-    coded = values.cast(pa.string()).dictionary_encode()
-    return pd.Categorical.from_codes(
-        coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), coded.dictionary.to_numpy(zero_copy_only=False)
-    )
-
-
-def missing(column: Any) -> Any:
-    """Return the condition that a value is missing: null, or NaN in a float column."""
-    return column.isnull() | column.isnan() if column.type().is_floating() else column.isnull()
-
-
-def finite(column: Any) -> Any:
-    """Return the column as floats with null in place of NaN and infinity."""
-    import ibis
-
-    if column.type().is_floating():
-        column = ibis.ifelse(column.isnan() | column.isinf(), None, column)
-    return column.cast("float64")
 
 
 def _profile(table: Table) -> Profile:
@@ -332,18 +287,23 @@ def _facts(table: Table) -> Mapping[str, Any]:
             value = finite(column)
             measures |= {f"min{i}": value.min(), f"max{i}": value.max()}
             if column.type().is_floating():
-                measures[f"infinite{i}"] = column.isinf().sum()
+                measures[f"infinite{i}"] = infinite(column).sum()
         elif kind == "time":
             measures |= {f"min{i}": column.min(), f"max{i}": column.max()}
-    found: Mapping[str, Any] = table.expr.aggregate(**measures).to_pyarrow().to_pylist()[0]
-    return found
+    found = fetch(table.expr.aggregate(**measures)).to_pylist()[0]
+    return {name: _naive(value) for name, value in found.items()}
+
+
+def _naive(value: Any) -> Any:
+    """Return a time without zone, in UTC, as the sample has it."""
+    return value.astimezone(UTC).replace(tzinfo=None) if getattr(value, "tzinfo", None) else value
 
 
 def _describe(table: Table, name: str) -> dict[str, Any]:
     """Describe a column by the rows of the sample."""
     kind = table.kinds[name]
     if kind == "other":
-        return {"missing": int(missing(table.expr[name]).sum().execute() or 0)}
+        return {"missing": int(fetch(table.expr.aggregate(n=missing(table.expr[name]).sum()))["n"][0].as_py() or 0)}
     values = table.sample[name]
     empty = int(values.isna().sum())
     if kind == "number":
@@ -376,13 +336,11 @@ def _top(expr: Any, name: str) -> dict[str, int]:
     import ibis
 
     column = expr[name]
-    counts = (
+    counts = fetch(
         expr.filter(column.notnull())
         .group_by(value=column.cast("string"))
         .aggregate(n=lambda t: t.count())
         .order_by([ibis.desc("n"), "value"])
         .limit(CATEGORIES)
-        .to_pyarrow()
-        .to_pylist()
-    )
+    ).to_pylist()
     return {item["value"]: int(item["n"]) for item in counts}

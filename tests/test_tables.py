@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from rca.errors import DataError
+from rca import api
+from rca.errors import DataError, NotApplicable
+from rca.profiles import store
 from rca.tables import GRID, Table, open_table
 
 if TYPE_CHECKING:
@@ -113,3 +118,86 @@ def test_says_why_it_cannot_be_opened(source: Any, message: str) -> None:
 def test_names_the_columns_there_are() -> None:
     with pytest.raises(DataError, match=r"has no column 'y': it has 'at', 'city', 'x'"):
         open_table(FRAME).require("x", None, "y")
+
+
+def test_a_csv_that_is_not_utf8_is_read(tmp_path: Path) -> None:
+    (tmp_path / "old.csv").write_bytes("city,n\nZürich,1\nGenève,2\n".encode("latin-1"))
+    assert set(open_table(tmp_path / "old.csv").profile.columns["city"].top) == {"Zürich", "Genève"}
+
+
+def test_a_file_cut_in_the_middle_is_one_sentence(tmp_path: Path) -> None:
+    FRAME.to_parquet(tmp_path / "whole.parquet")
+    whole = (tmp_path / "whole.parquet").read_bytes()
+    (tmp_path / "cut.parquet").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match="cannot be read as a table") as caught:
+        open_table(tmp_path / "cut.parquet")
+    assert "\n" not in str(caught.value)
+
+
+def test_columns_of_one_name_in_a_file_stay_apart(tmp_path: Path) -> None:
+    (tmp_path / "twice.csv").write_text("a,a,b\n1,2,3\n4,5,6\n")
+    profile = open_table(tmp_path / "twice.csv").profile
+    assert (profile.rows, len(profile.columns)) == (2, 3)
+    pq.write_table(pa.Table.from_arrays([pa.array([1, 2]), pa.array([3, 4])], ["a", "a"]), tmp_path / "twice.parquet")
+    profile = open_table(tmp_path / "twice.parquet").profile
+    assert (profile.rows, len(profile.columns)) == (2, 2)
+
+
+def test_zones_are_told_in_utc() -> None:
+    utc = pd.date_range("2024-01-01", periods=3, freq="h", tz="UTC")
+    first, second = (open_table(pd.DataFrame({"at": at})) for at in (utc, utc.tz_convert("Asia/Tokyo")))
+    assert first.sample["at"].tolist() == second.sample["at"].tolist()
+    assert first.profile.columns["at"].max == second.profile.columns["at"].max
+
+
+def test_nested_and_binary_columns_are_left_alone() -> None:
+    frame = pd.DataFrame({"raw": [b"a", b"b", None], "deep": [{"a": [1]}, {"a": [2]}, None], "x": [1, 2, 3]})
+    table = open_table(frame)
+    assert {name: column.kind for name, column in table.profile.columns.items()} == {
+        "raw": "other",
+        "deep": "other",
+        "x": "number",
+    }
+    assert list(table.sample) == ["x"]
+    assert len(table.hashes) == 3
+
+
+def test_many_columns_and_many_categories(rng: np.random.Generator) -> None:
+    start = time.process_time()
+    wide = pd.DataFrame(rng.normal(size=(300, 1000)), columns=[f"c{i}" for i in range(1000)])
+    assert len(open_table(wide).profile.columns) == 1000
+    tall = pd.DataFrame({"name": np.arange(1_000_000).astype(str)})
+    assert len(open_table(tall).profile.columns["name"].top) == 1000
+    assert time.process_time() - start < 60
+
+
+def test_a_stored_profile_stands_for_the_table(tmp_path: Path, mixed: Any) -> None:
+    whole = mixed(0, 2000)
+    table = open_table(whole.assign(client=np.arange(2000)))
+    store(table.profile, tmp_path / "t.profile.json", key=("whole",))
+    stored = open_table(tmp_path / "t.profile.json", "the old table")
+    assert (stored.columns, stored.kinds, stored.rows) == (table.columns, table.kinds, 2000)
+    assert stored.profile.columns["normal"] == table.profile.columns["normal"]
+    assert stored.profile.columns["at"].max == table.profile.columns["at"].max
+    for name in ("whole", "client", "name"):
+        column = stored.profile.columns[name]
+        assert (column.min, column.max, column.quantiles, dict(column.top)) == (None, None, (), {})
+    for attribute in ("sample", "hashes", "expr"):
+        with pytest.raises(NotApplicable, match="needs rows, and the old table is a stored profile"):
+            getattr(stored, attribute)
+    with pytest.raises(NotApplicable, match="give the table itself"):
+        stored.frame()
+
+
+def test_every_check_ends_with_a_stored_profile(tmp_path: Path, mixed: Any) -> None:
+    store(open_table(mixed(0, 500)).profile, tmp_path / "t.profile.json")
+    for sides in ((tmp_path / "t.profile.json", mixed(1, 500)), (mixed(1, 500), str(tmp_path / "t.profile.json"))):
+        found = api.check(*sides, time="at", key=("name",), target="flag")
+        assert {o.status for o in found.outcomes} <= {"found", "clear", "not_applicable"}
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "no", '{"schema": "rca/profile/1", "rows": 1, "columns": [{}]}'])
+def test_a_file_that_holds_no_profile(text: str, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(DataError, match="is no stored profile"):
+        open_table(tmp_path / "x.json")

@@ -42,7 +42,8 @@ def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001) -> 
     >>> import numpy as np, pandas as pd
     >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"age": np.random.default_rng(0).normal(40, 8, 5000).clip(18)})
-    >>> texts(range_violation, whole, whole.assign(age=whole["age"].where(whole.index % 50 > 0, -1e6 - whole["age"] ** 2)))
+    >>> thrown = whole["age"].where(whole.index % 50 > 0, -1e6 - whole["age"] ** 2)
+    >>> texts(range_violation, whole, whole.assign(age=thrown))
     ['age is outside 0 to 167.2 in 2.0 % of the rows of train, 0 % in the reference.']
     >>> texts(range_violation, whole, whole + 200)
     []

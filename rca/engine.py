@@ -1,0 +1,94 @@
+"""What an engine is asked, in words that DuckDB and Spark understand alike."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rca.profiles import Kind
+
+
+def fetch(expr: Any) -> Any:
+    """Run a query; return its rows as an Arrow table. Ibis goes through pandas to bring them from Spark."""
+    if not is_spark(expr):
+        return expr.to_pyarrow()
+    engine = expr.get_backend()
+    return engine.raw_sql(engine.compile(expr)).toArrow()
+
+
+def is_spark(expr: Any) -> bool:
+    """Say whether Spark computes an expression."""
+    return bool(expr.get_backend().name == "pyspark")
+
+
+def hash_of(expr: Any) -> Any:
+    """Return a number for each row that equal rows share."""
+    import ibis
+
+    cells = {name: expr[name] for name in sorted(expr.columns)}
+    if not is_spark(expr):
+        return ibis.struct(cells).hash()
+    # Spark passes over nulls, and cannot hash maps
+    cells = {name: cell for name, cell in cells.items() if not cell.type().is_map()}
+    absent = ibis.array([cell.isnull() for cell in cells.values()])
+    return _xxhash64()(ibis.struct({**{f"c{i}": cell for i, cell in enumerate(cells.values())}, "absent": absent}))
+
+
+@functools.cache
+def _xxhash64() -> Any:
+    """Spark's own hash has 32 bits, too few to tell rows apart."""
+    import ibis
+
+    def xxhash64(_: Any) -> int: ...  # type: ignore[empty-body]  # the engine has the body
+
+    return ibis.udf.scalar.builtin(xxhash64, signature=((None,), "int64"))
+
+
+def kind_of(dtype: Any) -> Kind:
+    """Return how a column of an Ibis type is looked at."""
+    if dtype.is_numeric():
+        return "number"
+    if dtype.is_string() or dtype.is_boolean():
+        return "category"
+    if dtype.is_timestamp() or dtype.is_date():
+        return "time"
+    return "other"
+
+
+def normal(values: Any, kind: Kind) -> Any:
+    """Return an Arrow column as checks read it; see :attr:`Table.sample`."""
+    import pandas as pd
+    import pyarrow as pa
+
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    if kind == "number":
+        return values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    if kind == "time":
+        zoned = values.cast(pa.timestamp("us", tz=getattr(values.type, "tz", None)), safe=False)
+        return zoned.cast(pa.timestamp("us"), safe=False).to_numpy(zero_copy_only=False)
+    coded = values.cast(pa.string()).dictionary_encode()
+    return pd.Categorical.from_codes(
+        coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), coded.dictionary.to_numpy(zero_copy_only=False)
+    )
+
+
+def missing(column: Any) -> Any:
+    """Return the condition that a value is missing: null, or NaN in a float column."""
+    return column.isnull() | column.isnan() if column.type().is_floating() else column.isnull()
+
+
+def infinite(column: Any) -> Any:
+    """Return the condition that a float is infinite; Ibis's own is never true on Spark."""
+    return ~column.isnan() & (column.abs() > sys.float_info.max)
+
+
+def finite(column: Any) -> Any:
+    """Return the column as floats with null in place of NaN and infinity."""
+    import ibis
+
+    if column.type().is_floating():
+        column = ibis.ifelse(column.isnan() | infinite(column), None, column)
+    return column.cast("float64")
