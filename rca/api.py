@@ -16,7 +16,6 @@ from rca.evolution._bench import Options
 from rca.inputs.attribute import attribute
 from rca.investigation import Say, base, command, conclude, explained, look, rows, setting
 from rca.modelpart import model_part
-from rca.profiles import store
 from rca.stats import gap_of, total
 from rca.tree import ALARM, is_material
 
@@ -31,7 +30,6 @@ def check(
     config: str | Path = FILE,
     seed: int = 0,
     say: Say = lambda _: None,
-    profile: str | Path | None = None,
     **roles: Any,
 ) -> Investigation:
     """Look for corrupted or incomplete data: every integrity check on every pair of tables.
@@ -41,8 +39,6 @@ def check(
     reference, current : str, Path, DataFrame or Ibis table
         Two git revisions of the project whose `config` is given, or two tables. A string that is the name
         of an existing file is a table.
-    profile : path, optional
-        Write the profile of the current exam here (without rows); it can be given as a reference later.
     **roles
         For two tables: ``target``, ``key``, ``time``, ``features``, as in ``rca.yaml``.
 
@@ -68,8 +64,6 @@ def check(
         case, settings = cases.of_versions(str(reference), str(current), config=config, seed=seed)
         system = settings.system
     done = look(case, say, [registry.check])
-    if profile is not None:
-        store(cases.exam_pair(case).current.profile, profile, case.roles.key)
     return _without_gap(base(case, system, *done, seed))
 
 

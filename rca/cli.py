@@ -203,13 +203,12 @@ def check(
     current: Current = None,
     reference_data: ReferenceData = None,
     current_data: CurrentData = None,
-    profile: Annotated[Path | None, typer.Option(help="Write the profile of the current table here.")] = None,
     **common: Any,
 ) -> Investigation:
     """Are data corrupted or incomplete?"""
     from rca import api
 
-    return api.check(*_sides(reference, current, reference_data, current_data), profile=profile, **common)
+    return api.check(*_sides(reference, current, reference_data, current_data), **common)
 
 
 @analysis

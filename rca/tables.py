@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rca.engine import fetch, finite, hash_of, infinite, is_spark, kind_of, missing, normal
-from rca.errors import DataError, NotApplicable, choices
-from rca.profiles import GRID, SAMPLE, Column, Kind, Profile, load
+from rca.errors import DataError, choices
+from rca.profiles import GRID, SAMPLE, Column, Kind, Profile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -147,38 +147,8 @@ class Table:
                 )
 
 
-class Stored(Table):
-    """A table of which only the profile is known; see :func:`rca.profiles.store`.
-
-    Parameters
-    ----------
-    profile : Profile
-    name : str
-        How messages call the table.
-
-    Examples
-    --------
-    >>> Stored(Profile(1, {}), "the training table").sample
-    Traceback (most recent call last):
-    ...
-    rca.errors.NotApplicable: needs rows, and the training table is a stored profile: give the table itself.
-    """
-
-    def __init__(self, profile: Profile, name: str = "table") -> None:
-        self.name = name
-        # the instance's own values go before the cached properties of the class
-        self.__dict__ |= {"profile": profile, "columns": tuple(profile.columns), "rows": profile.rows}
-        self.__dict__["kinds"] = {name: column.kind for name, column in profile.columns.items()}
-
-    def __getattr__(self, name: str) -> Any:
-        """Refuse what needs the rows, all of which starts from the expression."""
-        if name != "expr":
-            raise AttributeError(name)
-        raise NotApplicable(f"needs rows, and {self.name} is a stored profile: give the table itself.")
-
-
 def open_table(source: Any, name: str = "table", like: str | None = None) -> Table:
-    """Open a path (parquet, csv or a stored profile), a URL, a DataFrame, an Arrow table or an Ibis table.
+    """Open a path, a URL, a DataFrame, an Arrow table or an Ibis table.
 
     Parameters
     ----------
@@ -196,8 +166,6 @@ def open_table(source: Any, name: str = "table", like: str | None = None) -> Tab
         return source
     try:
         if isinstance(source, str | Path):
-            if (like or str(source)).lower().endswith(".json"):
-                return Stored(load(source), str(name))
             return Table(_read(str(source), like or str(source)), str(name))
         if hasattr(source, "columns") and hasattr(source, "execute"):
             return Table(source, name)

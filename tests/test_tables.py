@@ -10,9 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rca import api
-from rca.errors import DataError, NotApplicable
-from rca.profiles import store
+from rca.errors import DataError
 from rca.tables import GRID, Table, open_table
 
 if TYPE_CHECKING:
@@ -169,31 +167,6 @@ def test_many_columns_and_many_categories(rng: np.random.Generator) -> None:
     tall = pd.DataFrame({"name": np.arange(1_000_000).astype(str)})
     assert len(open_table(tall).profile.columns["name"].top) == 1000
     assert time.process_time() - start < 60
-
-
-def test_a_stored_profile_stands_for_the_table(tmp_path: Path, mixed: Any) -> None:
-    whole = mixed(0, 2000)
-    table = open_table(whole.assign(client=np.arange(2000)))
-    store(table.profile, tmp_path / "t.profile.json", key=("whole",))
-    stored = open_table(tmp_path / "t.profile.json", "the old table")
-    assert (stored.columns, stored.kinds, stored.rows) == (table.columns, table.kinds, 2000)
-    assert stored.profile.columns["normal"] == table.profile.columns["normal"]
-    assert stored.profile.columns["at"].max == table.profile.columns["at"].max
-    for name in ("whole", "client", "name"):
-        column = stored.profile.columns[name]
-        assert (column.min, column.max, column.quantiles, dict(column.top)) == (None, None, (), {})
-    for attribute in ("sample", "hashes", "expr"):
-        with pytest.raises(NotApplicable, match="needs rows, and the old table is a stored profile"):
-            getattr(stored, attribute)
-    with pytest.raises(NotApplicable, match="give the table itself"):
-        stored.frame()
-
-
-def test_every_check_ends_with_a_stored_profile(tmp_path: Path, mixed: Any) -> None:
-    store(open_table(mixed(0, 500)).profile, tmp_path / "t.profile.json")
-    for sides in ((tmp_path / "t.profile.json", mixed(1, 500)), (mixed(1, 500), str(tmp_path / "t.profile.json"))):
-        found = api.check(*sides, time="at", key=("name",), target="flag")
-        assert {o.status for o in found.outcomes} <= {"found", "clear", "not_applicable"}
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", "no", '{"schema": "rca/profile/1", "rows": 1, "columns": [{}]}'])
