@@ -7,6 +7,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rca.profiles import Kind
 
 
@@ -23,11 +25,11 @@ def is_spark(expr: Any) -> bool:
     return bool(expr.get_backend().name == "pyspark")
 
 
-def hash_of(expr: Any) -> Any:
-    """Return a number for each row that equal rows share."""
+def hash_of(expr: Any, names: Iterable[str]) -> Any:
+    """Return a number for each row that rows with equal values in some columns share."""
     import ibis
 
-    cells = {name: expr[name] for name in sorted(expr.columns)}
+    cells = {name: expr[name] for name in sorted(names)}
     if not is_spark(expr):
         return ibis.struct(cells).hash()
     # Spark passes over nulls, and cannot hash maps

@@ -112,7 +112,7 @@ class Table:
         import pandas as pd
 
         expr = self.expr
-        row = hash_of(expr.select(*hashed))
+        row = hash_of(expr, hashed)
         picked = expr.select(**{f"c{i}": expr[name] for i, name in enumerate(kept)}, row=row)
         if step > 1:
             picked = picked.filter(picked["row"] % step == 0)

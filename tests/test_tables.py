@@ -167,10 +167,3 @@ def test_many_columns_and_many_categories(rng: np.random.Generator) -> None:
     tall = pd.DataFrame({"name": np.arange(1_000_000).astype(str)})
     assert len(open_table(tall).profile.columns["name"].top) == 1000
     assert time.process_time() - start < 60
-
-
-@pytest.mark.parametrize("text", ["{}", "[]", "no", '{"schema": "rca/profile/1", "rows": 1, "columns": [{}]}'])
-def test_a_file_that_holds_no_profile(text: str, tmp_path: Path) -> None:
-    (tmp_path / "x.json").write_text(text)
-    with pytest.raises(DataError, match="is no stored profile"):
-        open_table(tmp_path / "x.json")
