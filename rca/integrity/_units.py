@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rca.integrity._common import View, apart, beyond_chance, noise, time_of, views
+from rca.integrity._common import apart, beyond_chance, noise, part_of, time_of, views
 from rca.integrity._law import law_of, seen_of
 from rca.tables import GRID, Column
 
@@ -135,34 +135,30 @@ def explain(pair: Pair, reference: Column, current: Column, case: Case, toleranc
 
 def _whole(sides: Sides, tolerance: float) -> Unit | None:
     """Return the unit that all of the current values are in."""
-    reference, known = sides.reference, sides.known
-    q0, q1 = np.array(reference.quantiles), np.quantile(known, GRID) if len(known) else np.zeros(0)
+    known = sides.known
+    if not len(known) or not len(sides.old):
+        return None
+    q0, q1 = np.quantile(sides.old, GRID), np.quantile(known, GRID)
     # no unit leaves every quantile where it was
-    if not len(known) or np.abs(q1 - q0).max() <= 0.02 * (q0[-1] - q0[0]):
+    if np.abs(q1 - q0).max() <= 0.02 * (q0[-1] - q0[0]):
         return None
     bar = tolerance + noise(len(sides.old), len(known))
     fit = [u for u in (*UNITS, *_constant(q0, q1, len(sides.old), len(known))) if _near(u.undo(q1), q0, bar)]
-    if not fit:
-        return None
-    before = apart(sides.old, known)
+    before = apart(sides.old, known) if fit else 0.0
     if before < max(2 * bar, 0.1):
         return None
     # a column that spreads about zero looks stretched when it is merely selected: only its own values are proof
-    centred = reference.at(0.25) < 0 < reference.at(0.75)
-
-    def after(factor: float, offset: float) -> float:
-        # by a hair, so that a value that was multiplied and divided again still counts as equal to itself
-        return _distance(sides.old, (known - offset) / factor)
-
+    centred = np.quantile(sides.old, 0.25) < 0 < np.quantile(sides.old, 0.75)
     found: list[tuple[float, Unit]] = []
     for unit in fit:
         if centred and not unit.sharp and _values_known(sides, unit, known) < 0.9:
             continue
-        left = after(unit.factor, unit.offset)
+        left = _distance(sides.old, unit.undo(known))
         if left > min(bar, before / 3) or not _whole_numbers(sides, unit, known):
             continue
         # a small factor must be the very one: where others do as well, the column may just have grown
-        if unit.sharp or unit.offset or min(after(unit.factor * k, 0.0) for k in (1 / 1.15, 1.15)) > bar:
+        beside = [_distance(sides.old, known / (unit.factor * k)) for k in (1 / 1.15, 1.15)]
+        if unit.sharp or unit.offset or min(beside) > bar:
             found.append((left, unit))
     return min(found, key=lambda item: item[0])[1] if found else None
 
@@ -220,45 +216,17 @@ def _of_a_part(pair: Pair, sides: Sides, case: Case, tolerance: float) -> Change
     law = law_of(pair.reference, case)
     if name not in law.names or apart(sides.old, sides.known) < 0.03 + noise(len(sides.old), len(sides.known)):
         return None
+    before, seen = pair.reference.sample[name].to_numpy(), seen_of(pair, case)
     for view in list(views(pair, case))[1:]:
-        part = Sides(
-            _same_part(pair, view, name), np.where(view.mask, sides.new, np.nan), sides.reference, sides.current
-        )
-        if min(len(part.known), len(part.old)) < _ENOUGH:
+        old, new = before[part_of(pair, view)], np.where(view.mask, sides.new, np.nan)
+        part = Sides(old[np.isfinite(old)], new, sides.reference, sides.current)
+        if min(len(part.known), len(part.old)) < _ENOUGH or (unit := _whole(part, tolerance)) is None:
             continue
-        unit = _whole(part, tolerance) if view.where.get("segment") is None else _segment(part, sides, tolerance)
-        if unit is None:
-            continue
-        seen = seen_of(pair, case).part(view.mask)
-        raw, undone = law.relation(name, seen), law.relation(name, seen, unit.undo(sides.new))
+        raw, undone = (law.relation(name, seen.part(view.mask), v) for v in (None, unit.undo(sides.new)))
         # what a column says of the others tells a unit from a move, where it says anything
-        if raw.known and (undone.slope > raw.slope + 0.3 and undone.slope > 0.6):
+        if raw.known and undone.slope > max(raw.slope + 0.3, 0.6):
             return Change(unit, view.mask & np.isfinite(sides.new), where=view.where)
     return None
-
-
-def _segment(part: Sides, whole: Sides, tolerance: float) -> Unit | None:
-    """Hold a segment against the same segment of the reference."""
-    column = Column(
-        part.reference.name,
-        "number",
-        part.reference.type,
-        len(part.old),
-        0,
-        distinct=whole.reference.distinct,
-        min=float(part.old.min()),
-        max=float(part.old.max()),
-        quantiles=tuple(np.quantile(part.old, GRID).tolist()),
-    )
-    return _whole(Sides(part.old, part.new, column, whole.current), tolerance)
-
-
-def _same_part(pair: Pair, view: View, name: str) -> Floats:
-    sample = pair.reference.sample
-    for column, level in view.where.get("segment", {}).items():
-        sample = sample[(sample[column] == level).to_numpy()]
-    values = sample[name].to_numpy()
-    return np.asarray(values[np.isfinite(values)])
 
 
 # -- single rows -------------------------------------------------------------------------------------------

@@ -197,9 +197,7 @@ def main() -> None:
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     total: Counter[str] = Counter()
-    print(
-        f"{'damage':<18} {'table':<14} {'low':>5} {'mid':>5} {'high':>5} {'recall':>7} {'precision':>9} {'evidently':>9}"
-    )
+    print("damage             table            low   mid  high  recall precision evidently", flush=True)
     for damage in DAMAGES:
         if options.only and damage.kind not in options.only and damage.fault not in options.only:
             continue
