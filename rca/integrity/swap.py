@@ -61,7 +61,7 @@ def column_swap(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
     """
     for pair in filled(case):
         law, seen = law_of(pair.reference, case), seen_of(pair, case)
-        odd = [name for name in law.names if name in pair.current.sample.columns and _odd(law, seen, name)]
+        odd = [n for n in law.names if n in pair.current.columns and (law.moved(n, seen) > 0 or _torn(law, seen, n))]
         taken: set[str] = set()
         for one, other in combinations(sorted(odd)[:_MOST], 2):
             if {one, other} & taken or not _alike(pair, one, other):
@@ -76,9 +76,9 @@ def column_swap(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
             yield from report(pair, one, case, hit, "column_swap", text, floor, where=where, **told)
 
 
-def _odd(law: Law, seen: Seen, name: str) -> bool:
+def _torn(law: Law, seen: Seen, name: str) -> bool:
     relation = law.relation(name, seen)
-    return law.moved(name, seen) > 0.0 or (relation.known and relation.slope < 0.9)
+    return relation.known and relation.slope < 0.9
 
 
 def _alike(pair: Pair, one: str, other: str) -> bool:
@@ -135,26 +135,22 @@ def _gap(old: pd.Series, new: pd.Series) -> float:
 
 def score(table: pd.DataFrame, reference: pd.DataFrame, one: str, other: str) -> Floats:
     """Return how much likelier a row's two values are the other way round (a log ratio, by the reference's shares)."""
-    parts = []
+    known = pd.concat([reference[name].astype("object") for name in (one, other)]).dropna()
+    if reference[one].dtype == "category":
+        cuts: Any = known.unique()
+    else:
+        numbers = known.to_numpy(dtype=float)
+        cuts = np.unique(np.quantile(numbers[np.isfinite(numbers)], np.arange(1, _BINS) / _BINS))
+
+    def place(side: pd.Series) -> Any:
+        if side.dtype == "category":
+            return pd.Categorical(side.astype("object"), cuts).codes
+        return np.where(np.isfinite(side), np.searchsorted(cuts, side), -1)
+
+    ratio = np.zeros(len(table))
     for name, twin in ((one, other), (other, one)):
-        reference[name], table[name], table[twin]
-        known = pd.concat([reference[one].astype("object"), reference[other].astype("object")])
-        if reference[one].dtype == "category":
-            levels = known.dropna().unique()
-            codes = [
-                pd.Categorical(side.astype("object"), levels).codes
-                for side in (reference[name], table[name], table[twin])
-            ]
-            size = len(levels)
-        else:
-            numbers = known.to_numpy(dtype=float)
-            edges = np.unique(np.quantile(numbers[np.isfinite(numbers)], np.arange(1, _BINS) / _BINS))
-            codes = [
-                np.where(np.isfinite(v), np.searchsorted(edges, v), -1)
-                for v in (reference[name], table[name], table[twin])
-            ]
-            size = len(edges) + 1
-        counts = np.bincount(codes[0][codes[0] >= 0], minlength=size) + 0.1
+        own, size = place(reference[name]), len(cuts) + 1
+        counts = np.bincount(own[own >= 0], minlength=size) + 0.1
         weight = np.log(np.append(counts / counts.sum(), 1.0 / size))
-        parts.append(weight[codes[2]] - weight[codes[1]])
-    return np.asarray(parts[0] + parts[1])
+        ratio += weight[place(table[twin])] - weight[place(table[name])]
+    return ratio
