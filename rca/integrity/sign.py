@@ -44,11 +44,12 @@ def sign_flip(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
     """
     turned: dict[str, frozenset[str]] = {}
 
-    def slope(item: tuple[Pair, Column, Column]) -> float:
-        return law_of(item[0].reference, case).relation(item[1].name, seen_of(item[0], case)).slope
+    def kept(item: tuple[Pair, Column, Column]) -> float:
+        relation = law_of(item[0].reference, case).relation(item[1].name, seen_of(item[0], case))
+        return (relation.slope - 1) * relation.strength
 
-    # the column whose relations are turned most is the one; it says nothing of the others any more
-    for pair, reference, current in sorted(numbers(case), key=slope):
+    # the column that turns most of the relations is the one; it says nothing of the others any more
+    for pair, reference, current in sorted(numbers(case), key=kept):
         name, gone = reference.name, turned.get(pair.name, frozenset())
         old, new = pair.reference.sample[name].to_numpy(), pair.current.sample[name].to_numpy()
         law, seen, hit, where = law_of(pair.reference, case), seen_of(pair, case), _negative(old, new), None
