@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rca.errors import ConfigError, choices
-from rca.faults._common import chosen, require
-from rca.registry import fault
+from rca.faults._common import Cells, Draw, Mask, cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import numpy as np
-    import pandas as pd
 
 _ACCENTS = str.maketrans("aeiouAEIOU", "áéíóúÁÉÍÓÚ")
 WAYS: dict[str, Callable[[str], str]] = {
@@ -29,23 +25,14 @@ WAYS: dict[str, Callable[[str], str]] = {
 }
 
 
-@fault("encoding", "read text in a wrong encoding")
-def encoding(
-    frame: pd.DataFrame, column: str | None, rng: np.random.Generator, *, share: float = 0.1, way: str = "typed"
-) -> tuple[pd.DataFrame, dict[str, Any]]:
+@cells("encoding", "read text in a wrong encoding", most=0.1)
+def encoding(values: Cells, rows: Mask, rng: Draw, *, way: str = "typed") -> Cells:
     """Damage text as programs do that disagree on an encoding.
 
     Parameters
     ----------
     way : str
         One of ``WAYS``; 'accents', 'typed' and 'lost' damage plain ASCII too.
-    share : float
-        Of the rows.
-
-    Returns
-    -------
-    DataFrame, dict
-        The damaged table, and the truth about it; `rows` counts the cells that changed.
 
     Examples
     --------
@@ -54,11 +41,7 @@ def encoding(
     >>> encoding(whole, "city", np.random.default_rng(0), way="mojibake", share=1.0)[0]["city"].tolist()
     ['KÃ¶ln', 'Bonn']
     """
-    name = require(frame, column)
     if way not in WAYS:
         raise ConfigError(f"there is no way '{way}': choose one of {choices(WAYS)}.")
-    text = frame[name].astype("object").map(str, na_action="ignore")
-    broken = text.map(WAYS[way], na_action="ignore")
-    rows = chosen(frame, rng, share) & text.ne(broken).to_numpy() & text.notna().to_numpy()
-    damaged = frame.assign(**{name: text.mask(rows, broken).astype("str")})
-    return damaged, {"kind": "encoding", "column": name, "way": way, "rows": int(rows.sum())}
+    text = values.astype("object").map(str, na_action="ignore")
+    return text.mask(rows, text.map(WAYS[way], na_action="ignore")).infer_objects()

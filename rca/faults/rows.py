@@ -1,41 +1,31 @@
-"""The fault of lost rows."""
+"""The faults of lost rows."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from rca.errors import ConfigError
-from rca.faults._common import require
+from rca.faults._common import Done, Draw, Frame, Mask, chosen, require
 from rca.registry import fault
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
+
+def _without(frame: Frame, lost: Mask, kind: str, **told: Any) -> Done:
+    return frame[~lost].copy(), {"kind": kind, "column": None, **told, "rows": int(lost.sum())}
 
 
 @fault("truncation", "cut the table off")
-def truncation(
-    frame: pd.DataFrame,
-    column: str | None,
-    rng: np.random.Generator,
-    *,
-    share: float = 0.2,
-    limit: int | None = None,
-) -> tuple[pd.DataFrame, dict[str, Any]]:
+def truncation(frame: Frame, column: str | None, rng: Draw, *, share: float = 0.2, limit: int | None = None) -> Done:
     """Drop the last rows of a table, as a file format's limit or an interrupted copy does.
 
     Parameters
     ----------
-    frame : DataFrame
-        The sound table; it is not changed.
     column : str, optional
         A time column: the newest rows go. Without one, the rows at the end go.
-    rng : Generator
-        Not needed.
-    share : float
-        Of the rows, where there is no limit.
     limit : int, optional
-        So many rows stay.
+        So many rows stay, whatever the share.
 
     Returns
     -------
@@ -44,17 +34,42 @@ def truncation(
 
     Examples
     --------
-    >>> import pandas as pd
     >>> damaged, truth = truncation(pd.DataFrame({"age": range(10)}), None, None, share=0.3)
     >>> damaged["age"].tolist(), truth["rows"]
     ([0, 1, 2, 3, 4, 5, 6], 3)
     """
     if limit is None and not 0 < share < 1:
         raise ConfigError(f"share is {share}: choose a number above 0 and below 1.")
-    stay = len(frame) - round(share * len(frame)) if limit is None else min(limit, len(frame))
-    kept = frame.iloc[:stay]
-    if column is not None:
-        # ranks keep the rows in their order
-        kept = frame[frame[require(frame, column)].rank(method="first") <= stay]
-    truth = {"kind": "truncation", "column": None, "time": column, "share": share, "limit": limit}
-    return kept.copy(), {**truth, "rows": len(frame) - len(kept)}
+    stay = len(frame) - round(share * len(frame)) if limit is None else limit
+    rank = np.arange(len(frame)) + 1 if column is None else frame[require(frame, column)].rank(method="first")
+    return _without(frame, ~np.asarray(rank <= stay), "truncation", time=column, share=share, limit=limit)
+
+
+@fault("missing_segment", "lose one category or one span of time")
+def missing_segment(frame: Frame, column: str | None, rng: Draw, *, value: Any = None, share: float = 0.1) -> Done:
+    """Drop all rows of one value (of 2 % to 50 % unless said), or a share in a span of time; see :func:`truncation`."""
+    name = require(frame, column)
+    if pd.api.types.is_datetime64_any_dtype(frame[name]):
+        start = rng.uniform(0.2, max(0.8 - share, 0.2))
+        lost = frame[name].rank(pct=True).between(start, start + share, inclusive="right")
+    else:
+        shares = frame[name].value_counts(normalize=True).sort_index()
+        fit = [value] if value is not None else list(shares.index[shares.between(0.02, 0.5)])
+        if not fit:
+            raise ConfigError(f"no value of {name} has 2 % to 50 % of the rows: choose another column.")
+        value = fit[int(rng.integers(len(fit)))] if value is None else value
+        lost = frame[name] == value
+    return _without(frame, lost.to_numpy(bool), "missing_segment", by=name, value=value)
+
+
+@fault("selection_bias", "lose rows of one label")
+def selection_bias(frame: Frame, column: str | None, rng: Draw, *, value: Any = None, share: float = 0.5) -> Done:
+    """Drop a share of one class (the rarest), or above the median of many numbers; see :func:`truncation`."""
+    name = require(frame, column)
+    counts = frame[name].value_counts().sort_index()
+    many = len(counts) > 10 and pd.api.types.is_numeric_dtype(frame[name])
+    value = counts.idxmin() if value is None and not many else value
+    mine = np.flatnonzero(frame[name] > frame[name].median() if value is None else frame[name] == value)
+    lost = np.zeros(len(frame), dtype=bool)
+    lost[mine] = chosen(frame.iloc[mine], rng, share)
+    return _without(frame, lost, "selection_bias", target=name, value=value, share=share)

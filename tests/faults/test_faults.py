@@ -43,6 +43,13 @@ CASES: list[tuple[str, str | None, dict[str, Any]]] = [
     ("join_fanout", "job", {}),
     ("join_fanout", "job", {"values": ["admin."], "joined": "age"}),
     ("leakage", "age", {}),
+    ("leakage", "age", {"noise": 0.1, "where": {"contact": "cellular"}}),
+    ("type_change", "euribor3m", {}),
+    ("type_change", "age", {"share": 0.5}),
+    ("sign_flip", "euribor3m", {"share": 0.5, "since": "2009-06-03", "time": "at"}),
+    ("label_noise", "y", {"where": {"contact": "cellular"}}),
+    ("label_noise", "duration", {"share": 0.3, "since": "2009-06-03", "time": "at"}),
+    ("broken_relation", "duration", {"where": {"contact": "cellular"}}),
 ]
 
 
@@ -77,7 +84,7 @@ def test_truncation_by_time_takes_the_newest(calls: pd.DataFrame) -> None:
     ("kind", "column", "knobs", "message"),
     [
         ("unit_change", "job", {}, "'job' is no numeric column: choose one of 'age'"),
-        ("unit_change", "age", {"since": "2009-01-01"}, "'since' needs the time column"),
+        ("unit_change", "age", {"since": "2009-01-01"}, "'age' is no time column, which 'since' needs"),
         ("missing_values", "jobs", {}, "'jobs' is no column of the table"),
         ("missing_values", "job", {"share": 0}, "share is 0: choose a number above 0"),
         ("encoding", "job", {"way": "magic"}, "there is no way 'magic': choose one of"),
@@ -92,3 +99,26 @@ def test_says_what_it_needs(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         fault.get(kind).function(calls, column, np.random.default_rng(0), **knobs)
+
+
+def test_columns_change_places_and_names(calls: pd.DataFrame, rng: np.random.Generator) -> None:
+    knobs = {"other": "duration", "since": "2009-06-03", "time": "at"}
+    late = calls["at"] >= "2009-06-03"
+    swapped, truth = fault.get("column_swap").function(calls, "age", rng, **knobs)
+    assert swapped["age"].equals(calls["age"].mask(late, calls["duration"]))
+    assert swapped["duration"].equals(calls["duration"].mask(late, calls["age"]))
+    assert truth["rows"] == swapped["age"].ne(calls["age"]).sum() > 0
+    change = fault.get("schema_change").function
+    assert list(change(calls, "age", rng)[0]) == list(calls)[1:]
+    assert list(change(calls, "age", rng, name="years")[0]) == ["years", *list(calls)[1:]]
+
+
+def test_rows_in_no_order_and_without_a_time_are_put_back(calls: pd.DataFrame, rng: np.random.Generator) -> None:
+    shuffled = calls.sample(frac=1, random_state=0).set_axis(["a", *"b" * (len(calls) - 1)])
+    shuffled = shuffled.assign(at=shuffled["at"].mask(shuffled["age"] > 60).dt.tz_localize("UTC"))
+    late, _ = fault.get("stale_column").function(shuffled, "client", rng, time="at")
+    known = shuffled["at"].notna().to_numpy()
+    assert late["at"].equals(shuffled["at"])
+    assert late.index.equals(shuffled.index)
+    expected = shuffled.reset_index(drop=True)[known].sort_values("at")["client"].shift().fillna(calls["client"][0])
+    assert (late["client"].to_numpy()[known] == expected.sort_index()).all()
