@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
+import signal
 import sys
+import traceback
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -28,23 +31,8 @@ app = typer.Typer(
 )
 
 
-class Format(StrEnum):
-    """How a result is written."""
-
-    text = "text"
-    json = "json"
-    md = "md"
-
-
-class FailOn(StrEnum):
-    """From which status on a cause makes the command exit with 1."""
-
-    none = "none"
-    possible = "possible"
-    likely = "likely"
-    confirmed = "confirmed"
-
-
+Format = StrEnum("Format", ["text", "json", "md"])
+FailOn = StrEnum("FailOn", ["none", "possible", "likely", "confirmed"])
 Reference = Annotated[str | None, typer.Option(help="Git revision of the good version.")]
 Current = Annotated[str | None, typer.Option(help="Git revision of the version in question.")]
 ReferenceData = Annotated[Path | None, typer.Option(help="A table instead of a version.")]
@@ -72,35 +60,25 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def run(*arguments: Any, **options: Any) -> None:
         try:
-            function(*arguments, **options)
-        except (RcaError, NotApplicable) as problem:
-            _stop(str(problem), getattr(problem, "exit_code", 3), options)
+            return function(*arguments, **options)
+        except (typer.Exit, BrokenPipeError) as end:
+            raise typer.Exit(getattr(end, "exit_code", 0)) from None
         except KeyboardInterrupt:
-            _stop("interrupted.", 130, options)
-        except BrokenPipeError:
-            raise typer.Exit(0) from None
-        except typer.Exit:
-            raise
+            message, code = "interrupted.", 130
         except Exception as problem:  # noqa: BLE001  the last resort: still one sentence and the contract's code
-            kind = type(problem).__name__
-            _stop(f"the analysis failed ({kind}: {problem}): run it with -v for the place.", 3, options)
+            code = problem.exit_code if isinstance(problem, RcaError) else 3
+            why = f"the analysis failed ({type(problem).__name__}: {problem}): run it with -v for the place."
+            message = str(problem) if isinstance(problem, RcaError | NotApplicable) else why
+            if options.get("verbose") and code == 3:
+                traceback.print_exc()
+        typer.echo(f"error: {clean(message)}", err=True)
+        raise typer.Exit(code)
 
     return run
 
 
-def _stop(message: str, code: int, options: dict[str, Any]) -> None:
-    if options.get("verbose") and code == 3:
-        import traceback
-
-        traceback.print_exc()
-    typer.echo(f"error: {clean(message)}", err=True)
-    raise typer.Exit(code) from None
-
-
 def _say(quiet: bool) -> Say:
-    if quiet:
-        return lambda _: None
-    return lambda text: typer.echo(f"… {text}", err=True)
+    return lambda text: None if quiet else typer.echo(f"… {text}", err=True)
 
 
 def _write(found: Investigation, form: Format, output: Path | None, verbose: bool) -> None:
@@ -109,12 +87,10 @@ def _write(found: Investigation, form: Format, output: Path | None, verbose: boo
     if form is Format.text and output is None:
         text.render(found, verbose=verbose)
         return
-    if form is Format.json:
-        content = found.to_json()
-    elif form is Format.md:
-        content = markdown.render(found)
-    else:
+    if form is Format.text:
         content = "\n".join(text.lines(found, verbose=verbose))
+    else:
+        content = found.to_json() if form is Format.json else markdown.render(found)
     if output is None:
         typer.echo(content)
     else:
@@ -127,13 +103,11 @@ def exit_code(found: Investigation, fail_on: str) -> int:
 
     Findings of a check count as likely, those of a diff as possible: they are no causes yet.
     """
+    states = {outcome.status for outcome in found.outcomes}
     if found.gap is not None and found.verdict == "inconclusive":
         return 4
-    checks = [o.status for o in found.outcomes]
-    if found.gap is None and not found.findings and not {"found", "clear"} & set(checks):
-        return 3 if "failed" in checks else 4
-    if found.gap is None and not found.findings and "failed" in checks:
-        return 3
+    if found.gap is None and not found.findings and ("failed" in states or not {"found", "clear"} & states):
+        return 3 if "failed" in states else 4
     if fail_on == "none":
         return 0
     least = STATUSES.index(fail_on)
@@ -145,6 +119,7 @@ def exit_code(found: Investigation, fail_on: str) -> int:
 
 def analysis(function: Callable[..., Investigation]) -> Callable[..., None]:
     """Make a verb of a function that investigates: with the options that all of them have, written, and judged."""
+    why = function.__name__ == "investigate"
 
     @functools.wraps(function, assigned=("__name__", "__doc__"), updated=())
     def run(
@@ -159,41 +134,28 @@ def analysis(function: Callable[..., Investigation]) -> Callable[..., None]:
         **own: Any,
     ) -> None:
         found = function(config=config, seed=seed, say=_say(quiet), **own)
-        why = function.__name__ == "investigate"
-        if why and not quiet:
-            _warn_uncommitted(found)
+        changed = [path for path in found.provenance.get("uncommitted") or [] if path != CONFIG.name]
+        if why and changed and not quiet:
+            text = f"{len(changed)} files have changes that are in no revision (such as {clean(changed[0])})"
+            typer.echo(f"note: {text}; they are not looked at: commit them first if they matter.", err=True)
         _write(found, format, output, verbose)
         # a check finds facts and answers nothing, so only the question why can stay open without a gap
         raise typer.Exit(4 if why and found.verdict == "inconclusive" else exit_code(found, fail_on.value))
 
-    shared = inspect.signature(run, follow_wrapped=False, eval_str=True).parameters.values()
-    own = inspect.signature(function, eval_str=True).parameters.values()
     # typer asks for the signature: the function's own options, then the shared ones in the place of `common`
-    options = [option for option in (*own, *shared) if option.kind is not option.VAR_KEYWORD]
+    signatures = [inspect.signature(f, follow_wrapped=False, eval_str=True) for f in (function, run)]
+    options = [o for signature in signatures for o in signature.parameters.values() if o.kind is not o.VAR_KEYWORD]
     run.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]  # functions may have one
     run.__annotations__ = {option.name: option.annotation for option in options}
     return app.command()(guarded(run))
 
 
-def _warn_uncommitted(found: Investigation) -> None:
-    changed = [path for path in found.provenance.get("uncommitted") or [] if path != CONFIG.name]
-    if changed:
-        text = f"{len(changed)} files have changes that are in no revision (such as {clean(changed[0])})"
-        typer.echo(f"note: {text}; they are not looked at: commit them first if they matter.", err=True)
-
-
-def _sides(
-    reference: str | None, current: str | None, reference_data: Path | None, current_data: Path | None
-) -> tuple[Any, Any]:
-    """Return two revisions or two tables, never one of each."""
-    tables, revisions = (reference_data, current_data), (reference, current)
-    if any(tables) and (any(revisions) or not all(tables)):
+def _sides(reference: str | None, current: str | None, *tables: Path | None) -> tuple[Any, Any]:
+    """Return two revisions or two tables, never one of each; an empty name is a mistake, and no default."""
+    if any(tables) and (reference or current or not all(tables)):
         raise ConfigError("two tables need both --reference-data and --current-data, and no revisions: give one pair.")
-    return tables if all(tables) else _revisions(reference, current)
-
-
-def _revisions(reference: str | None, current: str | None) -> tuple[str, str]:
-    """Return the revisions; an empty name is a mistake, and no default."""
+    if any(tables):
+        return tables[0], tables[1]
     return "HEAD~1" if reference is None else reference, "HEAD" if current is None else current
 
 
@@ -252,8 +214,7 @@ def investigate(
     from rca import investigation
     from rca.evolution._bench import Options
 
-    options = Options(repeats, max_runs, jobs, timeout)
-    sides = _revisions(reference, current)
+    sides, options = _sides(reference, current), Options(repeats, max_runs, jobs, timeout)
     return investigation.investigate(*sides, since=since, replay=not no_replay, options=options, **common)
 
 
@@ -318,32 +279,21 @@ def demo(
 
 @app.command("list")
 @guarded
-def list_plugins(
-    format: OutputFormat = Format.text,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
+def list_plugins(format: OutputFormat = Format.text, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """Every check, diff, repair and fault."""
-    import json
-
     from rca import registry
 
-    kinds = {"check": registry.check, "diff": registry.diff, "repair": registry.repair, "fault": registry.fault}
-    rows = [(name, code, entry.title) for name, kind in kinds.items() for code, entry in kind.load().items()]
-    if format is Format.json:
-        typer.echo(json.dumps([dict(zip(("type", "code", "title"), row, strict=True)) for row in rows], indent=2))
-        return
-    for row in rows:
-        typer.echo("{:<8} {:<18} {}".format(*row))
+    rows = [
+        {"type": kind, "code": code, "title": entry.title}
+        for kind in ("check", "diff", "repair", "fault")
+        for code, entry in getattr(registry, kind).load().items()
+    ]
+    lines = ["{type:<8} {code:<18} {title}".format(**row) for row in rows]
+    typer.echo(json.dumps(rows, indent=2) if format is Format.json else "\n".join(lines))
 
 
 def main() -> None:
     """Run the command line."""
-    import signal
-
     # Ended from outside, as from the keyboard: what was made for the time being is removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        app()
-    except KeyboardInterrupt:
-        sys.exit(130)
+    app()

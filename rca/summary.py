@@ -14,18 +14,12 @@ ALL = 0.95
 
 
 def sentence(found: Investigation, reason: str = "") -> str:
-    """Say what was found, with numbers, as sure as it is and no surer.
-
-    Parameters
-    ----------
-    reason : str
-        What is missing, where the verdict is inconclusive.
-    """
-    if found.gap is None:
-        if reason:
-            return f"Inconclusive: {reason}"
-        return f"{count(len(found.findings), 'finding')}." if found.findings else "Nothing found."
+    """Say what was found, with numbers, as sure as it is and no surer; or the `reason` why nothing can be said."""
     gap = found.gap
+    if gap is None and reason:
+        return f"Inconclusive: {reason}"
+    if gap is None:
+        return f"{count(len(found.findings), 'finding')}." if found.findings else "Nothing found."
     moved = f"{gap.metric} went from {gap.reference:.3f} to {gap.current:.3f} ({gap.difference:+.3f})"
     if found.verdict == "no_incident":
         return (
@@ -40,13 +34,8 @@ def sentence(found: Investigation, reason: str = "") -> str:
     text = f"{moved}: {first.summary}, which {sure} {share} of it"
     others = [c for c in found.causes[1:] if c.within is None and c.subject != first.subject]
     if others:
-        named = ", ".join(f"{c.subject} {c.contribution:+.3f}" for c in others[:3])
-        text += f"; then {named}"
-    return text + "." + _model_line(found)
-
-
-def _model_line(found: Investigation) -> str:
-    """Say plainly when the new model was tried and is not the cause."""
+        text += "; then " + ", ".join(f"{c.subject} {c.contribution:+.3f}" for c in others[:3])
+    # said plainly where the new model was tried and is not the cause
     blamed = any(c.pillar == "evolution" for c in found.causes)
     cleared = any(r.pillar == "evolution" and r.contribution is not None for r in found.ruled_out)
-    return " The new model is not the cause." if cleared and not blamed else ""
+    return text + "." + (" The new model is not the cause." if cleared and not blamed else "")

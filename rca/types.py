@@ -1,7 +1,4 @@
-"""The nouns: a Case goes in, Findings and Causes come out, an Investigation holds them.
-
-This module imports nothing of rca, so that every other module may import it.
-"""
+"""The nouns: a Case goes in, Findings and Causes come out, an Investigation holds them; it imports nothing of rca."""
 
 from __future__ import annotations
 
@@ -111,8 +108,7 @@ class Pair:
     reference: Table
     current: Table
     same_role: bool = True
-    """False where the sides play different roles (evaluation against production): row counts
-    and keys are then not comparable, distributions are."""
+    """False for evaluation against production: distributions can be compared then, row counts and keys cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,13 +256,15 @@ class Side:
     data: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Investigation:
     """The answer: the gap, its causes, the remainder, and all that was done to find them."""
 
+    schema: str = "rca/investigation/1"
     system: str
     summary: str
     verdict: Verdict
+    severity: Literal[1, 2, 3] | None = None
     reference: Side
     current: Side
     gap: Gap | None
@@ -277,14 +275,10 @@ class Investigation:
     outcomes: tuple[Outcome, ...]
     findings: tuple[Finding, ...]
     provenance: Mapping[str, Any]
-    severity: Literal[1, 2, 3] | None = None
-    schema: str = "rca/investigation/1"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the document of the contract: plain values, in its order."""
-        first = ("schema", "system", "summary", "verdict", "severity")
-        names = dict.fromkeys([*first, *(f.name for f in dataclasses.fields(self))])
-        return {name: plain(getattr(self, name)) for name in names}
+        """Return the document of the contract: plain values, in the order of the fields."""
+        return plain(self)  # type: ignore[no-any-return]  # a record becomes a mapping
 
     def to_json(self) -> str:
         """Return the document as JSON; numbers that are not finite become null."""
@@ -295,27 +289,23 @@ class Investigation:
         import pandas as pd
 
         names = ["rank", "pillar", "kind", "subject", "contribution", "low", "high", "share", "status", "within"]
-        rows = [{name: getattr(cause, name) for name in names} for cause in self.causes]
+        rows = [dataclasses.asdict(cause) for cause in self.causes]
         if self.unexplained is not None:
             rows.append({"subject": "unexplained", **dataclasses.asdict(self.unexplained)})
         return pd.DataFrame(rows, columns=names)
 
+    # Results are data and know no drawing, so what draws is looked up by name when it is asked for.
     def plot(self) -> Figure:
         """Draw the waterfall of the gap."""
-        return _elsewhere("rca.plots").waterfall(self)  # type: ignore[no-any-return]  # looked up by name
+        return importlib.import_module("rca.plots").waterfall(self)  # type: ignore[no-any-return]
 
     def report(self, path: str) -> str:
         """Run the report notebook and write it as one HTML file; return its path."""
-        return _elsewhere("rca.report").write(self, path)  # type: ignore[no-any-return]  # looked up by name
+        return importlib.import_module("rca.report").write(self, path)  # type: ignore[no-any-return]
 
     def _repr_html_(self) -> str:
-        html = _elsewhere("rca.report.html")
+        html = importlib.import_module("rca.report.html")
         return "".join(part(self) for part in (html.verdict, html.waterfall, html.causes))
-
-
-def _elsewhere(module: str) -> Any:
-    """Look up the module that draws when it is asked for: results are data and know no drawing."""
-    return importlib.import_module(module)
 
 
 def plain(value: Any) -> Any:
@@ -327,13 +317,13 @@ def plain(value: Any) -> Any:
     {'a': [1, None], 'b': {'contribution': 0.5, 'low': 0.0, 'high': 1.0}}
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        value = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    elif hasattr(value, "tolist"):
+        value = value.tolist()
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, str | bool | int) else str(value)

@@ -21,10 +21,7 @@ _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def clean(text: object, limit: int = 2000) -> str:
-    r"""Return text from data on one line, with control and invisible characters spelled out.
-
-    Column names and categories come from outside: they may hold terminal commands or turn the
-    direction of writing.
+    r"""Return text from data on one line, with characters that command a terminal or turn writing spelled out.
 
     Examples
     --------
@@ -32,20 +29,12 @@ def clean(text: object, limit: int = 2000) -> str:
     a\x1b[31m b\u202ec
     """
     line = " ".join(str(text)[: 4 * limit].split())
-    safe = "".join(
-        c.encode("unicode_escape").decode() if unicodedata.category(c) in _HIDDEN else c for c in line[:limit]
-    )
-    return safe + ("…" if len(line) > limit else "")
+    safe = (c.encode("unicode_escape").decode() if unicodedata.category(c) in _HIDDEN else c for c in line[:limit])
+    return "".join(safe) + ("…" if len(line) > limit else "")
 
 
 def count(size: int, noun: str) -> str:
-    """Return a number of things.
-
-    Examples
-    --------
-    >>> count(1, "finding"), count(3, "finding")
-    ('1 finding', '3 findings')
-    """
+    """Return a number of things: ``1 finding``, ``3 findings``."""
     return f"{size} {noun}{'' if size == 1 else 's'}"
 
 
@@ -59,7 +48,6 @@ def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
     """
     if value is None or not math.isfinite(value):
         return "n/a"
-    mark = "-" if value < 0 else "+" if sign else ""
     size = abs(value)
     if isinstance(value, int) or size >= 10_000:
         text = f"{size:,.0f}"
@@ -67,7 +55,7 @@ def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
         text = f"{size:.{digits}f}"
     else:
         text = f"{size:.{digits}g}" if size >= 1e-6 else f"{size:.{digits - 1}e}"
-    return mark + text
+    return ("-" if value < 0 else "+" if sign else "") + text
 
 
 def interval(low: float | None, high: float | None, digits: int = 3) -> str:
@@ -84,19 +72,18 @@ def interval(low: float | None, high: float | None, digits: int = 3) -> str:
 
 
 def digits(investigation: Investigation) -> int:
-    """Return how many decimals the numbers of a gap need: three of the difference are enough.
+    """Return how many decimals the numbers of an investigation need."""
+    return 3 if investigation.gap is None else places(investigation.gap.difference)
+
+
+def places(size: float) -> int:
+    """Return the decimals that show a number of this size with three digits.
 
     Examples
     --------
     >>> [places(x) for x in (0.18, 0.0042, 25.0)]
     [3, 5, 2]
     """
-    gap = investigation.gap
-    return 3 if gap is None else places(gap.difference)
-
-
-def places(size: float) -> int:
-    """Return the decimals that show a number of this size with three digits."""
     if not math.isfinite(size) or size == 0:
         return 3
     return min(8, max(2, 2 - math.floor(math.log10(abs(size)))))
@@ -104,36 +91,19 @@ def places(size: float) -> int:
 
 def share(cause: Cause, gap: Gap | None) -> float | None:
     """Return the share of the gap that a cause explains, as given or as divided."""
-    if cause.share is not None:
+    if cause.share is not None or gap is None or not gap.difference:
         return cause.share
-    if gap is None or not gap.difference or not math.isfinite(cause.contribution / gap.difference):
-        return None
-    return cause.contribution / gap.difference
+    divided = cause.contribution / gap.difference
+    return divided if math.isfinite(divided) else None
 
 
 def status(cause: Cause) -> str:
-    """Return how sure a cause is; one whose interval holds 0 is below the noise.
-
-    Examples
-    --------
-    >>> from rca.types import Cause
-    >>> status(Cause("inputs", "covariate_shift", "inputs", 0.1, -0.1, 0.3, "possible", "moved"))
-    'below the noise'
-    """
-    noise = cause.low <= 0 <= cause.high and cause.status != "confirmed"
-    return "below the noise" if noise else cause.status
+    """Return how sure a cause is; one whose interval holds 0 is below the noise."""
+    return "below the noise" if cause.low <= 0 <= cause.high and cause.status != "confirmed" else cause.status
 
 
 def hurts(gap: Gap, contribution: float) -> bool:
-    """Return whether a contribution made the system worse: losses are worse when higher.
-
-    Examples
-    --------
-    >>> from rca.types import Gap
-    >>> gap = Gap("roc_auc", 0.8, 0.7, -0.1, -0.12, -0.08, 100, 100, 0.02)
-    >>> hurts(gap, -0.1), hurts(gap, 0.02)
-    (True, False)
-    """
+    """Return whether a contribution made the system worse: losses are worse when higher."""
     from rca.metrics import LOSSES
 
     return contribution > 0 if gap.metric in LOSSES else contribution < 0
@@ -155,15 +125,13 @@ def nested(causes: Sequence[Cause]) -> list[tuple[Cause, int]]:
     left = list(causes)
 
     def take(parent: int | None, depth: int) -> None:
-        for cause in [c for c in left if c.within == parent]:
-            if cause in left:
-                left.remove(cause)
-                listed.append((cause, depth))
-                take(cause.rank, depth + 1)
+        while mine := next((cause for cause in left if cause.within == parent), None):
+            left.remove(mine)
+            listed.append((mine, depth))
+            take(mine.rank, depth + 1)
 
     take(None, 0)
-    # a parent that is not there must not hide its children
-    return listed + [(cause, 1) for cause in left]
+    return listed + [(cause, 1) for cause in left]  # a parent that is not there must not hide its children
 
 
 def by_state(outcomes: Iterable[Outcome]) -> list[Outcome]:
@@ -172,14 +140,7 @@ def by_state(outcomes: Iterable[Outcome]) -> list[Outcome]:
 
 
 def tally(outcomes: Iterable[Outcome]) -> str:
-    """Return the count of checks by what they did.
-
-    Examples
-    --------
-    >>> from rca.types import Outcome
-    >>> tally([Outcome("A", "a", "clear"), Outcome("B", "b", "found"), Outcome("C", "c", "clear")])
-    '3 checks: 1 found, 2 clear'
-    """
+    """Return the count of checks by what they did, such as ``3 checks: 1 found, 2 clear``."""
     states = [outcome.status for outcome in outcomes]
     order = ("found", "clear", "not_applicable", "failed")
     parts = [f"{states.count(state)} {STATES[state]}" for state in order if state in states]
@@ -193,8 +154,8 @@ def rerun(investigation: Investigation, finding: Finding) -> list[str]:
         return list(dict.fromkeys(of_causes))
     before, after = investigation.reference, investigation.current
     if before.rev and after.rev:
-        verb = ["diff"] if finding.code.startswith("RCA2") else ["check", "--reference"]
-        return [shlex.join(["rca", *verb, before.rev, *(["--current"] if verb[0] == "check" else []), after.rev])]
+        check = ["check", "--reference", before.rev, "--current", after.rev]
+        return [shlex.join(["rca", *(["diff", before.rev, after.rev] if finding.code.startswith("RCA2") else check)])]
     if before.data and after.data:
         return [shlex.join(["rca", "check", "--reference-data", before.data, "--current-data", after.data])]
     return []

@@ -12,7 +12,6 @@ from rca.errors import ConfigError, ReportError, choices
 if TYPE_CHECKING:
     from rca.types import Investigation
 
-#: What can be written, by extension.
 FORMATS = (".html", ".ipynb", ".md")
 
 
@@ -30,13 +29,6 @@ def write(
         The name of a notebook that comes with rca, or the path of another with the same parameters.
     title : str
         What stands on top; default: the name of the system.
-
-    Raises
-    ------
-    ConfigError
-        If the extension or the notebook is unknown.
-    ReportError
-        If a cell failed. What had been done until then is in the file.
     """
     path = Path(path)
     kind = path.suffix.lower()
@@ -60,13 +52,7 @@ def write(
 
 
 def find(notebook: str | Path) -> Path:
-    """Return where a notebook is, by the name of one of ours or by its path.
-
-    Examples
-    --------
-    >>> find("incident_report").name
-    'incident_report.ipynb'
-    """
+    """Return where a notebook is, by the name of one of ours or by its path."""
     from rca.resources import share
 
     if Path(notebook).suffix == ".ipynb":
@@ -79,27 +65,23 @@ def find(notebook: str | Path) -> Path:
 
 def _run(investigation: Investigation, source: Path, path: Path, title: str) -> None:
     from rca import words
-    from rca.report import document
+    from rca.report import document, page
     from rca.report import notebook as notebooks
 
+    failure = ""
     # A folder of its own: the notebook names its document without a path, so nothing of this machine is in it.
     with tempfile.TemporaryDirectory(prefix="rca-") as folder:
         data = document.dump(investigation, Path(folder) / f"{path.stem}.json")
         ran = Path(folder) / f"{path.stem}.ipynb"
-        failure: ReportError | None = None
         try:
             notebooks.execute(source, ran, {"investigation": str(data), "title": title})
         except ReportError as problem:
-            failure = problem
-        if path.suffix.lower() == ".ipynb" and ran.exists():
+            failure = str(problem)
+        if ran.exists() and path.suffix.lower() == ".ipynb":
             shutil.copyfile(ran, path)
             shutil.copyfile(data, path.with_suffix(".json"))
         elif ran.exists():
-            from rca.report import page
-
-            verdict = words.VERDICTS[investigation.verdict].lower()
-            name = f"{title or investigation.system}: {verdict}"
+            name = f"{title or investigation.system}: {words.VERDICTS[investigation.verdict].lower()}"
             path.write_text(page.render(ran, name), encoding="utf-8")
-    if failure is not None:
-        kept = f" What had been done is in {path}." if path.exists() else ""
-        raise ReportError(f"{failure}{kept}") from None
+    if failure:
+        raise ReportError(failure + (f" What had been done is in {path}." if path.exists() else ""))

@@ -1,8 +1,4 @@
-"""Run a parameterised notebook: check what it is given, run it by papermill, keep what was done.
-
-The kernel is the interpreter that runs rca, whatever kernels are installed, and it is reached
-through files and not through the network.
-"""
+"""Run a parameterised notebook by papermill, in the interpreter that runs rca, reached by files and not the network."""
 
 from __future__ import annotations
 
@@ -26,24 +22,15 @@ _SOCKET = 80  # bytes that the path of a socket may have, less what is added to 
 
 
 def execute(notebook: str | Path, output: str | Path, parameters: Mapping[str, Any]) -> Path:
-    """Run a notebook with parameters, in the folder of its output.
+    """Run a notebook in the folder of its output, which is written when a cell fails too.
 
     Parameters
     ----------
     notebook : str or Path
         It has a cell tagged ``parameters``: one annotated assignment a line. A comment that begins
         with ``file:`` says that the value names a file, which must exist.
-    output : str or Path
-        Where the notebook that ran is written. It is written when a cell fails too.
     parameters : mapping
-        Values by name; what is not given keeps its default.
-
-    Raises
-    ------
-    ConfigError
-        If a parameter is unknown, of another type, or names a file that is not there. No kernel was started.
-    ReportError
-        If a cell failed, or the kernel did.
+        Values by name, checked before a kernel is started; what is not given keeps its default.
     """
     notebook, output = Path(notebook), Path(output).resolve()
     given = _check(notebook, parameters, output.parent)
@@ -52,17 +39,12 @@ def execute(notebook: str | Path, output: str | Path, parameters: Mapping[str, A
 
     try:
         with tempfile.TemporaryDirectory(prefix="rca-", ignore_cleanup_errors=True) as folder:
-            execute_notebook(
-                _literal(notebook),
-                _literal(output),
-                given,
-                kernel_name="python3",
-                language="python",
-                progress_bar=False,
-                start_timeout=_START,
-                cwd=str(output.parent),
-                kernel_manager_class=_manager(folder),
-            )
+            kernel = {"kernel_name": "python3", "language": "python", "kernel_manager_class": _manager(folder)}
+            places = [
+                str(path).replace("{", "{{").replace("}", "}}") for path in (notebook, output)
+            ]  # they are formats
+            how = {"progress_bar": False, "start_timeout": _START, "cwd": str(output.parent)}
+            execute_notebook(*places, given, **kernel, **how)
     except PapermillExecutionError as failure:
         reason = clean(f"{failure.ename}: {failure.evalue}", 300)
         raise ReportError(f"cell {failure.exec_count} of {notebook.name} failed ({reason}).") from None
@@ -75,15 +57,7 @@ def execute(notebook: str | Path, output: str | Path, parameters: Mapping[str, A
 
 
 def parameters(notebook: str | Path) -> dict[str, dict[str, str]]:
-    """Return the parameters of a notebook: type, default and help by name.
-
-    Examples
-    --------
-    >>> from rca.report import find
-    >>> known = parameters(find("incident_report"))
-    >>> sorted(known), known["title"]["default"]
-    (['investigation', 'title'], '""')
-    """
+    """Return the parameters of a notebook: type, default and help by name."""
     import nbformat
     from papermill.translators import PythonTranslator
 
@@ -118,11 +92,6 @@ def _check(notebook: Path, given: Mapping[str, Any], home: Path) -> dict[str, An
     return checked
 
 
-def _literal(path: Path) -> str:
-    """Papermill formats paths, so braces in them are doubled."""
-    return str(path).replace("{", "{{").replace("}", "}}")
-
-
 def _manager(folder: str) -> type:
     """Return the class of kernel manager that papermill is to use."""
     from jupyter_client.kernelspec import KernelSpec
@@ -133,13 +102,8 @@ def _manager(folder: str) -> type:
     source = Path(__file__).resolve().parents[2]
     if source.name not in ("site-packages", "dist-packages"):
         environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(source), os.environ.get("PYTHONPATH")]))
-    spec = KernelSpec(
-        argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", *_OPTIONS],
-        display_name="Python 3",
-        language="python",
-        env=environ,
-    )
-    local = len(os.fsencode(folder)) <= _SOCKET
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", *_OPTIONS]
+    spec = KernelSpec(argv=command, display_name="Python 3", language="python", env=environ)
 
     class Manager(AsyncKernelManager):
         """The interpreter that runs rca, on sockets in a folder of its own."""
@@ -149,7 +113,7 @@ def _manager(folder: str) -> type:
             return spec
 
         def __init__(self, **options: Any) -> None:
-            if local:
+            if len(os.fsencode(folder)) <= _SOCKET:
                 options.update(transport="ipc", ip=os.path.join(folder, "k"))
             super().__init__(**options, connection_file=os.path.join(folder, "kernel.json"))
 
@@ -164,7 +128,5 @@ def _forget(output: Path) -> None:
         return
     ran = nbformat.read(output, as_version=4)
     notes = ran.metadata.get("papermill", {})
-    for key in ("input_path", "output_path"):
-        if notes.get(key):
-            notes[key] = Path(notes[key]).name
+    notes.update({key: Path(notes[key]).name for key in ("input_path", "output_path") if notes.get(key)})
     nbformat.write(ran, output)

@@ -2,81 +2,35 @@
 
 from __future__ import annotations
 
-from html.parser import HTMLParser
+import html
+import re
 from pathlib import Path
-from typing import Any
+
+from markupsafe import Markup
 
 from rca.report.html import template
 
 #: What of an output is shown; never JavaScript or widgets.
 _SHOWN = {"text/html", "image/png", "image/jpeg", "text/markdown", "text/plain"}
+_HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)(?:<a class="anchor-link".*?)?</h2>', re.S)
 
 
 def render(notebook: str | Path, title: str) -> str:
-    """Return the page of a notebook that was run.
-
-    Parameters
-    ----------
-    notebook : str or Path
-        The notebook with its outputs. Its headings of the second level are the table of contents.
-    title : str
-        The title of the window.
-    """
+    """Return the page of a notebook that was run; its headings of the second level are the table of contents."""
     import nbformat
     from nbconvert import HTMLExporter
 
-    exporter = HTMLExporter(
-        template_name="basic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True
-    )
-    body, _ = exporter.from_notebook_node(_harmless(nbformat.read(notebook, as_version=4)))
-    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-    return template("page.html.j2").render(title=title, style=style, headings=headings(body), body=body)
-
-
-def _harmless(ran: Any) -> Any:
-    """Leave of each output only what needs no script, and not what libraries say to who runs them."""
+    ran = nbformat.read(notebook, as_version=4)
+    ran.metadata.pop("widgets", None)
     for cell in ran.cells:
         for output in cell.get("outputs", []):
             if "data" in output:
                 output.data = {kind: data for kind, data in output.data.items() if kind in _SHOWN}
         if "outputs" in cell:
+            # and not what libraries say to who runs them
             cell.outputs = [o for o in cell.outputs if o.get("data", True) and o.get("name") != "stderr"]
-    ran.metadata.pop("widgets", None)
-    return ran
-
-
-def headings(body: str) -> list[tuple[str, str]]:
-    """Return anchor and text of each heading of the second level.
-
-    Examples
-    --------
-    >>> headings('<h2 id="Ruled-out">Ruled <i>out</i><a class="anchor-link" href="#Ruled-out">¶</a></h2><h3>x</h3>')
-    [('Ruled-out', 'Ruled out')]
-    """
-    reader = _Headings()
-    reader.feed(body)
-    return reader.found
-
-
-class _Headings(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[tuple[str, str]] = []
-        self._anchor: str | None = None
-        self._text = ""
-        self._link = False
-
-    def handle_starttag(self, tag: str, attrs: list[Any]) -> None:
-        if tag == "h2":
-            self._anchor, self._text = dict(attrs).get("id"), ""
-        self._link = tag == "a" and dict(attrs).get("class") == "anchor-link"
-
-    def handle_data(self, data: str) -> None:
-        if not self._link:
-            self._text += data
-
-    def handle_endtag(self, tag: str) -> None:
-        self._link = False
-        if tag == "h2" and self._anchor:
-            self.found.append((self._anchor, self._text.strip()))
-            self._anchor = None
+    hidden = dict.fromkeys(("exclude_input", "exclude_input_prompt", "exclude_output_prompt"), True)
+    body, _ = HTMLExporter(template_name="basic", **hidden).from_notebook_node(ran)
+    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    plain = [(html.unescape(anchor), Markup(text).striptags()) for anchor, text in _HEADING.findall(body)]  # noqa: S704
+    return template("page.html.j2").render(title=title, style=style, headings=plain, body=body)
