@@ -67,13 +67,7 @@ class Workspace:
 
 
 def build(root: Path, *, damage: bool = True, say: Callable[[str], None] = lambda _: None) -> Workspace:
-    """Make the workspace with the versions ``good`` and ``bad`` in a new folder.
-
-    Parameters
-    ----------
-    damage : bool
-        Whether the rates feed breaks in ``bad``; without it only the harmless retrain differs.
-    """
+    """Make the workspace in a new folder: ``good``, and ``bad`` with a harmless retrain and, by `damage`, a broken feed."""
     if root.exists() and any(root.iterdir()):
         raise ConfigError(f"{root} is not empty: name a new folder.")
     root.mkdir(parents=True, exist_ok=True)
@@ -128,17 +122,12 @@ def _break_feed(path: Path) -> None:
 def run(
     keep: Path | None = None, *, damage: bool = True, seed: int = 0, say: Callable[[str], None] = lambda _: None
 ) -> tuple[Investigation, Path]:
-    """Build the workspace, investigate without being told, and write report and JSON to a folder ``reports``.
+    """Build the workspace, investigate without being told, and return the answer and the path of its report.
 
     Parameters
     ----------
     keep : Path, optional
-        Where the workspace is made and left, with the reports; else it is temporary, and the reports are put here.
-
-    Returns
-    -------
-    investigation, path
-        The answer and the path of the report.
+        Where the workspace is made and left, with its ``reports``; else it is temporary, and ``reports`` is made here.
     """
     from rca import plots
     from rca.investigation import investigate

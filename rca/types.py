@@ -50,14 +50,10 @@ class Artifact:
     """A file of a version: where its bytes came from and whether they are what the lock says."""
 
     path: str
-    md5: str | None
-    """The hash that dvc.lock or the .dvc file records; None for a file kept in git."""
-    file: str | None
-    """A readable local copy (cache object or temporary file), or None where it could not be had."""
-    problem: str | None = None
-    """Why the artifact cannot be used, in one sentence."""
-    corrupt: bool = False
-    """True where bytes were found but are not those that were recorded."""
+    md5: str | None  # the hash that dvc.lock or the .dvc file records; None for a file kept in git
+    file: str | None  # a readable local copy (cache object or temporary file), or None where it could not be had
+    problem: str | None = None  # why the artifact cannot be used, in one sentence
+    corrupt: bool = False  # true where bytes were found but are not those that were recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +62,9 @@ class Stage:
 
     name: str
     cmd: str
-    deps: Mapping[str, str]
-    """Path to recorded hash."""
+    deps: Mapping[str, str]  # path to recorded hash
     outs: Mapping[str, str]
-    params: Mapping[str, Mapping[str, Any]]
-    """File to key to value."""
+    params: Mapping[str, Mapping[str, Any]]  # file to key to value
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +74,17 @@ class Version:
     rev: str
     commit: str
     stages: Mapping[str, Stage] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)
-    """Every git-tracked path of the project and its blob id."""
-    code: Mapping[str, str] = field(default_factory=dict)
-    """Source text of Python files, and of other code that differs between the sides of a case."""
-    tracked: Mapping[str, str] = field(default_factory=dict)
-    """Path of a DVC-tracked source to the .dvc file that tracks it."""
-    params: Mapping[str, Any] = field(default_factory=dict)
-    """Dotted key to value, over every parameter file that a stage declares."""
+    files: Mapping[str, str] = field(default_factory=dict)  # every git-tracked path of the project and its blob id
+    code: Mapping[str, str] = field(default_factory=dict)  # source of Python files and of what else differs
+    tracked: Mapping[str, str] = field(default_factory=dict)  # path of a DVC-tracked source to its .dvc file
+    params: Mapping[str, Any] = field(default_factory=dict)  # dotted key to value, over every parameter file
     environment: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
-    artifacts: Mapping[str, Artifact] = field(default_factory=dict)
-    """By role: ``model`` and ``data.train``, ``data.evaluate``, ``data.production``."""
-    tables: Mapping[str, Table] = field(default_factory=dict)
-    """By role: ``train``, ``evaluate``, ``production``."""
+    artifacts: Mapping[str, Artifact] = field(default_factory=dict)  # by role: ``model`` and ``data.train``, ...
+    tables: Mapping[str, Table] = field(default_factory=dict)  # by role: ``train``, ``evaluate``, ``production``
     model: Model | None = None
     model_problem: str | None = None
-    snapshot: Any = field(default=None, compare=False, repr=False)
-    """What reads more of it when asked, :class:`rca.versions.Snapshot`; None where no repository was read."""
+    snapshot: Any = field(default=None, compare=False, repr=False)  # :class:`rca.versions.Snapshot`, to read more of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +118,7 @@ class Exam:
 
     name: str
     table: pd.DataFrame
-    rows: int
-    """Rows of the whole table; `table` may be a sample of it."""
+    rows: int  # rows of the whole table; `table` may be a sample of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +133,7 @@ class Case:
     exams: tuple[Exam, Exam] | None = None
     model_path: str | None = None
     seed_key: str | None = None
-    root: str | None = None
-    """The project's folder, for replay; None where the case is two tables."""
+    root: str | None = None  # the project's folder, for replay; None where the case is two tables
 
     def columns(self) -> Iterator[tuple[Pair, str]]:
         """Each pair of tables with each column that both sides have."""
@@ -234,8 +219,7 @@ class Gap:
     high: float
     n_reference: int
     n_current: int
-    detectable: float
-    """The smallest gap that these samples could have shown (80 % power)."""
+    detectable: float  # the smallest gap that these samples could have shown (80 % power)
 
 
 @dataclass(frozen=True, slots=True)

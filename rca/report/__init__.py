@@ -23,12 +23,10 @@ def write(
     Parameters
     ----------
     path : str or Path
-        By its extension: ``.html`` is one file that needs nothing else; ``.ipynb`` is the notebook
-        that was run, with its document beside it; ``.md`` is short, for a comment.
+        ``.html`` is one file that needs nothing else; ``.ipynb`` is the notebook that was run, with its document
+        beside it; ``.md`` is short, for a comment.
     notebook : str or Path
         The name of a notebook that comes with rca, or the path of another with the same parameters.
-    title : str
-        What stands on top; default: the name of the system.
     """
     path = Path(path)
     kind = path.suffix.lower()

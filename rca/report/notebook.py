@@ -34,6 +34,7 @@ def execute(notebook: str | Path, output: str | Path, parameters: Mapping[str, A
     """
     notebook, output = Path(notebook), Path(output).resolve()
     given = _check(notebook, parameters, output.parent)
+    import nbformat
     from papermill.exceptions import PapermillExecutionError
     from papermill.execute import execute_notebook
 
@@ -52,12 +53,15 @@ def execute(notebook: str | Path, output: str | Path, parameters: Mapping[str, A
         # jupyter's own errors are RuntimeErrors: a kernel that died or did not start
         raise ReportError(f"the kernel that ran {notebook.name} failed ({clean(failure, 300)}): try again.") from None
     finally:
-        _forget(output)
+        if output.is_file():  # without the folders of this machine, which papermill wrote down
+            ran = nbformat.read(output, as_version=4)
+            notes = ran.metadata.get("papermill", {})
+            notes.update({key: Path(notes[key]).name for key in ("input_path", "output_path") if notes.get(key)})
+            nbformat.write(ran, output)
     return output
 
 
-def parameters(notebook: str | Path) -> dict[str, dict[str, str]]:
-    """Return the parameters of a notebook: type, default and help by name."""
+def _check(notebook: Path, given: Mapping[str, Any], home: Path) -> dict[str, Any]:
     import nbformat
     from papermill.translators import PythonTranslator
 
@@ -67,23 +71,17 @@ def parameters(notebook: str | Path) -> dict[str, dict[str, str]]:
     except OSError as problem:
         raise ConfigError(f"cannot read {notebook} ({problem.strerror}): name an .ipynb file.") from None
     except (ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError) as problem:
-        reason = clean(problem, 200)
-        raise ConfigError(f"{notebook} is no notebook ({reason}): name an .ipynb file.") from None
-    cell = next((cell for cell in source.cells if "parameters" in cell.metadata.get("tags", [])), None)
-    found = [] if cell is None else PythonTranslator.inspect(cell)
-    return {parameter.name: parameter._asdict() for parameter in found}
-
-
-def _check(notebook: Path, given: Mapping[str, Any], home: Path) -> dict[str, Any]:
-    known, checked = parameters(notebook), dict(given)
+        raise ConfigError(f"{notebook} is no notebook ({clean(problem, 200)}): name an .ipynb file.") from None
+    tagged = [cell for cell in source.cells if "parameters" in cell.metadata.get("tags", [])]
+    known = {parameter.name: parameter for cell in tagged[:1] for parameter in PythonTranslator.inspect(cell)}
+    checked = dict(given)
     for name, value in given.items():
         if name not in known:
             raise ConfigError(f"{notebook.name} has no parameter '{name}': choose one of {choices(known)}.")
-        kind = known[name]["inferred_type_name"]
-        wanted = _KINDS.get(kind, (object,))
-        if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted and object not in wanted):
+        kind = known[name].inferred_type_name
+        if type(value) not in _KINDS.get(kind, (type(value),)):
             raise ConfigError(f"the parameter '{name}' of {notebook.name} is of type {kind}, not {value!r}.")
-        if known[name]["help"].startswith("file:"):
+        if known[name].help.startswith("file:"):
             file = Path(str(value)).resolve()
             if not file.is_file():
                 raise ConfigError(f"the parameter '{name}' of {notebook.name} names no file: there is no {value}.")
@@ -118,15 +116,3 @@ def _manager(folder: str) -> type:
             super().__init__(**options, connection_file=os.path.join(folder, "kernel.json"))
 
     return Manager
-
-
-def _forget(output: Path) -> None:
-    """Take the folders of this machine out of what papermill wrote down."""
-    import nbformat
-
-    if not output.is_file():
-        return
-    ran = nbformat.read(output, as_version=4)
-    notes = ran.metadata.get("papermill", {})
-    notes.update({key: Path(notes[key]).name for key in ("input_path", "output_path") if notes.get(key)})
-    nbformat.write(ran, output)
