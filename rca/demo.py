@@ -67,7 +67,7 @@ class Workspace:
 
 
 def build(root: Path, *, damage: bool = True, say: Callable[[str], None] = lambda _: None) -> Workspace:
-    """Make the workspace in a new folder: ``good``, and ``bad`` with a harmless retrain and, by `damage`, a broken feed."""
+    """Make the workspace in a new folder: ``good``, and ``bad`` with a harmless retrain and, by `damage`, a bad feed."""
     if root.exists() and any(root.iterdir()):
         raise ConfigError(f"{root} is not empty: name a new folder.")
     root.mkdir(parents=True, exist_ok=True)
