@@ -67,7 +67,7 @@ class Workspace:
 
 
 def build(root: Path, *, damage: bool = True, say: Callable[[str], None] = lambda _: None) -> Workspace:
-    """Make the workspace in a new folder: ``good``, and ``bad`` with a harmless retrain and, by `damage`, a bad feed."""
+    """Make the workspace in a new folder: ``good``, then ``bad`` after a retrain and, by `damage`, a broken feed."""
     if root.exists() and any(root.iterdir()):
         raise ConfigError(f"{root} is not empty: name a new folder.")
     root.mkdir(parents=True, exist_ok=True)
@@ -85,16 +85,18 @@ def build(root: Path, *, damage: bool = True, say: Callable[[str], None] = lambd
     say("training the good version")
     workspace.commit("Term-deposit propensity model", GOOD)
     say("planting the incident")
-    _retrain(workspace.root)
-    if damage:
-        _break_feed(workspace.root / PRODUCTION)
+    _change(workspace.root, damage)
     workspace.commit("Retrain with a smaller step; tidy train.py", BAD)
     return workspace
 
 
-def _retrain(root: Path) -> None:
-    """Change two hyper-parameters a little and reformat the training script: the decoys."""
+def _change(root: Path, damage: bool) -> None:
+    """Change hyper-parameters a little and reformat a script, the decoys; and let the feed switch to basis points."""
+    import numpy as np
+    import pandas as pd
     from ruamel.yaml import YAML
+
+    from rca.registry import fault
 
     path, yaml = root / "params.yaml", YAML()
     params: Any = yaml.load(path.read_text(encoding="utf-8"))
@@ -103,20 +105,12 @@ def _retrain(root: Path) -> None:
         yaml.dump(params, stream)
     script = root / "pipeline" / "train.py"
     script.write_text(ast.unparse(ast.parse(script.read_text(encoding="utf-8"))) + "\n", encoding="utf-8")
-
-
-def _break_feed(path: Path) -> None:
-    """Let the rates feed of the production log switch from percent to basis points."""
-    import numpy as np
-    import pandas as pd
-
-    from rca.registry import fault
-
-    knobs = {"factor": 100.0, "time": "contacted_at", "since": SINCE}
-    function = fault.get("unit_change").function
-    damaged, _ = function(pd.read_parquet(path), "euribor3m", np.random.default_rng(0), **knobs)
-    path.unlink()
-    damaged.to_parquet(path, index=False)
+    if damage:
+        log, function = root / PRODUCTION, fault.get("unit_change").function
+        knobs = {"factor": 100.0, "time": "contacted_at", "since": SINCE}
+        damaged, _ = function(pd.read_parquet(log), "euribor3m", np.random.default_rng(0), **knobs)
+        log.unlink()  # it is a link into the cache
+        damaged.to_parquet(log, index=False)
 
 
 def run(

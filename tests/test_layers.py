@@ -24,7 +24,7 @@ LAYERS = [
     "integrity evolution inputs",
     "repairs faults",
     "words",
-    "case exam findings summary",
+    "case exam findings",
     "lineage",
     "tree hypotheses",
     "datapart modelpart",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rca.errors import ConfigError, ReportError, choices
+from rca.resources import share
 
 if TYPE_CHECKING:
     from rca.types import Investigation
@@ -35,7 +36,9 @@ def write(
         raise ConfigError(f"rca writes no PDF: write {name} and print it from a browser; its pages are A4.")
     if kind not in FORMATS:
         raise ConfigError(f"cannot write {path.name!r}: choose one of the extensions {choices(FORMATS)}.")
-    source = find(notebook)
+    ours = {file.stem: file for file in share("notebooks").glob("*.ipynb")}
+    if Path(notebook).suffix != ".ipynb" and str(notebook) not in ours:
+        raise ConfigError(f"there is no notebook '{notebook}': choose one of {choices(ours)}, or name an .ipynb file.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if kind == ".md":
@@ -43,27 +46,15 @@ def write(
 
             path.write_text(markdown.render(investigation), encoding="utf-8")
         else:
-            _run(investigation, source, path, title)
+            _run(investigation, ours.get(str(notebook), Path(notebook)), path, title)
     except OSError as problem:
         raise ConfigError(f"cannot write {path} ({problem.strerror}): choose another place.") from None
     return str(path)
 
 
-def find(notebook: str | Path) -> Path:
-    """Return where a notebook is, by the name of one of ours or by its path."""
-    from rca.resources import share
-
-    if Path(notebook).suffix == ".ipynb":
-        return Path(notebook)
-    ours = {file.stem: file for file in share("notebooks").glob("*.ipynb")}
-    if str(notebook) not in ours:
-        raise ConfigError(f"there is no notebook '{notebook}': choose one of {choices(ours)}, or name an .ipynb file.")
-    return ours[str(notebook)]
-
-
 def _run(investigation: Investigation, source: Path, path: Path, title: str) -> None:
     from rca import words
-    from rca.report import document, page
+    from rca.report import document
     from rca.report import notebook as notebooks
 
     failure = ""
@@ -80,6 +71,6 @@ def _run(investigation: Investigation, source: Path, path: Path, title: str) -> 
             shutil.copyfile(data, path.with_suffix(".json"))
         elif ran.exists():
             name = f"{title or investigation.system}: {words.VERDICTS[investigation.verdict].lower()}"
-            path.write_text(page.render(ran, name), encoding="utf-8")
+            path.write_text(notebooks.page(ran, name), encoding="utf-8")
     if failure:
         raise ReportError(failure + (f" What had been done is in {path}." if path.exists() else ""))

@@ -86,7 +86,8 @@ def template(name: str) -> Template:
         lstrip_blocks=True,
         finalize=lambda value: value if isinstance(value, Markup) else words.clean(value, 600),
     )
-    environment.filters.update(clean=words.clean, slug=_slug, cell=_cell, data=plain, wide=_wide)
+    environment.filters.update(clean=words.clean, cell=_cell, data=plain, wide=_wide)
+    environment.filters["slug"] = lambda name: re.sub(r"[^A-Za-z0-9_-]", "-", name)[:60]  # a part of an anchor
     environment.globals.update(words=words, MOST=150, ROWS=12)
     return environment.get_template(name)
 
@@ -94,10 +95,6 @@ def template(name: str) -> Template:
 def _section(name: str, *values: object) -> str:
     macro = getattr(template("sections.html.j2").module, name)
     return Markup(macro(*values).strip())  # noqa: S704  the macro has escaped what it was given
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]", "-", name)[:60]  # a part of an anchor
 
 
 def _wide(text: str) -> str:

@@ -21,7 +21,7 @@ _START = re.compile(r"^([-+#]|\d+(?=[.)]))")
 
 def render(investigation: Investigation) -> str:
     """Return the verdict, the causes, what was ruled out and what could not be tested."""
-    tools = {"escape": escape, "code": code, "amount": _amount, "MOST": 15, "digits": words.digits(investigation)}
+    tools = {"escape": escape, "code": code, "MOST": 15, "digits": words.digits(investigation)}
     return template("comment.md.j2").render(found=investigation, gap=investigation.gap, **tools).rstrip() + "\n"
 
 
@@ -52,8 +52,3 @@ def code(text: object) -> Markup:
     name = words.clean(text, 200)
     tame = re.fullmatch(r"[\w./:+ -]+", name, re.ASCII)
     return Markup(f"`{name}`" if tame else f"<code>{escape(name)}</code>")  # noqa: S704  it is tame or escaped
-
-
-def _amount(value: float, low: float | None, high: float | None, digits: int) -> Markup:
-    text = f"{words.number(value, digits, True)} {words.interval(low, high, digits)}".rstrip()
-    return Markup(text.replace("[", "\\["))  # noqa: S704  numbers only; a bracket might be read as a link

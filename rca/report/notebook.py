@@ -1,14 +1,19 @@
-"""Run a parameterised notebook by papermill, in the interpreter that runs rca, reached by files and not the network."""
+"""Run a parameterised notebook in the interpreter that runs rca, and show it as a page without code or script."""
 
 from __future__ import annotations
 
+import html
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
+
 from rca.errors import ConfigError, ReportError, choices
+from rca.report.html import template
 from rca.words import clean
 
 if TYPE_CHECKING:
@@ -19,6 +24,9 @@ _KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (i
 _OPTIONS = ("--HistoryManager.enabled=False", "--log-level=CRITICAL")
 _START = 60  # seconds until a kernel that does not answer is given up
 _SOCKET = 80  # bytes that the path of a socket may have, less what is added to it; the limit of macOS is 104
+#: What of an output is shown; never JavaScript or widgets.
+_SHOWN = {"text/html", "image/png", "image/jpeg", "text/markdown", "text/plain"}
+_HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)(?:<a class="anchor-link".*?)?</h2>', re.S)
 
 
 def execute(notebook: str | Path, output: str | Path, parameters: Mapping[str, Any]) -> Path:
@@ -116,3 +124,24 @@ def _manager(folder: str) -> type:
             super().__init__(**options, connection_file=os.path.join(folder, "kernel.json"))
 
     return Manager
+
+
+def page(notebook: str | Path, title: str) -> str:
+    """Return the page of a notebook that was run; its headings of the second level are the table of contents."""
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    ran = nbformat.read(notebook, as_version=4)
+    ran.metadata.pop("widgets", None)
+    for cell in ran.cells:
+        for output in cell.get("outputs", []):
+            if "data" in output:
+                output.data = {kind: data for kind, data in output.data.items() if kind in _SHOWN}
+        if "outputs" in cell:
+            # and not what libraries say to who runs them
+            cell.outputs = [o for o in cell.outputs if o.get("data", True) and o.get("name") != "stderr"]
+    hidden = dict.fromkeys(("exclude_input", "exclude_input_prompt", "exclude_output_prompt"), True)
+    body, _ = HTMLExporter(template_name="basic", **hidden).from_notebook_node(ran)
+    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    headings = [(html.unescape(anchor), Markup(text).striptags()) for anchor, text in _HEADING.findall(body)]  # noqa: S704
+    return template("page.html.j2").render(title=title, style=style, headings=headings, body=body)

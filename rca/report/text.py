@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from rca.types import Cause, Finding, Investigation, Rejected, Remainder
+    from rca.types import Cause, Investigation, Rejected, Remainder
 
 _WIDE, _BAR, _MOST = 130, 20, 40
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -62,7 +62,10 @@ def _parts(found: Investigation, verbose: bool, wide: bool) -> Iterator[Renderab
     if found.gap is not None and (found.causes or found.unexplained is not None):
         yield from (Padding(_causes(found, wide), (0, 0, 0, 2)), "")
     elif found.gap is None and found.findings:
-        yield from (_finding(finding) for finding in found.findings[:_MOST])
+        for f in found.findings[:_MOST]:
+            facts = f"{words.clean(f.subject, 120)}: {words.clean(f.text, 400)}"
+            stage = f" (stage {words.clean(f.stage)})" if f.stage else ""
+            yield Text.assemble(("✗ ", "red"), (f"{words.clean(f.code)} ", "bold"), facts, (stage, "dim"))
         more = len(found.findings) - _MOST
         yield f"  and {more} more in the document\n" if more > 0 else ""
     for title, rejected in (("Ruled out", found.ruled_out), ("Not testable", found.not_testable)):
@@ -78,7 +81,11 @@ def _parts(found: Investigation, verbose: bool, wide: bool) -> Iterator[Renderab
             grid.add_row(_MARKS[o.status], *[words.clean(cell, 300) for cell in cells])
         yield Padding(grid, (0, 0, 0, 2))
     if found.gap is not None or found.findings:
-        yield from ("", *_next(found))
+        yield ""
+        for cause in found.causes[:1]:
+            yield from (f"Repair     {words.clean(what, 200)}" for what in cause.mitigations[:1])
+            yield from (f"Then       {words.clean(what, 200)}" for what in [cause.counterfactual] if what)
+        yield "Next       the same with --format json --output FILE, then: rca report FILE"
 
 
 def _header(found: Investigation) -> str:
@@ -143,25 +150,9 @@ def bar(share: float | None) -> str:
     return "█" * (eighths // 8) + (_EIGHTHS[eighths % 8].strip() or ("▏" if eighths == 0 else ""))
 
 
-def _finding(finding: Finding) -> RenderableType:
-    from rich.text import Text
-
-    facts = f"{words.clean(finding.subject, 120)}: {words.clean(finding.text, 400)}"
-    stage = f" (stage {words.clean(finding.stage)})" if finding.stage else ""
-    return Text.assemble(("✗ ", "red"), (f"{words.clean(finding.code)} ", "bold"), facts, (stage, "dim"))
-
-
 def _refused(found: Investigation, rejected: Rejected, verbose: bool) -> str:
     """Name a hypothesis with its number; its reason where there is none, or where all is asked for."""
     name, size = words.clean(f"{rejected.subject}, {rejected.kind.replace('_', ' ')}"), rejected.contribution
     if size is None or verbose:
         return f"{name} ({words.clean(rejected.reason, 160)})"
     return f"{name} {words.number(size, words.digits(found), sign=True)}"
-
-
-def _next(found: Investigation) -> Iterator[str]:
-    for cause in found.causes[:1]:
-        yield from (f"Repair     {words.clean(what, 200)}" for what in cause.mitigations[:1])
-        if cause.counterfactual:
-            yield f"Then       {words.clean(cause.counterfactual, 200)}"
-    yield "Next       the same with --format json --output FILE, then: rca report FILE"
