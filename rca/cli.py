@@ -5,6 +5,7 @@ Data goes to stdout, progress to stderr. Exit codes are those of the errors, and
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import json
@@ -14,16 +15,13 @@ import traceback
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from rca.errors import ConfigError, NotApplicable, RcaError
 from rca.types import STATUSES, Investigation
 from rca.words import clean
-
-if TYPE_CHECKING:
-    from rca.evolution._bench import Options
 
 app = typer.Typer(
     name="rca",
@@ -114,25 +112,17 @@ def _say(quiet: bool) -> Say:
 def _write(found: Investigation, form: Format, output: Path | None, verbose: bool) -> None:
     from rca.report import markdown, text
 
-    if form is Format.text and output is None:
-        text.render(found, verbose=verbose)
-        return
-    if form is Format.text:
-        content = "\n".join(text.lines(found, verbose=verbose))
-    else:
-        content = found.to_json() if form is Format.json else markdown.render(found)
-    if output is None:
-        typer.echo(content)
-    else:
+    if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(content + "\n", encoding="utf-8")
+    with contextlib.nullcontext(sys.stdout) if output is None else output.open("w", encoding="utf-8") as stream:
+        if form is Format.text:
+            text.render(found, stream, verbose=verbose)
+        else:
+            print(found.to_json() if form is Format.json else markdown.render(found), file=stream, flush=True)
 
 
 def exit_code(found: Investigation, fail_on: str) -> int:
-    """Return the exit code of a result.
-
-    Findings of a check count as likely, those of a diff as possible: they are no causes yet.
-    """
+    """Return the exit code; what a check found counts as likely, what a diff found as possible: they are no causes."""
     states = {outcome.status for outcome in found.outcomes}
     if found.gap is not None and found.verdict == "inconclusive":
         return 4
@@ -180,7 +170,7 @@ def _sides(given: dict[str, Any]) -> tuple[Any, Any]:
     return "HEAD~1" if reference is None else reference, "HEAD" if current is None else current
 
 
-def _runs(given: dict[str, Any]) -> Options:
+def _runs(given: dict[str, Any]) -> Any:
     from rca.evolution._bench import Options
 
     return Options(*(given.pop(name) for name in ("repeats", "max_runs", "jobs", "timeout")))

@@ -116,13 +116,7 @@ def _change(root: Path, damage: bool) -> None:
 def run(
     keep: Path | None = None, *, damage: bool = True, seed: int = 0, say: Callable[[str], None] = lambda _: None
 ) -> tuple[Investigation, Path]:
-    """Build the workspace, investigate without being told, and return the answer and the path of its report.
-
-    Parameters
-    ----------
-    keep : Path, optional
-        Where the workspace is made and left, with its ``reports``; else it is temporary, and ``reports`` is made here.
-    """
+    """Make a workspace, to `keep` or for now, investigate without being told, write ``reports``; return the page too."""
     from rca import plots
     from rca.investigation import investigate
     from rca.report import write

@@ -1,7 +1,4 @@
-"""The files that travel with rca: the notebooks and the demo system.
-
-An installed package has them inside, a checkout has them at its root; see ``force-include`` in pyproject.toml.
-"""
+"""The files that travel with rca: inside an installed package (``force-include``), at the root of a checkout."""
 
 from __future__ import annotations
 

@@ -94,8 +94,7 @@ class Pair:
     name: str
     reference: Table
     current: Table
-    same_role: bool = True
-    """False for evaluation against production: distributions can be compared then, row counts and keys cannot."""
+    same_role: bool = True  # else, as evaluation against production, row counts and keys cannot be compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,10 +277,9 @@ class Investigation:
             rows.append({"subject": "unexplained", **dataclasses.asdict(self.unexplained)})
         return pd.DataFrame(rows, columns=names)
 
-    # Results are data and know no drawing, so what draws is looked up by name when it is asked for.
     def plot(self) -> Figure:
         """Draw the waterfall of the gap."""
-        return importlib.import_module("rca.plots").waterfall(self)  # type: ignore[no-any-return]
+        return importlib.import_module("rca.plots").waterfall(self)  # type: ignore[no-any-return]  # data know no drawing
 
     def report(self, path: str) -> str:
         """Run the report notebook and write it as one HTML file; return its path."""

@@ -166,16 +166,13 @@ def rerun(investigation: Investigation, finding: Finding) -> list[str]:
 def sentence(found: Investigation, reason: str = "") -> str:
     """Say what was found, with numbers, as sure as it is and no surer; or the `reason` why nothing can be said."""
     gap = found.gap
-    if gap is None and reason:
-        return f"Inconclusive: {reason}"
     if gap is None:
-        return f"{count(len(found.findings), 'finding')}." if found.findings else "Nothing found."
+        size = f"{count(len(found.findings), 'finding')}." if found.findings else "Nothing found."
+        return f"Inconclusive: {reason}" if reason else size
     moved = f"{gap.metric} went from {gap.reference:.3f} to {gap.current:.3f} ({gap.difference:+.3f})"
     if found.verdict == "no_incident":
-        return (
-            f"No incident: {moved}, interval [{gap.low:+.3f}, {gap.high:+.3f}]; "
-            f"these samples would have shown a gap of {gap.detectable:.3f}."
-        )
+        between = f"interval [{gap.low:+.3f}, {gap.high:+.3f}]"
+        return f"No incident: {moved}, {between}; these samples would have shown a gap of {gap.detectable:.3f}."
     if not found.causes:
         return f"Inconclusive: {moved}, and no hypothesis explains it."
     first = found.causes[0]

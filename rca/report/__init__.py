@@ -29,11 +29,9 @@ def write(
     notebook : str or Path
         The name of a notebook that comes with rca, or the path of another with the same parameters.
     """
-    path = Path(path)
-    kind = path.suffix.lower()
+    path, kind = Path(path), Path(path).suffix.lower()
     if kind == ".pdf":
-        name = path.with_suffix(".html").name
-        raise ConfigError(f"rca writes no PDF: write {name} and print it from a browser; its pages are A4.")
+        raise ConfigError(f"rca writes no PDF: write {path.stem}.html and print it from a browser; its pages are A4.")
     if kind not in FORMATS:
         raise ConfigError(f"cannot write {path.name!r}: choose one of the extensions {choices(FORMATS)}.")
     ours = {file.stem: file for file in share("notebooks").glob("*.ipynb")}

@@ -36,9 +36,7 @@ def execute(notebook: str | Path, output: str | Path, parameters: Mapping[str, A
     ----------
     notebook : str or Path
         It has a cell tagged ``parameters``: one annotated assignment a line. A comment that begins
-        with ``file:`` says that the value names a file, which must exist.
-    parameters : mapping
-        Values by name, checked before a kernel is started; what is not given keeps its default.
+        with ``file:`` says that the value names a file. All are checked before a kernel is started.
     """
     notebook, output = Path(notebook), Path(output).resolve()
     given = _check(notebook, parameters, output.parent)

@@ -52,6 +52,7 @@ def render(
     if not (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf"):
         text = text.translate(_PLAIN).encode("ascii", "backslashreplace").decode()
     stream.write(text)
+    stream.flush()
 
 
 def _parts(found: Investigation, verbose: bool, wide: bool) -> Iterator[RenderableType]:
