@@ -116,7 +116,7 @@ def _change(root: Path, damage: bool) -> None:
 def run(
     keep: Path | None = None, *, damage: bool = True, seed: int = 0, say: Callable[[str], None] = lambda _: None
 ) -> tuple[Investigation, Path]:
-    """Make a workspace, to `keep` or for now, investigate without being told, write ``reports``; return the page too."""
+    """Make a workspace, to `keep` or not, investigate without being told, write ``reports``; return their page."""
     from rca import plots
     from rca.investigation import investigate
     from rca.report import write
