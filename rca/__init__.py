@@ -18,39 +18,19 @@ if TYPE_CHECKING:
     from rca.report.document import read
     from rca.types import Case, Cause, Finding, Investigation, Version
 
-_HOMES = {
-    "attribute": "rca.inputs.attribute",
-    "check": "rca.api",
-    "diff": "rca.api",
-    "replay": "rca.api",
-    "investigate": "rca.investigation",
-    "read": "rca.report.document",
-    "Case": "rca.types",
-    "Cause": "rca.types",
-    "Finding": "rca.types",
-    "Investigation": "rca.types",
-    "Version": "rca.types",
-    "Registry": "rca.registry",
-    "NotApplicable": "rca.errors",
-    "RcaError": "rca.errors",
+_NAMES = {
+    "rca.api": "check diff replay",
+    "rca.errors": "NotApplicable RcaError",
+    "rca.inputs.attribute": "attribute",
+    "rca.investigation": "investigate",
+    "rca.registry": "Registry",
+    "rca.report.document": "read",
+    "rca.types": "Case Cause Finding Investigation Version",
 }
+_HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 
-__all__ = [
-    "Case",
-    "Cause",
-    "Finding",
-    "Investigation",
-    "NotApplicable",
-    "RcaError",
-    "Registry",
-    "Version",
-    "attribute",
-    "check",
-    "diff",
-    "investigate",
-    "read",
-    "replay",
-]
+__all__ = ["Case", "Cause", "Finding", "Investigation", "NotApplicable", "RcaError", "Registry", "Version"]
+__all__ += ["attribute", "check", "diff", "investigate", "read", "replay"]
 
 
 def __getattr__(name: str) -> Any:

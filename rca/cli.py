@@ -5,9 +5,13 @@ Data goes to stdout, progress to stderr. Exit codes are those of the errors, and
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
+import json
+import signal
 import sys
+import traceback
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -28,112 +32,102 @@ app = typer.Typer(
 )
 
 
-class Format(StrEnum):
-    """How a result is written."""
-
-    text = "text"
-    json = "json"
-    md = "md"
-
-
-class FailOn(StrEnum):
-    """From which status on a cause makes the command exit with 1."""
-
-    none = "none"
-    possible = "possible"
-    likely = "likely"
-    confirmed = "confirmed"
-
-
-Reference = Annotated[str | None, typer.Option(help="Git revision of the good version.")]
-Current = Annotated[str | None, typer.Option(help="Git revision of the version in question.")]
-ReferenceData = Annotated[Path | None, typer.Option(help="A table instead of a version.")]
-CurrentData = Annotated[Path | None, typer.Option(help="The table to compare with it.")]
-ConfigFile = Annotated[Path, typer.Option("--config", help="The configuration of the project.")]
-OutputFormat = Annotated[Format, typer.Option("--format", help="How the result is written.")]
-Output = Annotated[Path | None, typer.Option(help="Write the result to a file instead of stdout.")]
-Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same numbers.")]
-Fail = Annotated[FailOn, typer.Option("--fail-on", help="Exit with 1 from this status on.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Every check, and where errors come from.")]
-Revision = Annotated[str, typer.Argument(help="Git revision.")]
-Since = Annotated[str | None, typer.Option(help="Judge production from this time on against the time before.")]
-Repeats = Annotated[int, typer.Option(min=1, help="Paired seeds where noise decides.")]
-MaxRuns = Annotated[int, typer.Option(min=2, help="Runs of the pipeline at most.")]
-Jobs = Annotated[int, typer.Option(min=1, help="Runs side by side.")]
-Timeout = Annotated[float, typer.Option(min=1, help="Seconds after which a run is given up.")]
+Format = StrEnum("Format", ["text", "json", "md"])
+FailOn = StrEnum("FailOn", ["none", "possible", "likely", "confirmed"])
 CONFIG = Path("rca.yaml")
 Say = Callable[[str], None]
 
 
-def guarded(function: Callable[..., None]) -> Callable[..., None]:
-    """Turn every error into one sentence on stderr and the exit code of the contract."""
-
-    @functools.wraps(function)
-    def run(*arguments: Any, **options: Any) -> None:
-        try:
-            function(*arguments, **options)
-        except (RcaError, NotApplicable) as problem:
-            _stop(str(problem), getattr(problem, "exit_code", 3), options)
-        except KeyboardInterrupt:
-            _stop("interrupted.", 130, options)
-        except BrokenPipeError:
-            raise typer.Exit(0) from None
-        except typer.Exit:
-            raise
-        except Exception as problem:  # noqa: BLE001  the last resort: still one sentence and the contract's code
-            kind = type(problem).__name__
-            _stop(f"the analysis failed ({kind}: {problem}): run it with -v for the place.", 3, options)
-
-    return run
+def _option(kind: Any, default: Any, help: str, *names: str, **limits: Any) -> inspect.Parameter:
+    about = typer.Argument(help=help) if default is ... else typer.Option(*names, help=help, **limits)
+    default = inspect.Parameter.empty if default is ... else default
+    return inspect.Parameter("_", inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, about])
 
 
-def _stop(message: str, code: int, options: dict[str, Any]) -> None:
-    if options.get("verbose") and code == 3:
-        import traceback
+#: Every option of every verb: type, default and help; those in capitals are arguments.
+OPTIONS = {
+    "REFERENCE": _option(str, ..., "Git revision."),
+    "CURRENT": _option(str, ..., "Git revision."),
+    "INVESTIGATION": _option(Path, ..., "The JSON document of an investigation."),
+    "reference": _option(str | None, None, "Git revision of the good version."),
+    "current": _option(str | None, None, "Git revision of the version in question."),
+    "since": _option(str | None, None, "Judge production from this time on against the time before."),
+    "reference_data": _option(Path | None, None, "A table instead of a version."),
+    "current_data": _option(Path | None, None, "The table to compare with it."),
+    "target": _option(str | None, None, "The target column, for two tables."),
+    "prediction": _option(str | None, None, "The score column, for two tables."),
+    "metric": _option(str, "log_loss", "The metric, for two tables."),
+    "no_replay": _option(bool, False, "Run nothing again.", "--no-replay"),
+    "repeats": _option(int, 5, "Paired seeds where noise decides.", min=1),
+    "max_runs": _option(int, 96, "Runs of the pipeline at most.", min=2),
+    "jobs": _option(int, 2, "Runs side by side.", min=1),
+    "timeout": _option(float, 3600.0, "Seconds after which a run is given up.", min=1),
+    "page": _option(Path, Path("report.html"), "By its extension: .html, .ipynb or .md.", "--output"),
+    "title": _option(str, "", "What stands on top."),
+    "keep": _option(Path | None, None, "Make the workspace here and leave it."),
+    "healthy": _option(bool, False, "The same without the damage.", "--healthy"),
+    "config": _option(Path, CONFIG, "The configuration of the project."),
+    "format": _option(Format, Format.text, "How the result is written."),
+    "output": _option(Path | None, None, "Write the result to a file instead of stdout."),
+    "seed": _option(int, 0, "The same seed gives the same numbers.", min=0),
+    "fail_on": _option(FailOn, FailOn.likely, "Exit with 1 from this status on."),
+    "quiet": _option(bool, False, "No progress.", "--quiet", "-q"),
+    "verbose": _option(bool, False, "Every check, and where errors come from.", "--verbose", "-v"),
+}
 
-        traceback.print_exc()
-    typer.echo(f"error: {clean(message)}", err=True)
-    raise typer.Exit(code) from None
+
+def verb(options: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a verb of a function, with the options that are named; every error becomes a sentence and an exit code."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        def run(**given: Any) -> None:
+            try:
+                return function(**given)
+            except (typer.Exit, BrokenPipeError) as end:
+                raise typer.Exit(getattr(end, "exit_code", 0)) from None
+            except KeyboardInterrupt:
+                message, code = "interrupted.", 130
+            except Exception as problem:  # noqa: BLE001  the last resort: still one sentence and the contract's code
+                code = problem.exit_code if isinstance(problem, RcaError) else 3
+                why = f"the analysis failed ({type(problem).__name__}: {problem}): run it with -v for the place."
+                message = str(problem) if isinstance(problem, RcaError | NotApplicable) else why
+                if given["verbose"] and code == 3:
+                    traceback.print_exc()
+            typer.echo(f"error: {clean(message)}", err=True)
+            raise typer.Exit(code)
+
+        # typer asks for the signature
+        named = [OPTIONS[name].replace(name=name.lower()) for name in options.split()]
+        run.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]  # functions may have one
+        run.__annotations__ = {option.name: option.annotation for option in named}
+        return app.command(function.__name__.strip("_"), help=function.__doc__)(run)
+
+    return register
 
 
 def _say(quiet: bool) -> Say:
-    if quiet:
-        return lambda _: None
-    return lambda text: typer.echo(f"… {text}", err=True)
+    return lambda text: None if quiet else typer.echo(f"… {text}", err=True)
 
 
 def _write(found: Investigation, form: Format, output: Path | None, verbose: bool) -> None:
     from rca.report import markdown, text
 
-    if form is Format.text and output is None:
-        text.render(found, verbose=verbose)
-        return
-    if form is Format.json:
-        content = found.to_json()
-    elif form is Format.md:
-        content = markdown.render(found)
-    else:
-        content = "\n".join(text.lines(found, verbose=verbose))
-    if output is None:
-        typer.echo(content)
-    else:
+    if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(content + "\n", encoding="utf-8")
+    with contextlib.nullcontext(sys.stdout) if output is None else output.open("w", encoding="utf-8") as stream:
+        if form is Format.text:
+            text.render(found, stream, verbose=verbose)
+        else:
+            print(found.to_json() if form is Format.json else markdown.render(found), file=stream, flush=True)
 
 
 def exit_code(found: Investigation, fail_on: str) -> int:
-    """Return the exit code of a result.
-
-    Findings of a check count as likely, those of a diff as possible: they are no causes yet.
-    """
+    """Return the exit code; what a check found counts as likely, what a diff found as possible: they are no causes."""
+    states = {outcome.status for outcome in found.outcomes}
     if found.gap is not None and found.verdict == "inconclusive":
         return 4
-    checks = [o.status for o in found.outcomes]
-    if found.gap is None and not found.findings and not {"found", "clear"} & set(checks):
-        return 3 if "failed" in checks else 4
-    if found.gap is None and not found.findings and "failed" in checks:
-        return 3
+    if found.gap is None and not found.findings and ("failed" in states or not {"found", "clear"} & states):
+        return 3 if "failed" in states else 4
     if fail_on == "none":
         return 0
     least = STATUSES.index(fail_on)
@@ -143,207 +137,130 @@ def exit_code(found: Investigation, fail_on: str) -> int:
     return int(any(status >= least for status in reached))
 
 
-def analysis(function: Callable[..., Investigation]) -> Callable[..., None]:
+def analysis(options: str) -> Callable[[Callable[..., Investigation]], Callable[..., None]]:
     """Make a verb of a function that investigates: with the options that all of them have, written, and judged."""
 
-    @functools.wraps(function, assigned=("__name__", "__doc__"), updated=())
-    def run(
-        *,
-        config: ConfigFile = CONFIG,
-        format: OutputFormat = Format.text,
-        output: Output = None,
-        seed: Seed = 0,
-        fail_on: Fail = FailOn.likely,
-        quiet: Quiet = False,
-        verbose: Verbose = False,
-        **own: Any,
-    ) -> None:
-        found = function(config=config, seed=seed, say=_say(quiet), **own)
-        why = function.__name__ == "investigate"
-        if why and not quiet:
-            _warn_uncommitted(found)
-        _write(found, format, output, verbose)
-        # a check finds facts and answers nothing, so only the question why can stay open without a gap
-        raise typer.Exit(4 if why and found.verdict == "inconclusive" else exit_code(found, fail_on.value))
+    def register(function: Callable[..., Investigation]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def run(
+            *, format: Format, output: Path | None, fail_on: FailOn, quiet: bool, verbose: bool, **own: Any
+        ) -> None:
+            found, why = function(say=_say(quiet), **own), function.__name__ == "investigate"
+            changed = [path for path in found.provenance.get("uncommitted") or [] if path != CONFIG.name]
+            if why and changed and not quiet:
+                text = f"{len(changed)} files have changes that are in no revision (such as {clean(changed[0])})"
+                typer.echo(f"note: {text}; they are not looked at: commit them first if they matter.", err=True)
+            _write(found, format, output, verbose)
+            # a check finds facts and answers nothing, so only the question why can stay open without a gap
+            raise typer.Exit(4 if why and found.verdict == "inconclusive" else exit_code(found, fail_on.value))
 
-    shared = inspect.signature(run, follow_wrapped=False, eval_str=True).parameters.values()
-    own = inspect.signature(function, eval_str=True).parameters.values()
-    # typer asks for the signature: the function's own options, then the shared ones in the place of `common`
-    options = [option for option in (*own, *shared) if option.kind is not option.VAR_KEYWORD]
-    run.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]  # functions may have one
-    run.__annotations__ = {option.name: option.annotation for option in options}
-    return app.command()(guarded(run))
+        return verb(f"{options} config format output seed fail_on quiet verbose")(run)
+
+    return register
 
 
-def _warn_uncommitted(found: Investigation) -> None:
-    changed = [path for path in found.provenance.get("uncommitted") or [] if path != CONFIG.name]
-    if changed:
-        text = f"{len(changed)} files have changes that are in no revision (such as {clean(changed[0])})"
-        typer.echo(f"note: {text}; they are not looked at: commit them first if they matter.", err=True)
-
-
-def _sides(
-    reference: str | None, current: str | None, reference_data: Path | None, current_data: Path | None
-) -> tuple[Any, Any]:
-    """Return two revisions or two tables, never one of each."""
-    tables, revisions = (reference_data, current_data), (reference, current)
-    if any(tables) and (any(revisions) or not all(tables)):
+def _sides(given: dict[str, Any]) -> tuple[Any, Any]:
+    """Take two revisions or two tables, never one of each; an empty name is a mistake, and no default."""
+    reference, current = given.pop("reference"), given.pop("current")
+    tables = given.pop("reference_data", None), given.pop("current_data", None)
+    if any(tables) and (reference or current or not all(tables)):
         raise ConfigError("two tables need both --reference-data and --current-data, and no revisions: give one pair.")
-    return tables if all(tables) else _revisions(reference, current)
-
-
-def _revisions(reference: str | None, current: str | None) -> tuple[str, str]:
-    """Return the revisions; an empty name is a mistake, and no default."""
+    if any(tables):
+        return tables
     return "HEAD~1" if reference is None else reference, "HEAD" if current is None else current
 
 
-@analysis
-def check(
-    reference: Reference = None,
-    current: Current = None,
-    reference_data: ReferenceData = None,
-    current_data: CurrentData = None,
-    **common: Any,
-) -> Investigation:
+def _runs(given: dict[str, Any]) -> Any:
+    from rca.evolution._bench import Options
+
+    return Options(*(given.pop(name) for name in ("repeats", "max_runs", "jobs", "timeout")))
+
+
+@analysis("reference current reference_data current_data")
+def check(**given: Any) -> Investigation:
     """Are data corrupted or incomplete?"""
     from rca import api
 
-    return api.check(*_sides(reference, current, reference_data, current_data), **common)
+    sides = _sides(given)
+    return api.check(*sides, **given)
 
 
-@analysis
-def diff(reference: Revision, current: Revision, **common: Any) -> Investigation:
+@analysis("REFERENCE CURRENT")
+def diff(**given: Any) -> Investigation:
     """What changed between two versions?"""
     from rca import api
 
-    return api.diff(reference, current, **common)
+    return api.diff(**given)
 
 
-@analysis
-def replay(
-    reference: Revision,
-    current: Revision,
-    repeats: Repeats = 5,
-    max_runs: MaxRuns = 96,
-    jobs: Jobs = 2,
-    timeout: Timeout = 3600.0,
-    **common: Any,
-) -> Investigation:
+@analysis("REFERENCE CURRENT repeats max_runs jobs timeout")
+def replay(**given: Any) -> Investigation:
     """Which of the changes moved the model? Runs the pipeline again in throw-away copies."""
     from rca import api
-    from rca.evolution._bench import Options
 
-    return api.replay(reference, current, options=Options(repeats, max_runs, jobs, timeout), **common)
+    options = _runs(given)
+    return api.replay(options=options, **given)
 
 
-@analysis
-def investigate(
-    reference: Reference = None,
-    current: Current = None,
-    since: Since = None,
-    no_replay: Annotated[bool, typer.Option("--no-replay", help="Run nothing again.")] = False,
-    repeats: Repeats = 5,
-    max_runs: MaxRuns = 96,
-    jobs: Jobs = 2,
-    timeout: Timeout = 3600.0,
-    **common: Any,
-) -> Investigation:
+@analysis("reference current since no_replay repeats max_runs jobs timeout")
+def investigate(no_replay: bool, **given: Any) -> Investigation:
     """Why did the metric move?"""
     from rca import investigation
-    from rca.evolution._bench import Options
 
-    options = Options(repeats, max_runs, jobs, timeout)
-    sides = _revisions(reference, current)
-    return investigation.investigate(*sides, since=since, replay=not no_replay, options=options, **common)
+    sides, options = _sides(given), _runs(given)
+    return investigation.investigate(*sides, replay=not no_replay, options=options, **given)
 
 
-@analysis
-def attribute(
-    reference: Reference = None,
-    current: Current = None,
-    since: Since = None,
-    reference_data: ReferenceData = None,
-    current_data: CurrentData = None,
-    target: Annotated[str | None, typer.Option(help="The target column, for two tables.")] = None,
-    prediction: Annotated[str | None, typer.Option(help="The score column, for two tables.")] = None,
-    metric: Annotated[str, typer.Option(help="The metric, for two tables.")] = "log_loss",
-    **common: Any,
-) -> Investigation:
+@analysis("reference current since reference_data current_data target prediction metric")
+def attribute(target: str | None, prediction: str | None, metric: str, **given: Any) -> Investigation:
     """Did the inputs move, or their relation to the target?"""
     from rca import api
 
-    sides = _sides(reference, current, reference_data, current_data)
-    if reference_data is None:
-        return api.shift(*sides, since=since, **common)
+    tables = given["reference_data"] is not None
+    sides = _sides(given)
+    if not tables:
+        return api.shift(*sides, **given)
     if target is None:
         raise ConfigError("two tables need --target COLUMN: name the column that is predicted.")
-    return api.shift_of_tables(*sides, target=target, prediction=prediction, metric=metric, seed=common["seed"])
+    return api.shift_of_tables(*sides, target=target, prediction=prediction, metric=metric, seed=given["seed"])
 
 
-@app.command()
-@guarded
-def report(
-    investigation: Annotated[Path, typer.Argument(help="The JSON document of an investigation.")],
-    output: Annotated[Path, typer.Option(help="By its extension: .html, .ipynb or .md.")] = Path("report.html"),
-    title: Annotated[str, typer.Option(help="What stands on top.")] = "",
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
+@verb("INVESTIGATION page title quiet verbose")
+def report(investigation: Path, page: Path, title: str, quiet: bool, **_: Any) -> None:
     """Run the report notebook and write it as one file."""
     from rca.report import write
     from rca.report.document import read
 
     _say(quiet)("running the report notebook")
-    typer.echo(write(read(investigation), output, title=title))
+    typer.echo(write(read(investigation), page, title=title))
 
 
-@app.command()
-@guarded
-def demo(
-    keep: Annotated[Path | None, typer.Option(help="Make the workspace here and leave it.")] = None,
-    healthy: Annotated[bool, typer.Option("--healthy", help="The same without the damage.")] = False,
-    format: OutputFormat = Format.text,
-    output: Output = None,
-    seed: Seed = 0,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
+@verb("keep healthy format output seed quiet verbose")
+def demo(keep: Path | None, healthy: bool, format: Format, output: Path | None, **given: Any) -> None:
     """Show it all: a system, an incident with a decoy, the investigation, the report."""
     from rca import demo as show
 
-    found, path = show.run(keep, damage=not healthy, seed=seed, say=_say(quiet))
-    _write(found, format, output, verbose)
+    found, path = show.run(keep, damage=not healthy, seed=given["seed"], say=_say(given["quiet"]))
+    _write(found, format, output, given["verbose"])
     typer.echo(f"report: {path}", err=format is not Format.text)
 
 
-@app.command("list")
-@guarded
-def list_plugins(
-    format: OutputFormat = Format.text,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
+@verb("format quiet verbose")
+def list_(format: Format, **_: Any) -> None:
     """Every check, diff, repair and fault."""
-    import json
-
     from rca import registry
 
-    kinds = {"check": registry.check, "diff": registry.diff, "repair": registry.repair, "fault": registry.fault}
-    rows = [(name, code, entry.title) for name, kind in kinds.items() for code, entry in kind.load().items()]
-    if format is Format.json:
-        typer.echo(json.dumps([dict(zip(("type", "code", "title"), row, strict=True)) for row in rows], indent=2))
-        return
-    for row in rows:
-        typer.echo("{:<8} {:<18} {}".format(*row))
+    rows = [
+        {"type": kind, "code": code, "title": entry.title}
+        for kind in ("check", "diff", "repair", "fault")
+        for code, entry in getattr(registry, kind).load().items()
+    ]
+    lines = ["{type:<8} {code:<18} {title}".format(**row) for row in rows]
+    typer.echo(json.dumps(rows, indent=2) if format is Format.json else "\n".join(lines))
 
 
 def main() -> None:
     """Run the command line."""
-    import signal
-
     # Ended from outside, as from the keyboard: what was made for the time being is removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        app()
-    except KeyboardInterrupt:
-        sys.exit(130)
+    app()

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from rca.errors import ConfigError, choices
 from rca.types import Roles
@@ -15,34 +15,35 @@ FILE = "rca.yaml"
 #: The smallest gap that matters unless said, as a share of the reference metric.
 MATERIAL = 0.02
 
+
+def _inside(value: str) -> str:
+    if PurePosixPath(value).is_absolute() or ".." in PurePosixPath(value).parts:
+        raise ValueError("must be a path inside the project")
+    return value
+
+
 #: One name needs no list.
 Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
+File = Annotated[str, AfterValidator(_inside)]
 
 
-class Data(BaseModel):
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Data(_Strict):
     """Where the tables are, relative to the project or as a URL that the engine reads."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     train: str
     evaluate: str
     production: str | None = None
 
 
-class Config(BaseModel):
-    r"""The fields of ``rca.yaml``.
-
-    Examples
-    --------
-    >>> config = parse("system: s\nmodel: m.skops\ndata: {train: a.parquet, evaluate: b.parquet}\ntarget: y")
-    >>> config.metric, config.material
-    ('roc_auc', 0.02)
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+class Config(_Strict):
+    """The fields of ``rca.yaml``."""
 
     system: str
-    model: str
+    model: File
     data: Data
     target: str
     positive: Any = None
@@ -53,29 +54,20 @@ class Config(BaseModel):
     metric: str = "roc_auc"
     sensitive: Names = ()
     inputs: dict[str, Names] = Field(default_factory=dict)
-    events: str | None = None
+    events: File | None = None
     seed: str | None = None
-    environment: str | None = None
+    environment: File | None = None
     material: float = Field(default=MATERIAL, gt=0, lt=1)
-    """The smallest gap that matters, as a share of the reference metric."""
-
-    @field_validator("model", "environment", "events")
-    @classmethod
-    def _inside_the_project(cls, value: str | None) -> str | None:
-        if value is not None and (PurePosixPath(value).is_absolute() or ".." in PurePosixPath(value).parts):
-            raise ValueError("must be a path inside the project")
-        return value
 
     @model_validator(mode="after")
     def _groups_do_not_overlap(self) -> Config:
+        if "other" in self.inputs:
+            raise ValueError("the inputs 'other' are those in no group: name the group otherwise")
         seen: dict[str, str] = {}
-        for group, columns in self.inputs.items():
-            if group == "other":
-                raise ValueError("the inputs 'other' are those in no group: name the group otherwise")
-            for column in columns:
-                if column in seen:
-                    raise ValueError(f"column '{column}' is in the inputs '{seen[column]}' and '{group}'")
-                seen[column] = group
+        for group, column in ((group, column) for group, columns in self.inputs.items() for column in columns):
+            if column in seen:
+                raise ValueError(f"column '{column}' is in the inputs '{seen[column]}' and '{group}'")
+            seen[column] = group
         if self.target in self.features:
             raise ValueError(f"the target '{self.target}' is listed as a feature")
         return self
@@ -93,11 +85,6 @@ class Config(BaseModel):
 def parse(text: str, name: str = FILE) -> Config:
     """Read the text of a configuration.
 
-    Raises
-    ------
-    ConfigError
-        If it is no YAML mapping, lacks a field or has one that does not exist; each problem is named.
-
     Examples
     --------
     >>> parse("system: s")
@@ -109,8 +96,7 @@ target: Field required (fields: see rca.yaml in the README).
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as problem:
-        detail = " ".join(str(problem).split())
-        raise ConfigError(f"{name} is not YAML ({detail}): correct that line.") from None
+        raise ConfigError(f"{name} is not YAML ({' '.join(str(problem).split())}): correct that line.") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{name} holds no mapping: it needs the fields {choices(Config.model_fields)}.")
     try:
@@ -121,19 +107,11 @@ target: Field required (fields: see rca.yaml in the README).
 
 
 def load(path: Path) -> Config:
-    """Read a configuration file.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such file or it is not valid.
-    """
+    """Read a configuration file."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return parse(path.read_text(encoding="utf-8"), path.name)
     except FileNotFoundError:
-        raise ConfigError(
-            f"there is no {path}: write one as the README shows, name another with --config, or go to its folder."
-        ) from None
+        hint = "write one as the README shows, name another with --config, or go to its folder."
+        raise ConfigError(f"there is no {path}: {hint}") from None
     except (OSError, UnicodeDecodeError) as problem:
         raise ConfigError(f"{path} cannot be read ({problem}): make it a UTF-8 text file.") from None
-    return parse(text, path.name)

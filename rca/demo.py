@@ -38,19 +38,12 @@ class Workspace:
     root: Path
 
     def run(self, *command: str) -> None:
-        """Run a command in the workspace.
-
-        Raises
-        ------
-        ReplayError
-            If it fails, with what it said.
-        """
+        """Run a command in the workspace; where it fails, what it said is the error."""
         env = {
             **{k: v for k, v in os.environ.items() if not k.startswith("GIT_")},
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
             "GIT_CONFIG_GLOBAL": os.devnull,
-            "DVC_NO_ANALYTICS": "1",
-            "DO_NOT_TRACK": "1",
+            **dict.fromkeys(("DVC_NO_ANALYTICS", "DO_NOT_TRACK"), "1"),
         }
         done = subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -74,42 +67,36 @@ class Workspace:
 
 
 def build(root: Path, *, damage: bool = True, say: Callable[[str], None] = lambda _: None) -> Workspace:
-    """Make the workspace with the versions ``good`` and ``bad``.
-
-    Parameters
-    ----------
-    root : Path
-        An empty folder, or one that does not exist yet.
-    damage : bool
-        Whether the rates feed breaks in ``bad``; without it only the harmless retrain differs.
-
-    Raises
-    ------
-    ConfigError
-        If `root` is not empty.
-    """
+    """Make the workspace in a new folder: ``good``, then ``bad`` after a retrain and, by `damage`, a broken feed."""
     if root.exists() and any(root.iterdir()):
         raise ConfigError(f"{root} is not empty: name a new folder.")
     root.mkdir(parents=True, exist_ok=True)
     workspace = Workspace(root.resolve())
     say("copying the demo system")
     for part in PARTS:
-        _copy(share(part), workspace.root / part)
+        source, target = share(part), workspace.root / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".gitignore"))
+        else:
+            shutil.copyfile(source, target)
     workspace.run("git", "init", "--quiet", "--initial-branch", "main")
     workspace.dvc("init", "--quiet")
     say("training the good version")
     workspace.commit("Term-deposit propensity model", GOOD)
     say("planting the incident")
-    retrain(workspace.root)
-    if damage:
-        break_feed(workspace.root)
+    _change(workspace.root, damage)
     workspace.commit("Retrain with a smaller step; tidy train.py", BAD)
     return workspace
 
 
-def retrain(root: Path) -> None:
-    """Change two hyper-parameters a little and reformat the training script: the decoys."""
+def _change(root: Path, damage: bool) -> None:
+    """Change hyper-parameters a little and reformat a script, the decoys; and let the feed switch to basis points."""
+    import numpy as np
+    import pandas as pd
     from ruamel.yaml import YAML
+
+    from rca.registry import fault
 
     path, yaml = root / "params.yaml", YAML()
     params: Any = yaml.load(path.read_text(encoding="utf-8"))
@@ -118,39 +105,18 @@ def retrain(root: Path) -> None:
         yaml.dump(params, stream)
     script = root / "pipeline" / "train.py"
     script.write_text(ast.unparse(ast.parse(script.read_text(encoding="utf-8"))) + "\n", encoding="utf-8")
-
-
-def break_feed(root: Path) -> None:
-    """Let the rates feed of the production log switch from percent to basis points."""
-    import numpy as np
-    import pandas as pd
-
-    from rca.registry import fault
-
-    path = root / PRODUCTION
-    damaged, _ = fault.get("unit_change").function(
-        pd.read_parquet(path), "euribor3m", np.random.default_rng(0), factor=100.0, time="contacted_at", since=SINCE
-    )
-    path.unlink()
-    damaged.to_parquet(path, index=False)
+    if damage:
+        log, function = root / PRODUCTION, fault.get("unit_change").function
+        knobs = {"factor": 100.0, "time": "contacted_at", "since": SINCE}
+        damaged, _ = function(pd.read_parquet(log), "euribor3m", np.random.default_rng(0), **knobs)
+        log.unlink()  # it is a link into the cache
+        damaged.to_parquet(log, index=False)
 
 
 def run(
     keep: Path | None = None, *, damage: bool = True, seed: int = 0, say: Callable[[str], None] = lambda _: None
 ) -> tuple[Investigation, Path]:
-    """Build the workspace, investigate without being told, and write report and JSON.
-
-    Parameters
-    ----------
-    keep : Path, optional
-        Where the workspace is made and left. Without it, it is made in a temporary folder and removed; report
-        and JSON are then written to the folder ``reports`` here.
-
-    Returns
-    -------
-    investigation, path
-        The answer and the path of the report.
-    """
+    """Make a workspace, to `keep` or not, investigate without being told, write ``reports``; return their page."""
     from rca import plots
     from rca.investigation import investigate
     from rca.report import write
@@ -160,16 +126,7 @@ def run(
         workspace = build(keep or Path(folder) / "workspace", damage=damage, say=say)
         found = investigate(GOOD, BAD, config=workspace.root / "rca.yaml", seed=seed, say=say)
         home = (keep or Path.cwd()) / "reports"
-        home.mkdir(parents=True, exist_ok=True)
         say("writing the report")
         dump(found, home / "investigation.json")
         (home / "waterfall.png").write_bytes(plots.png(plots.waterfall(found)))
         return found, Path(write(found, home / "report.html"))
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".gitignore"))
-    else:
-        shutil.copyfile(source, target)

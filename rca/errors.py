@@ -55,14 +55,9 @@ def choices(names: Iterable[object], limit: int = 12) -> str:
 
     Examples
     --------
-    >>> choices(["b", "a"])
-    "'a', 'b'"
-    >>> choices(range(5), limit=2)
-    "'0', '1' and 3 more"
-    >>> choices([])
-    'none'
+    >>> choices("ba"), choices(range(5), limit=2), choices([])
+    ("'a', 'b'", "'0', '1' and 3 more", 'none')
     """
     listed = sorted(str(name) for name in names)
-    text = ", ".join(f"'{name}'" for name in listed[:limit])
     more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
-    return text + more or "none"
+    return ", ".join(f"'{name}'" for name in listed[:limit]) + more or "none"

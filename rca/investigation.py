@@ -19,9 +19,9 @@ from rca.exam import Grid
 from rca.findings import significant
 from rca.gitrepo import Repository
 from rca.lineage import trace
-from rca.summary import sentence
 from rca.tree import Setting, is_material, measure
 from rca.types import Case, Finding, Gap, Investigation, Outcome, Remainder, Side, Verdict, Version
+from rca.words import sentence
 
 if TYPE_CHECKING:
     from rca.stats import Estimate

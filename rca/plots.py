@@ -1,17 +1,12 @@
-"""The figures: the only importer of matplotlib.
-
-They are drawn without a global state, so that any thread and any server can draw them, and the
-same investigation gives the same bytes.
-"""
+"""The figures, the only importer of matplotlib: drawn without a global state, the same bytes for the same answer."""
 
 from __future__ import annotations
 
 import io
 import math
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -42,8 +37,7 @@ class Drawing(Figure):
         return png(self)
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(NamedTuple):
     label: str
     note: str
     pillar: str
@@ -58,69 +52,45 @@ def waterfall(investigation: Investigation) -> Figure:
 
     Only the causes on top are steps; those within another are part of its step. The axis does not
     start at zero, so both values are marks and not bars.
-
-    Raises
-    ------
-    NotApplicable
-        If the investigation has no gap, as a check or a diff has none.
     """
     gap = _gap(investigation)
-    rows = _rows(investigation, 10, deepest=0)
-    starts, value = [], gap.reference
-    for row in rows:
-        starts.append(value)
-        value += row.size if math.isfinite(row.size) else 0.0
-    with _style():
-        figure, axes = _canvas(len(rows) + 2)
-        _mark(axes, 0, gap.reference, "reference", investigation.reference.rev, places(gap.difference))
-        for y, (row, start) in enumerate(zip(rows, starts, strict=True), start=1):
-            axes.plot([start, start], [y - 1, y], color=_FAINT, lw=0.8, ls=":", zorder=1)
-            _bar(axes, y, start, row, gap, places(gap.difference))
+    rows, value = _rows(investigation, 10, deepest=0), gap.reference
+    with _drawn(len(rows) + 2, rows, gap) as (figure, axes):
+        _mark(axes, 0, gap.reference, "reference", investigation.reference.rev, gap)
+        for y, row in enumerate(rows, start=1):
+            axes.plot([value, value], [y - 1, y], color=_FAINT, lw=0.8, ls=":", zorder=1)
+            _bar(axes, y, value, row, gap)
+            value += row.size if math.isfinite(row.size) else 0.0
         last = len(rows) + 1
         axes.plot([value, value], [last - 1, last], color=_FAINT, lw=0.8, ls=":", zorder=1)
-        _mark(axes, last, gap.current, "current", investigation.current.rev, places(gap.difference))
-        _finish(figure, axes, rows, gap)
+        _mark(axes, last, gap.current, "current", investigation.current.rev, gap)
     return figure
 
 
 def contributions(investigation: Investigation) -> Figure:
-    """Draw every cause from zero, those within another indented below it.
-
-    Raises
-    ------
-    NotApplicable
-        If the investigation has no gap.
-    """
+    """Draw every cause from zero, those within another indented below it."""
     return _from_zero(_rows(investigation, 24), _gap(investigation))
 
 
 def terms(attribution: Attribution) -> Figure:
     """Draw support, covariate and concept from zero, with the groups of inputs indented below their term."""
-    frame, gap = attribution.frame(), attribution.gap
-    order = [(term, frame[frame["term"] == term]) for term in dict.fromkeys(frame["term"])]
+    frame = attribution.frame()
     rows = [
         _Row(
-            part.term if part.group is None else str(part.group),
-            part.status.replace("_", " "),
-            "inputs",
-            part.contribution,
-            part.low,
-            part.high,
-            depth=int(part.group is not None),
+            *(part.term if part.group is None else str(part.group), part.status.replace("_", " "), "inputs"),
+            *(part.contribution, part.low, part.high, int(part.group is not None)),
         )
-        for _, parts in order
-        for part in parts.itertuples()
+        for term in dict.fromkeys(frame["term"])
+        for part in frame[frame["term"] == term].itertuples()
     ]
-    return _from_zero(rows, gap)
+    return _from_zero(rows, attribution.gap)
 
 
 def _from_zero(rows: Sequence[_Row], gap: Gap) -> Figure:
-    with _style():
-        figure, axes = _canvas(max(1, len(rows)))
+    with _drawn(max(1, len(rows)), rows, gap, "points of ") as (figure, axes):
         axes.axvline(0, color=_FAINT, lw=0.8, zorder=1)
         for y, row in enumerate(rows):
-            _bar(axes, y, 0.0, row, gap, places(gap.difference))
-        _finish(figure, axes, rows, gap, "points of ")
+            _bar(axes, y, 0.0, row, gap)
     return figure
 
 
@@ -163,19 +133,39 @@ def _rows(investigation: Investigation, most: int, deepest: float = math.inf) ->
 def _style() -> Iterator[None]:
     # the reader's own matplotlibrc must not change a report
     settings = {**mpl.rcParamsDefault, "font.family": [_FONT], "font.size": 9, "hatch.linewidth": 1.1}
-    settings = {key: value for key, value in settings.items() if key not in ("backend", "backend_fallback")}
-    with mpl.rc_context(settings):
+    with mpl.rc_context({k: v for k, v in settings.items() if k not in ("backend", "backend_fallback")}):
         yield
 
 
-def _canvas(rows: int) -> tuple[Figure, Any]:
-    height = 0.43 * rows + 0.95
-    figure = Drawing(figsize=(9.4, height), facecolor="white")
-    axes = figure.add_axes((0.335, 0.56 / height, 0.50, 1 - 0.95 / height))
-    axes.set_ylim(rows - 0.4, -0.6)
-    axes.use_sticky_edges = False  # a bar that touches the frame looks cut off
-    axes.set_yticks([])
-    return figure, axes
+@contextmanager
+def _drawn(height: int, rows: Sequence[_Row], gap: Gap, unit: str = "") -> Iterator[tuple[Figure, Any]]:
+    """Give a figure with axes for so many rows; when they are drawn, label and clear the axes and explain the bars."""
+    from rca.metrics import LOSSES
+
+    inches = 0.43 * height + 0.95
+    with _style():
+        figure = Drawing(figsize=(9.4, inches), facecolor="white")
+        axes = figure.add_axes((0.335, 0.56 / inches, 0.50, 1 - 0.95 / inches))
+        axes.set_ylim(height - 0.4, -0.6)
+        axes.use_sticky_edges = False  # a bar that touches the frame looks cut off
+        axes.set_yticks([])
+        yield figure, axes
+        axes.margins(x=0.06)
+        worse = "right" if gap.metric in LOSSES else "left"
+        axes.set_xlabel(_drawable(f"{unit}{gap.metric} ({worse} is worse)"), parse_math=False, color=_FAINT, size=8)
+        axes.tick_params(axis="x", colors=_FAINT, labelsize=8, length=3)
+        axes.locator_params(axis="x", nbins=6)
+        axes.grid(axis="x", color="#e5e7eb", lw=0.7, zorder=0)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "left", "right"]].set_visible(False)
+        axes.spines["bottom"].set_color("#d1d5db")
+        seen = {row.pillar for row in rows}
+        keys = [Patch(facecolor=c, edgecolor=c, label=name) for name, c in COLOURS.items() if name and name in seen]
+        if any(row.size and not hurts(gap, row.size) for row in rows if math.isfinite(row.size)):
+            keys.append(Patch(facecolor="white", edgecolor=_FAINT, hatch="////", label="helped"))
+        if keys:
+            place = {"loc": "upper left", "bbox_to_anchor": (0.0, 1.0), "ncols": 4}
+            figure.legend(handles=keys, frameon=False, fontsize=8, labelcolor=_FAINT, **place)
 
 
 def _text(axes: Any, x: float, y: float, text: str, **options: Any) -> None:
@@ -197,49 +187,22 @@ def _short(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most // 2]}…{text[-(most // 2 - 1) :]}"
 
 
-def _label(axes: Any, y: float, label: str, note: str, depth: int = 0) -> None:
-    x = _LEFT + 0.05 * depth
-    _text(axes, x, y - 0.17, _short(clean(label), 42 - 3 * depth))
-    _text(axes, x, y + 0.22, note, size=7.5, color=_FAINT)
-
-
-def _mark(axes: Any, y: float, value: float, side: str, rev: str | None, decimals: int) -> None:
+def _mark(axes: Any, y: float, value: float, side: str, rev: str | None, gap: Gap) -> None:
     axes.plot([value], [y], marker="D", ms=6, color=_INK, zorder=3)
-    _text(axes, 1.03, y, number(value, decimals), weight="bold")
-    _text(axes, _LEFT, y, side if not rev else f"{side}  {_short(clean(rev), 26)}", weight="bold")
+    _text(axes, 1.03, y, number(value, places(gap.difference)), weight="bold")
+    _text(axes, _LEFT, y, f"{side}  {_short(clean(rev), 26)}" if rev else side, weight="bold")
 
 
-def _bar(axes: Any, y: int, start: float, row: _Row, gap: Gap, decimals: int) -> None:
-    _label(axes, y, row.label, row.note, row.depth)
+def _bar(axes: Any, y: int, start: float, row: _Row, gap: Gap) -> None:
+    decimals, left, colour = places(gap.difference), _LEFT + 0.05 * row.depth, COLOURS[row.pillar]
+    _text(axes, left, y - 0.17, _short(clean(row.label), 42 - 3 * row.depth))
+    _text(axes, left, y + 0.22, row.note, size=7.5, color=_FAINT)
     if not math.isfinite(row.size):
         _text(axes, 1.03, y, "not identified", color=_FAINT)
         return
-    colour, bad = COLOURS[row.pillar], hurts(gap, row.size)
-    look = {"facecolor": colour} if bad else {"facecolor": "white", "hatch": "////"}
+    look = {"facecolor": colour} if hurts(gap, row.size) else {"facecolor": "white", "hatch": "////"}
     axes.barh(y, row.size, left=start, height=0.56 if row.depth == 0 else 0.36, edgecolor=colour, zorder=2, **look)
     if math.isfinite(row.low) and math.isfinite(row.high):
         axes.plot([start + row.low, start + row.high], [y, y], color=_INK, lw=1.2, marker="|", ms=6, zorder=3)
     _text(axes, 1.03, y - 0.17, number(row.size, decimals, True))
     _text(axes, 1.03, y + 0.22, interval(row.low, row.high, decimals), size=7.5, color=_FAINT)
-
-
-def _finish(figure: Figure, axes: Any, rows: Sequence[_Row], gap: Gap, unit: str = "") -> None:
-    from rca.metrics import LOSSES
-
-    axes.margins(x=0.06)
-    worse = "right" if gap.metric in LOSSES else "left"
-    axes.set_xlabel(_drawable(f"{unit}{gap.metric} ({worse} is worse)"), parse_math=False, color=_FAINT, size=8)
-    axes.tick_params(axis="x", colors=_FAINT, labelsize=8, length=3)
-    axes.locator_params(axis="x", nbins=6)
-    axes.grid(axis="x", color="#e5e7eb", lw=0.7, zorder=0)
-    axes.set_axisbelow(True)
-    for side in ("top", "left", "right"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color("#d1d5db")
-    seen = [pillar for pillar in ("integrity", "evolution", "inputs") if any(row.pillar == pillar for row in rows)]
-    keys = [Patch(facecolor=COLOURS[pillar], edgecolor=COLOURS[pillar], label=pillar) for pillar in seen]
-    if any(math.isfinite(row.size) and row.size and not hurts(gap, row.size) for row in rows):
-        keys.append(Patch(facecolor="white", edgecolor=_FAINT, hatch="////", label="helped"))
-    if keys:
-        place = {"loc": "upper left", "bbox_to_anchor": (0.0, 1.0), "ncols": 4}
-        figure.legend(handles=keys, frameon=False, fontsize=8, labelcolor=_FAINT, **place)

@@ -1,7 +1,4 @@
-"""The files that travel with rca: the notebooks and the demo system.
-
-An installed package has them inside, a checkout has them at its root; see ``force-include`` in pyproject.toml.
-"""
+"""The files that travel with rca: inside an installed package (``force-include``), at the root of a checkout."""
 
 from __future__ import annotations
 
@@ -15,25 +12,16 @@ _HOME = Path(__file__).resolve().parent
 def share(name: str) -> Path:
     """Return where a file or folder that travels with rca is.
 
-    Raises
-    ------
-    ConfigError
-        If neither an installed package nor a checkout has it.
-
     Examples
     --------
-    >>> share("notebooks").name
-    'notebooks'
     >>> share("nowhere")
     Traceback (most recent call last):
     ...
     rca.errors.ConfigError: this installation of rca has no 'nowhere': install rca again, or run it from a checkout.
     """
-    places = [_HOME / "_share" / name]
     # what lies next to an installed package belongs to others
-    if (_HOME.parent / "pyproject.toml").is_file():
-        places.append(_HOME.parent / name)
-    for place in places:
-        if place.exists():
-            return place
+    homes = [_HOME / "_share", *([_HOME.parent] if (_HOME.parent / "pyproject.toml").is_file() else [])]
+    for home in homes:
+        if (home / name).exists():
+            return home / name
     raise ConfigError(f"this installation of rca has no '{name}': install rca again, or run it from a checkout.")

@@ -1,7 +1,4 @@
-"""The nouns: a Case goes in, Findings and Causes come out, an Investigation holds them.
-
-This module imports nothing of rca, so that every other module may import it.
-"""
+"""The nouns: a Case goes in, Findings and Causes come out, an Investigation holds them; it imports nothing of rca."""
 
 from __future__ import annotations
 
@@ -53,14 +50,10 @@ class Artifact:
     """A file of a version: where its bytes came from and whether they are what the lock says."""
 
     path: str
-    md5: str | None
-    """The hash that dvc.lock or the .dvc file records; None for a file kept in git."""
-    file: str | None
-    """A readable local copy (cache object or temporary file), or None where it could not be had."""
-    problem: str | None = None
-    """Why the artifact cannot be used, in one sentence."""
-    corrupt: bool = False
-    """True where bytes were found but are not those that were recorded."""
+    md5: str | None  # the hash that dvc.lock or the .dvc file records; None for a file kept in git
+    file: str | None  # a readable local copy (cache object or temporary file), or None where it could not be had
+    problem: str | None = None  # why the artifact cannot be used, in one sentence
+    corrupt: bool = False  # true where bytes were found but are not those that were recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +62,9 @@ class Stage:
 
     name: str
     cmd: str
-    deps: Mapping[str, str]
-    """Path to recorded hash."""
+    deps: Mapping[str, str]  # path to recorded hash
     outs: Mapping[str, str]
-    params: Mapping[str, Mapping[str, Any]]
-    """File to key to value."""
+    params: Mapping[str, Mapping[str, Any]]  # file to key to value
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,24 +74,17 @@ class Version:
     rev: str
     commit: str
     stages: Mapping[str, Stage] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)
-    """Every git-tracked path of the project and its blob id."""
-    code: Mapping[str, str] = field(default_factory=dict)
-    """Source text of Python files, and of other code that differs between the sides of a case."""
-    tracked: Mapping[str, str] = field(default_factory=dict)
-    """Path of a DVC-tracked source to the .dvc file that tracks it."""
-    params: Mapping[str, Any] = field(default_factory=dict)
-    """Dotted key to value, over every parameter file that a stage declares."""
+    files: Mapping[str, str] = field(default_factory=dict)  # every git-tracked path of the project and its blob id
+    code: Mapping[str, str] = field(default_factory=dict)  # source of Python files and of what else differs
+    tracked: Mapping[str, str] = field(default_factory=dict)  # path of a DVC-tracked source to its .dvc file
+    params: Mapping[str, Any] = field(default_factory=dict)  # dotted key to value, over every parameter file
     environment: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
-    artifacts: Mapping[str, Artifact] = field(default_factory=dict)
-    """By role: ``model`` and ``data.train``, ``data.evaluate``, ``data.production``."""
-    tables: Mapping[str, Table] = field(default_factory=dict)
-    """By role: ``train``, ``evaluate``, ``production``."""
+    artifacts: Mapping[str, Artifact] = field(default_factory=dict)  # by role: ``model`` and ``data.train``, ...
+    tables: Mapping[str, Table] = field(default_factory=dict)  # by role: ``train``, ``evaluate``, ``production``
     model: Model | None = None
     model_problem: str | None = None
-    snapshot: Any = field(default=None, compare=False, repr=False)
-    """What reads more of it when asked, :class:`rca.versions.Snapshot`; None where no repository was read."""
+    snapshot: Any = field(default=None, compare=False, repr=False)  # :class:`rca.versions.Snapshot`, to read more of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +94,7 @@ class Pair:
     name: str
     reference: Table
     current: Table
-    same_role: bool = True
-    """False where the sides play different roles (evaluation against production): row counts
-    and keys are then not comparable, distributions are."""
+    same_role: bool = True  # else, as evaluation against production, row counts and keys cannot be compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +117,7 @@ class Exam:
 
     name: str
     table: pd.DataFrame
-    rows: int
-    """Rows of the whole table; `table` may be a sample of it."""
+    rows: int  # rows of the whole table; `table` may be a sample of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +132,7 @@ class Case:
     exams: tuple[Exam, Exam] | None = None
     model_path: str | None = None
     seed_key: str | None = None
-    root: str | None = None
-    """The project's folder, for replay; None where the case is two tables."""
+    root: str | None = None  # the project's folder, for replay; None where the case is two tables
 
     def columns(self) -> Iterator[tuple[Pair, str]]:
         """Each pair of tables with each column that both sides have."""
@@ -238,8 +218,7 @@ class Gap:
     high: float
     n_reference: int
     n_current: int
-    detectable: float
-    """The smallest gap that these samples could have shown (80 % power)."""
+    detectable: float  # the smallest gap that these samples could have shown (80 % power)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,13 +239,15 @@ class Side:
     data: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Investigation:
     """The answer: the gap, its causes, the remainder, and all that was done to find them."""
 
+    schema: str = "rca/investigation/1"
     system: str
     summary: str
     verdict: Verdict
+    severity: Literal[1, 2, 3] | None = None
     reference: Side
     current: Side
     gap: Gap | None
@@ -277,14 +258,10 @@ class Investigation:
     outcomes: tuple[Outcome, ...]
     findings: tuple[Finding, ...]
     provenance: Mapping[str, Any]
-    severity: Literal[1, 2, 3] | None = None
-    schema: str = "rca/investigation/1"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the document of the contract: plain values, in its order."""
-        first = ("schema", "system", "summary", "verdict", "severity")
-        names = dict.fromkeys([*first, *(f.name for f in dataclasses.fields(self))])
-        return {name: plain(getattr(self, name)) for name in names}
+        """Return the document of the contract: plain values, in the order of the fields."""
+        return plain(self)  # type: ignore[no-any-return]  # a record becomes a mapping
 
     def to_json(self) -> str:
         """Return the document as JSON; numbers that are not finite become null."""
@@ -295,27 +272,22 @@ class Investigation:
         import pandas as pd
 
         names = ["rank", "pillar", "kind", "subject", "contribution", "low", "high", "share", "status", "within"]
-        rows = [{name: getattr(cause, name) for name in names} for cause in self.causes]
+        rows = [dataclasses.asdict(cause) for cause in self.causes]
         if self.unexplained is not None:
             rows.append({"subject": "unexplained", **dataclasses.asdict(self.unexplained)})
         return pd.DataFrame(rows, columns=names)
 
     def plot(self) -> Figure:
         """Draw the waterfall of the gap."""
-        return _elsewhere("rca.plots").waterfall(self)  # type: ignore[no-any-return]  # looked up by name
+        return importlib.import_module("rca.plots").waterfall(self)  # type: ignore[no-any-return]  # data know no drawing
 
     def report(self, path: str) -> str:
         """Run the report notebook and write it as one HTML file; return its path."""
-        return _elsewhere("rca.report").write(self, path)  # type: ignore[no-any-return]  # looked up by name
+        return importlib.import_module("rca.report").write(self, path)  # type: ignore[no-any-return]
 
     def _repr_html_(self) -> str:
-        html = _elsewhere("rca.report.html")
+        html = importlib.import_module("rca.report.html")
         return "".join(part(self) for part in (html.verdict, html.waterfall, html.causes))
-
-
-def _elsewhere(module: str) -> Any:
-    """Look up the module that draws when it is asked for: results are data and know no drawing."""
-    return importlib.import_module(module)
 
 
 def plain(value: Any) -> Any:
@@ -327,13 +299,13 @@ def plain(value: Any) -> Any:
     {'a': [1, None], 'b': {'contribution': 0.5, 'low': 0.0, 'high': 1.0}}
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        value = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    elif hasattr(value, "tolist"):
+        value = value.tolist()
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, str | bool | int) else str(value)

@@ -17,14 +17,13 @@ LEVEL = "90 %"
 VERDICTS = {"cause_found": "Cause found", "no_incident": "No incident", "inconclusive": "Inconclusive"}
 #: What plug-ins did, the order in which a reader wants to know.
 STATES = {"failed": "failed", "found": "found", "not_applicable": "not applicable", "clear": "clear"}
+#: A share that is called all of the gap; intervals are wider than what is missing.
+ALL = 0.95
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def clean(text: object, limit: int = 2000) -> str:
-    r"""Return text from data on one line, with control and invisible characters spelled out.
-
-    Column names and categories come from outside: they may hold terminal commands or turn the
-    direction of writing.
+    r"""Return text from data on one line, with characters that command a terminal or turn writing spelled out.
 
     Examples
     --------
@@ -32,20 +31,12 @@ def clean(text: object, limit: int = 2000) -> str:
     a\x1b[31m b\u202ec
     """
     line = " ".join(str(text)[: 4 * limit].split())
-    safe = "".join(
-        c.encode("unicode_escape").decode() if unicodedata.category(c) in _HIDDEN else c for c in line[:limit]
-    )
-    return safe + ("…" if len(line) > limit else "")
+    safe = (c.encode("unicode_escape").decode() if unicodedata.category(c) in _HIDDEN else c for c in line[:limit])
+    return "".join(safe) + ("…" if len(line) > limit else "")
 
 
 def count(size: int, noun: str) -> str:
-    """Return a number of things.
-
-    Examples
-    --------
-    >>> count(1, "finding"), count(3, "finding")
-    ('1 finding', '3 findings')
-    """
+    """Return a number of things: ``1 finding``, ``3 findings``."""
     return f"{size} {noun}{'' if size == 1 else 's'}"
 
 
@@ -59,7 +50,6 @@ def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
     """
     if value is None or not math.isfinite(value):
         return "n/a"
-    mark = "-" if value < 0 else "+" if sign else ""
     size = abs(value)
     if isinstance(value, int) or size >= 10_000:
         text = f"{size:,.0f}"
@@ -67,7 +57,7 @@ def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
         text = f"{size:.{digits}f}"
     else:
         text = f"{size:.{digits}g}" if size >= 1e-6 else f"{size:.{digits - 1}e}"
-    return mark + text
+    return ("-" if value < 0 else "+" if sign else "") + text
 
 
 def interval(low: float | None, high: float | None, digits: int = 3) -> str:
@@ -84,19 +74,18 @@ def interval(low: float | None, high: float | None, digits: int = 3) -> str:
 
 
 def digits(investigation: Investigation) -> int:
-    """Return how many decimals the numbers of a gap need: three of the difference are enough.
+    """Return how many decimals the numbers of an investigation need."""
+    return 3 if investigation.gap is None else places(investigation.gap.difference)
+
+
+def places(size: float) -> int:
+    """Return the decimals that show a number of this size with three digits.
 
     Examples
     --------
     >>> [places(x) for x in (0.18, 0.0042, 25.0)]
     [3, 5, 2]
     """
-    gap = investigation.gap
-    return 3 if gap is None else places(gap.difference)
-
-
-def places(size: float) -> int:
-    """Return the decimals that show a number of this size with three digits."""
     if not math.isfinite(size) or size == 0:
         return 3
     return min(8, max(2, 2 - math.floor(math.log10(abs(size)))))
@@ -104,36 +93,19 @@ def places(size: float) -> int:
 
 def share(cause: Cause, gap: Gap | None) -> float | None:
     """Return the share of the gap that a cause explains, as given or as divided."""
-    if cause.share is not None:
+    if cause.share is not None or gap is None or not gap.difference:
         return cause.share
-    if gap is None or not gap.difference or not math.isfinite(cause.contribution / gap.difference):
-        return None
-    return cause.contribution / gap.difference
+    divided = cause.contribution / gap.difference
+    return divided if math.isfinite(divided) else None
 
 
 def status(cause: Cause) -> str:
-    """Return how sure a cause is; one whose interval holds 0 is below the noise.
-
-    Examples
-    --------
-    >>> from rca.types import Cause
-    >>> status(Cause("inputs", "covariate_shift", "inputs", 0.1, -0.1, 0.3, "possible", "moved"))
-    'below the noise'
-    """
-    noise = cause.low <= 0 <= cause.high and cause.status != "confirmed"
-    return "below the noise" if noise else cause.status
+    """Return how sure a cause is; one whose interval holds 0 is below the noise."""
+    return "below the noise" if cause.low <= 0 <= cause.high and cause.status != "confirmed" else cause.status
 
 
 def hurts(gap: Gap, contribution: float) -> bool:
-    """Return whether a contribution made the system worse: losses are worse when higher.
-
-    Examples
-    --------
-    >>> from rca.types import Gap
-    >>> gap = Gap("roc_auc", 0.8, 0.7, -0.1, -0.12, -0.08, 100, 100, 0.02)
-    >>> hurts(gap, -0.1), hurts(gap, 0.02)
-    (True, False)
-    """
+    """Return whether a contribution made the system worse: losses are worse when higher."""
     from rca.metrics import LOSSES
 
     return contribution > 0 if gap.metric in LOSSES else contribution < 0
@@ -155,15 +127,13 @@ def nested(causes: Sequence[Cause]) -> list[tuple[Cause, int]]:
     left = list(causes)
 
     def take(parent: int | None, depth: int) -> None:
-        for cause in [c for c in left if c.within == parent]:
-            if cause in left:
-                left.remove(cause)
-                listed.append((cause, depth))
-                take(cause.rank, depth + 1)
+        while mine := next((cause for cause in left if cause.within == parent), None):
+            left.remove(mine)
+            listed.append((mine, depth))
+            take(mine.rank, depth + 1)
 
     take(None, 0)
-    # a parent that is not there must not hide its children
-    return listed + [(cause, 1) for cause in left]
+    return listed + [(cause, 1) for cause in left]  # a parent that is not there must not hide its children
 
 
 def by_state(outcomes: Iterable[Outcome]) -> list[Outcome]:
@@ -172,14 +142,7 @@ def by_state(outcomes: Iterable[Outcome]) -> list[Outcome]:
 
 
 def tally(outcomes: Iterable[Outcome]) -> str:
-    """Return the count of checks by what they did.
-
-    Examples
-    --------
-    >>> from rca.types import Outcome
-    >>> tally([Outcome("A", "a", "clear"), Outcome("B", "b", "found"), Outcome("C", "c", "clear")])
-    '3 checks: 1 found, 2 clear'
-    """
+    """Return the count of checks by what they did, such as ``3 checks: 1 found, 2 clear``."""
     states = [outcome.status for outcome in outcomes]
     order = ("found", "clear", "not_applicable", "failed")
     parts = [f"{states.count(state)} {STATES[state]}" for state in order if state in states]
@@ -193,8 +156,33 @@ def rerun(investigation: Investigation, finding: Finding) -> list[str]:
         return list(dict.fromkeys(of_causes))
     before, after = investigation.reference, investigation.current
     if before.rev and after.rev:
-        verb = ["diff"] if finding.code.startswith("RCA2") else ["check", "--reference"]
-        return [shlex.join(["rca", *verb, before.rev, *(["--current"] if verb[0] == "check" else []), after.rev])]
+        check = ["check", "--reference", before.rev, "--current", after.rev]
+        return [shlex.join(["rca", *(["diff", before.rev, after.rev] if finding.code.startswith("RCA2") else check)])]
     if before.data and after.data:
         return [shlex.join(["rca", "check", "--reference-data", before.data, "--current-data", after.data])]
     return []
+
+
+def sentence(found: Investigation, reason: str = "") -> str:
+    """Say what was found, with numbers, as sure as it is and no surer; or the `reason` why nothing can be said."""
+    gap = found.gap
+    if gap is None:
+        size = f"{count(len(found.findings), 'finding')}." if found.findings else "Nothing found."
+        return f"Inconclusive: {reason}" if reason else size
+    moved = f"{gap.metric} went from {gap.reference:.3f} to {gap.current:.3f} ({gap.difference:+.3f})"
+    if found.verdict == "no_incident":
+        between = f"interval [{gap.low:+.3f}, {gap.high:+.3f}]"
+        return f"No incident: {moved}, {between}; these samples would have shown a gap of {gap.detectable:.3f}."
+    if not found.causes:
+        return f"Inconclusive: {moved}, and no hypothesis explains it."
+    first = found.causes[0]
+    part = "all" if (first.share or 0) >= ALL else f"{100 * (first.share or 0):.0f} %"
+    sure = {"confirmed": "explains", "likely": "likely explains", "possible": "may explain"}[first.status]
+    text = f"{moved}: {first.summary}, which {sure} {part} of it"
+    others = [c for c in found.causes[1:] if c.within is None and c.subject != first.subject]
+    if others:
+        text += "; then " + ", ".join(f"{c.subject} {c.contribution:+.3f}" for c in others[:3])
+    # said plainly where the new model was tried and is not the cause
+    blamed = any(c.pillar == "evolution" for c in found.causes)
+    cleared = any(r.pillar == "evolution" and r.contribution is not None for r in found.ruled_out)
+    return text + "." + (" The new model is not the cause." if cleared and not blamed else "")

@@ -60,7 +60,7 @@ def test_the_contribution_is_what_the_damage_did(incident: Investigation, demo_w
 @pytest.mark.slow
 def test_the_document_is_that_of_the_contract(incident: Investigation) -> None:
     content = json.loads(incident.to_json())
-    document.validate(content)
+    document.parse(content)
     terms = [c["contribution"] for c in content["causes"] if c["within"] is None]
     total = sum(terms) + content["unexplained"]["contribution"]
     assert total == pytest.approx(content["gap"]["difference"], abs=1e-9)

@@ -25,7 +25,7 @@ LAYERS = [
     "integrity evolution inputs",
     "repairs faults",
     "words",
-    "case exam findings summary",
+    "case exam findings",
     "lineage",
     "tree hypotheses",
     "datapart modelpart",

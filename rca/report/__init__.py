@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rca.errors import ConfigError, ReportError, choices
+from rca.resources import share
 
 if TYPE_CHECKING:
     from rca.types import Investigation
 
-#: What can be written, by extension.
 FORMATS = (".html", ".ipynb", ".md")
 
 
@@ -24,28 +24,19 @@ def write(
     Parameters
     ----------
     path : str or Path
-        By its extension: ``.html`` is one file that needs nothing else; ``.ipynb`` is the notebook
-        that was run, with its document beside it; ``.md`` is short, for a comment.
+        ``.html`` is one file that needs nothing else; ``.ipynb`` is the notebook that was run, with its document
+        beside it; ``.md`` is short, for a comment.
     notebook : str or Path
         The name of a notebook that comes with rca, or the path of another with the same parameters.
-    title : str
-        What stands on top; default: the name of the system.
-
-    Raises
-    ------
-    ConfigError
-        If the extension or the notebook is unknown.
-    ReportError
-        If a cell failed. What had been done until then is in the file.
     """
-    path = Path(path)
-    kind = path.suffix.lower()
+    path, kind = Path(path), Path(path).suffix.lower()
     if kind == ".pdf":
-        name = path.with_suffix(".html").name
-        raise ConfigError(f"rca writes no PDF: write {name} and print it from a browser; its pages are A4.")
+        raise ConfigError(f"rca writes no PDF: write {path.stem}.html and print it from a browser; its pages are A4.")
     if kind not in FORMATS:
         raise ConfigError(f"cannot write {path.name!r}: choose one of the extensions {choices(FORMATS)}.")
-    source = find(notebook)
+    ours = {file.stem: file for file in share("notebooks").glob("*.ipynb")}
+    if Path(notebook).suffix != ".ipynb" and str(notebook) not in ours:
+        raise ConfigError(f"there is no notebook '{notebook}': choose one of {choices(ours)}, or name an .ipynb file.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if kind == ".md":
@@ -53,28 +44,10 @@ def write(
 
             path.write_text(markdown.render(investigation), encoding="utf-8")
         else:
-            _run(investigation, source, path, title)
+            _run(investigation, ours.get(str(notebook), Path(notebook)), path, title)
     except OSError as problem:
         raise ConfigError(f"cannot write {path} ({problem.strerror}): choose another place.") from None
     return str(path)
-
-
-def find(notebook: str | Path) -> Path:
-    """Return where a notebook is, by the name of one of ours or by its path.
-
-    Examples
-    --------
-    >>> find("incident_report").name
-    'incident_report.ipynb'
-    """
-    from rca.resources import share
-
-    if Path(notebook).suffix == ".ipynb":
-        return Path(notebook)
-    ours = {file.stem: file for file in share("notebooks").glob("*.ipynb")}
-    if str(notebook) not in ours:
-        raise ConfigError(f"there is no notebook '{notebook}': choose one of {choices(ours)}, or name an .ipynb file.")
-    return ours[str(notebook)]
 
 
 def _run(investigation: Investigation, source: Path, path: Path, title: str) -> None:
@@ -82,24 +55,20 @@ def _run(investigation: Investigation, source: Path, path: Path, title: str) -> 
     from rca.report import document
     from rca.report import notebook as notebooks
 
+    failure = ""
     # A folder of its own: the notebook names its document without a path, so nothing of this machine is in it.
     with tempfile.TemporaryDirectory(prefix="rca-") as folder:
         data = document.dump(investigation, Path(folder) / f"{path.stem}.json")
         ran = Path(folder) / f"{path.stem}.ipynb"
-        failure: ReportError | None = None
         try:
             notebooks.execute(source, ran, {"investigation": str(data), "title": title})
         except ReportError as problem:
-            failure = problem
-        if path.suffix.lower() == ".ipynb" and ran.exists():
+            failure = str(problem)
+        if ran.exists() and path.suffix.lower() == ".ipynb":
             shutil.copyfile(ran, path)
             shutil.copyfile(data, path.with_suffix(".json"))
         elif ran.exists():
-            from rca.report import page
-
-            verdict = words.VERDICTS[investigation.verdict].lower()
-            name = f"{title or investigation.system}: {verdict}"
-            path.write_text(page.render(ran, name), encoding="utf-8")
-    if failure is not None:
-        kept = f" What had been done is in {path}." if path.exists() else ""
-        raise ReportError(f"{failure}{kept}") from None
+            name = f"{title or investigation.system}: {words.VERDICTS[investigation.verdict].lower()}"
+            path.write_text(notebooks.page(ran, name), encoding="utf-8")
+    if failure:
+        raise ReportError(failure + (f" What had been done is in {path}." if path.exists() else ""))

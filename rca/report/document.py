@@ -16,25 +16,13 @@ from rca.types import Investigation
 
 @functools.cache
 def schema() -> dict[str, Any]:
-    """Return the JSON schema of the document.
-
-    Examples
-    --------
-    >>> schema()["properties"]["verdict"]["enum"]
-    ['cause_found', 'no_incident', 'inconclusive']
-    """
+    """Return the JSON schema of the document."""
     file = Path(__file__).parents[1] / "schema" / "investigation-1.json"
-    loaded: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return loaded
+    return dict(json.loads(file.read_text(encoding="utf-8")))
 
 
 def read(path: str | Path) -> Investigation:
     """Read a document that ``rca investigate``, ``check`` or ``diff`` wrote.
-
-    Raises
-    ------
-    ConfigError
-        If the file cannot be read or is not such a document; the message names the place.
 
     Examples
     --------
@@ -55,7 +43,7 @@ def read(path: str | Path) -> Investigation:
 
 
 def parse(raw: Any, name: str = "the document") -> Investigation:
-    """Turn the document, already loaded from JSON, into the record.
+    """Turn the document, already loaded from JSON, into the record; the schema names the deepest place that is wrong.
 
     Examples
     --------
@@ -64,7 +52,14 @@ def parse(raw: Any, name: str = "the document") -> Investigation:
     ...
     rca.errors.ConfigError: x.json is no investigation: at the top, 'system' is a required property.
     """
-    validate(raw, name)
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it comes without types
+    from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
+
+    problem = best_match(Draft202012Validator(schema()).iter_errors(raw))
+    if problem is not None:
+        place = ".".join(str(part) for part in problem.absolute_path) or "the top"
+        text = problem.message if len(problem.message) < 300 else problem.message[:300] + " ..."
+        raise ConfigError(f"{name} is no investigation: at {place}, {text}.")
     found: Investigation = _value(Investigation, raw)
     return found
 
@@ -76,29 +71,10 @@ def _value(kind: Any, raw: Any) -> Any:
     inner = typing.get_args(kind)
     if typing.get_origin(kind) is tuple:
         return tuple(_value(inner[0], item) for item in raw)
-    for one in (kind, *inner):
-        if dataclasses.is_dataclass(one):
-            hints = typing.get_type_hints(one)
-            return one(**{name: _value(hints[name], item) for name, item in raw.items()})  # type: ignore[operator]
+    for one in filter(dataclasses.is_dataclass, (kind, *inner)):
+        hints = typing.get_type_hints(one)
+        return one(**{name: _value(hints[name], item) for name, item in raw.items()})  # type: ignore[operator]
     return raw
-
-
-def validate(raw: Any, name: str = "the document") -> None:
-    """Check a document against the schema.
-
-    Raises
-    ------
-    ConfigError
-        If it does not hold; one sentence with the deepest place that is wrong.
-    """
-    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it comes without types
-    from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
-
-    problem = best_match(Draft202012Validator(schema()).iter_errors(raw))
-    if problem is not None:
-        place = ".".join(str(part) for part in problem.absolute_path) or "the top"
-        text = problem.message if len(problem.message) < 300 else problem.message[:300] + " ..."
-        raise ConfigError(f"{name} is no investigation: at {place}, {text}.")
 
 
 def dump(investigation: Investigation, path: str | Path) -> Path:

@@ -1,7 +1,4 @@
-"""The sections of a report as HTML: each takes an investigation and returns a string.
-
-They are macros of ``sections.html.j2``. Everything that is put into a template is cleaned and escaped here.
-"""
+"""The sections of a report as HTML, macros of ``sections.html.j2``; what is put into them is cleaned and escaped."""
 
 from __future__ import annotations
 
@@ -19,8 +16,6 @@ from rca.types import Investigation, Rejected, plain
 
 if TYPE_CHECKING:
     from jinja2 import Template
-
-_MINUS = "\u2212"  # as wide as a plus
 
 
 def heading(found: Investigation, title: str = "") -> str:
@@ -62,13 +57,7 @@ def findings(found: Investigation) -> str:
 
 
 def rejected(items: Sequence[Rejected], none: str = "Nothing.") -> str:
-    """Return the hypotheses that were ruled out, or could not be tested, each with its reason.
-
-    Examples
-    --------
-    >>> print(rejected((), none="<b>"))
-    <p>&lt;b&gt;</p>
-    """
+    """Return the hypotheses that were ruled out, or could not be tested, each with its reason."""
     return _section("rejected", items, none)
 
 
@@ -97,8 +86,9 @@ def template(name: str) -> Template:
         lstrip_blocks=True,
         finalize=lambda value: value if isinstance(value, Markup) else words.clean(value, 600),
     )
-    environment.filters.update(clean=words.clean, slug=slug, cell=_cell, data=plain)
-    environment.globals.update(words=words, number=_number, interval=_interval, MOST=150, ROWS=12)
+    environment.filters.update(clean=words.clean, cell=_cell, data=plain, wide=_wide)
+    environment.filters["slug"] = lambda name: re.sub(r"[^A-Za-z0-9_-]", "-", name)[:60]  # a part of an anchor
+    environment.globals.update(words=words, MOST=150, ROWS=12)
     return environment.get_template(name)
 
 
@@ -107,36 +97,19 @@ def _section(name: str, *values: object) -> str:
     return Markup(macro(*values).strip())  # noqa: S704  the macro has escaped what it was given
 
 
-def slug(name: str) -> str:
-    """Return an identifier as a part of an anchor.
-
-    Examples
-    --------
-    >>> slug("F1"), slug('" onclick=')
-    ('F1', '--onclick-')
-    """
-    return re.sub(r"[^A-Za-z0-9_-]", "-", name)[:60]
-
-
-def _number(value: float | None, digits: int, sign: bool = False) -> str:
-    return words.number(value, digits, sign).replace("-", _MINUS)
-
-
-def _interval(low: float | None, high: float | None, digits: int) -> str:
-    return words.interval(low, high, digits).replace("-", _MINUS)
+def _wide(text: str) -> str:
+    return text.replace("-", "\u2212")  # a minus as wide as a plus
 
 
 def _cell(value: object) -> str:
     if value is None:
         return "n/a"
-    return f"{value:.5g}".replace("-", _MINUS) if isinstance(value, float) else words.clean(value, 240)
+    return _wide(f"{value:.5g}") if isinstance(value, float) else words.clean(value, 240)
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     pairs: list[tuple[str, Any]] = []
     for key, item in value.items():
-        if isinstance(item, Mapping):
-            pairs += _flat(item, f"{prefix}{key}.")
-        else:
-            pairs.append((prefix + key, ", ".join(map(_cell, item)) if isinstance(item, list) else item))
+        shown = ", ".join(map(_cell, item)) if isinstance(item, list) else item
+        pairs += _flat(item, f"{prefix}{key}.") if isinstance(item, Mapping) else [(prefix + key, shown)]
     return pairs

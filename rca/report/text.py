@@ -1,155 +1,105 @@
-"""The terminal view: the verdict first, then how it is known.
-
-Text from data is written as it is: no part of it is read as markup, and commands for the
-terminal in it are spelled out.
-"""
+"""The terminal view: the verdict first, then how it is known; text from data is no markup and no command in it."""
 
 from __future__ import annotations
 
 import io
 import math
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING, TextIO
 
 from rca import words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
     from rich.table import Table
-    from rich.text import Text
 
     from rca.types import Cause, Investigation, Rejected, Remainder
 
-_WIDE, _BAR = 130, 20
-_MOST = 40
+_WIDE, _BAR, _MOST = 130, 20, 40
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 #: What stands for a sign where the stream cannot write it; each as wide as the sign, but for the arrow.
 _PLAIN = str.maketrans(dict(zip("█▒✗✓" + _EIGHTHS, "#~xv" + "    ####", strict=True)) | {"→": "->", "…": "..."})
 _STYLES = {"confirmed": "bold red", "likely": "yellow", "integrity": "blue", "evolution": "magenta", "inputs": "green"}
+_MARKS = {"found": "✗", "clear": "✓", "not_applicable": "-", "failed": "!"}
 
 
 def lines(investigation: Investigation, width: int = _WIDE, verbose: bool = False) -> list[str]:
     """Return the view as plain lines."""
     target = io.StringIO()
-    render(investigation, target, width=width, colour=False, verbose=verbose)
+    render(investigation, target, width=width, verbose=verbose)
     return [line.rstrip() for line in target.getvalue().splitlines()]
 
 
 def render(
-    investigation: Investigation,
-    stream: TextIO | None = None,
-    *,
-    width: int | None = None,
-    colour: bool | None = None,
-    verbose: bool = False,
+    investigation: Investigation, stream: TextIO | None = None, *, width: int | None = None, verbose: bool = False
 ) -> None:
-    """Print the view.
-
-    Parameters
-    ----------
-    stream : file, default: standard output
-    width : int, optional
-        Default: that of the terminal, or wide enough for a table where there is none.
-    colour : bool, optional
-        Default: on a terminal, but not under NO_COLOR or CI.
-    verbose : bool
-        Whether to list every check with what it did.
-    """
-    stream = sys.stdout if stream is None else stream
-    console = _console(stream, width, colour, os.environ)
-    for part in _parts(investigation, verbose, console.width):
-        console.print(part, soft_wrap=False, highlight=False)
-
-
-def _console(stream: TextIO, width: int | None, colour: bool | None, environ: Mapping[str, str]) -> Console:
+    """Print the view, every check with what it did where `verbose`; in colour on a terminal, but not in CI."""
     from rich.console import Console
 
-    terminal = stream.isatty()
-    unicode = (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf")
-    if colour is None:
-        colour = terminal and not environ.get("NO_COLOR") and not environ.get("CI")
-    return Console(
-        file=stream if unicode else _Narrow(stream),  # type: ignore[arg-type]  # rich writes and flushes, no more
-        width=width or (None if terminal else _WIDE),
-        force_terminal=colour,
-        color_system="standard" if colour else None,
-        no_color=not colour,
-        markup=False,
-        emoji=False,
-        highlight=False,
-        legacy_windows=False,
-    )
+    stream = sys.stdout if stream is None else stream
+    colour = stream.isatty() and not os.environ.get("NO_COLOR") and not os.environ.get("CI")
+    width = width or (shutil.get_terminal_size().columns if stream.isatty() else _WIDE)
+    tone = {"force_terminal": colour, "no_color": not colour, "color_system": "standard" if colour else None}
+    console = Console(file=io.StringIO(), width=width, markup=False, emoji=False, highlight=False, **tone)  # type: ignore[arg-type]
+    with console.capture() as view:
+        for part in _parts(investigation, verbose, width >= 110):
+            console.print(part)
+    text = view.get()
+    if not (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf"):
+        text = text.translate(_PLAIN).encode("ascii", "backslashreplace").decode()
+    stream.write(text)
+    stream.flush()
 
 
-class _Narrow(io.TextIOBase):
-    """A stream that cannot write every character: signs are spelled out, the rest escaped."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        return self._stream.write(text.translate(_PLAIN).encode("ascii", "backslashreplace").decode())
-
-    def flush(self) -> None:
-        self._stream.flush()
-
-
-def _parts(found: Investigation, verbose: bool, width: int) -> list[RenderableType]:
+def _parts(found: Investigation, verbose: bool, wide: bool) -> Iterator[RenderableType]:
     from rich.padding import Padding
     from rich.text import Text
 
-    parts: list[RenderableType] = [_header(found), "", Text(words.clean(found.summary), style="bold"), ""]
-    if found.gap is not None:
-        if found.causes or found.unexplained is not None:
-            parts += [_causes(found, width), ""]
-    elif found.findings:
-        parts += [*_findings(found), ""]
+    yield from (_header(found), "", Text(words.clean(found.summary), style="bold"), "")
+    if found.gap is not None and (found.causes or found.unexplained is not None):
+        yield from (Padding(_causes(found, wide), (0, 0, 0, 2)), "")
+    elif found.gap is None and found.findings:
+        for f in found.findings[:_MOST]:
+            facts = f"{words.clean(f.subject, 120)}: {words.clean(f.text, 400)}"
+            stage = f" (stage {words.clean(f.stage)})" if f.stage else ""
+            yield Text.assemble(("✗ ", "red"), (f"{words.clean(f.code)} ", "bold"), facts, (stage, "dim"))
+        more = len(found.findings) - _MOST
+        yield f"  and {more} more in the document\n" if more > 0 else ""
     for title, rejected in (("Ruled out", found.ruled_out), ("Not testable", found.not_testable)):
         if rejected:
-            parts.append(Text(f"{title}: {'; '.join(_refused(found, r, verbose) for r in rejected)}"))
-    for note in found.provenance.get("notes", ()):
-        parts.append(Text(f"Note: {words.clean(note, 300)}"))
+            yield f"{title}: {'; '.join(_refused(found, r, verbose) for r in rejected)}"
+    yield from (f"Note: {words.clean(note, 300)}" for note in found.provenance.get("notes", ()))
     if found.outcomes:
-        parts.append(Text(words.tally(found.outcomes) + ("" if verbose else " (-v shows them)")))
+        yield words.tally(found.outcomes) + ("" if verbose else " (-v shows them)")
     if verbose:
-        parts += [Padding(_outcomes(found), (0, 0, 0, 2))]
-    steps = _next(found)
-    return [*parts, "", steps] if steps.plain else parts
+        grid = _grid(*[""] * 5)
+        for o in words.by_state(found.outcomes):
+            cells = (o.code, o.title, words.STATES[o.status], o.reason or "")
+            grid.add_row(_MARKS[o.status], *[words.clean(cell, 300) for cell in cells])
+        yield Padding(grid, (0, 0, 0, 2))
+    if found.gap is not None or found.findings:
+        yield ""
+        for cause in found.causes[:1]:
+            yield from (f"Repair     {words.clean(what, 200)}" for what in cause.mitigations[:1])
+            yield from (f"Then       {words.clean(what, 200)}" for what in [cause.counterfactual] if what)
+        yield "Next       the same with --format json --output FILE, then: rca report FILE"
 
 
-def _refused(found: Investigation, rejected: Rejected, verbose: bool) -> str:
-    """Name a hypothesis with its number; its reason where there is none, or where all is asked for."""
-    subject, size = words.clean(rejected.subject), rejected.contribution
-    if size is None or verbose:
-        return f"{subject}, {_plain(rejected.kind)} ({words.clean(rejected.reason, 160)})"
-    return f"{subject}, {_plain(rejected.kind)} {words.number(size, words.digits(found), sign=True)}"
-
-
-def _plain(name: str) -> str:
-    return words.clean(name.replace("_", " "))
-
-
-def _header(found: Investigation) -> Text:
-    from rich.text import Text
-
+def _header(found: Investigation) -> str:
     gap, digits = found.gap, words.digits(found)
     parts = [words.clean(found.system)]
     if gap is None:
-        parts.append(
-            words.VERDICTS[found.verdict] if not found.findings else words.count(len(found.findings), "finding")
-        )
+        size = len(found.findings)
+        parts.append(words.count(size, "finding") if size else words.VERDICTS[found.verdict])
     else:
         values = f"{words.number(gap.reference, digits)} → {words.number(gap.current, digits)}"
-        change = words.number(gap.difference, digits, True)
-        parts.append(f"{words.clean(gap.metric)} {values}")
-        parts.append(f"{change} {words.interval(gap.low, gap.high, digits)}".rstrip())
-        parts.append(f"{gap.n_reference:,} and {gap.n_current:,} rows")
-    if found.severity is not None:
-        parts.append(f"severity {found.severity} proposed")
-    return Text("   ".join(parts))
+        change = f"{words.number(gap.difference, digits, True)} {words.interval(gap.low, gap.high, digits)}".rstrip()
+        parts += [f"{words.clean(gap.metric)} {values}", change, f"{gap.n_reference:,} and {gap.n_current:,} rows"]
+    return "   ".join(parts + ([] if found.severity is None else [f"severity {found.severity} proposed"]))
 
 
 def _grid(*titles: str) -> Table:
@@ -161,30 +111,22 @@ def _grid(*titles: str) -> Table:
     return grid
 
 
-def _causes(found: Investigation, width: int) -> RenderableType:
-    from rich.padding import Padding
+def _causes(found: Investigation, wide: bool) -> Table:
     from rich.text import Text
 
-    wide = width >= 110
-    names = ("share of the gap", "pillar", "kind", "subject", "status") if wide else ("subject", "status")
-    grid = _grid("contribution", *names)
+    grid = _grid("contribution", *(("share of the gap", "pillar", "kind") if wide else ()), "subject", "status")
     grid.columns[0].no_wrap = grid.columns[-1].no_wrap = True
     for cause, depth in words.nested(found.causes):
-        indent, kind = "  " * depth, words.clean(cause.kind)
-        state = Text(words.status(cause), style=_STYLES.get(words.status(cause), ""))
-        amount = Text(indent + _amount(found, cause))
-        subject = words.clean(cause.subject, 120)
-        if wide:
-            share = Text(bar(words.share(cause, found.gap)))
-            pillar = Text(cause.pillar, style=_STYLES.get(cause.pillar, ""))
-            grid.add_row(amount, share, pillar, Text(kind), Text(indent + subject), state)
-        else:
-            grid.add_row(amount, Text(f"{indent}{subject}\n{indent}{kind}"), state)
+        indent, kind, status = "  " * depth, words.clean(cause.kind), words.status(cause)
+        subject = indent + words.clean(cause.subject, 120)
+        pillar = Text(cause.pillar, style=_STYLES.get(cause.pillar, ""))
+        cells = (bar(words.share(cause, found.gap)), pillar, kind, subject) if wide else (f"{subject}\n{indent}{kind}",)
+        grid.add_row(indent + _amount(found, cause), *cells, Text(status, style=_STYLES.get(status, "")))
     left, gap = found.unexplained, found.gap
     if left is not None:
         part = bar(left.contribution / gap.difference) if gap and gap.difference else ""
-        grid.add_row(Text(_amount(found, left)), *([Text(part)] if wide else []), Text("unexplained"))
-    return Padding(grid, (0, 0, 0, 2))
+        grid.add_row(_amount(found, left), *([part] if wide else []), "unexplained")
+    return grid
 
 
 def _amount(found: Investigation, term: Cause | Remainder) -> str:
@@ -209,42 +151,9 @@ def bar(share: float | None) -> str:
     return "█" * (eighths // 8) + (_EIGHTHS[eighths % 8].strip() or ("▏" if eighths == 0 else ""))
 
 
-def _findings(found: Investigation) -> list[RenderableType]:
-    from rich.text import Text
-
-    shown: list[RenderableType] = []
-    for finding in found.findings[:_MOST]:
-        line = Text("✗ ", style="red")
-        line.append(f"{words.clean(finding.code)} ", style="bold")
-        line.append(f"{words.clean(finding.subject, 120)}: ", style="")
-        line.append(words.clean(finding.text, 400), style="")
-        if finding.stage:
-            line.append(f" (stage {words.clean(finding.stage)})", style="dim")
-        shown.append(line)
-    more = len(found.findings) - _MOST
-    return shown + ([Text(f"  and {more} more in the document")] if more > 0 else [])
-
-
-def _outcomes(found: Investigation) -> Table:
-    from rich.text import Text
-
-    grid = _grid("", "", "", "", "")
-    marks = {"found": "✗", "clear": "✓", "not_applicable": "-", "failed": "!"}
-    for outcome in words.by_state(found.outcomes):
-        cells = (outcome.code, outcome.title, words.STATES[outcome.status], outcome.reason or "")
-        grid.add_row(Text(marks[outcome.status]), *[Text(words.clean(cell, 300)) for cell in cells])
-    return grid
-
-
-def _next(found: Investigation) -> Text:
-    from rich.text import Text
-
-    steps = []
-    first = found.causes[0] if found.causes else None
-    if first is not None and first.mitigations:
-        steps.append(f"Repair     {words.clean(first.mitigations[0], 200)}")
-    if first is not None and first.counterfactual:
-        steps.append(f"Then       {words.clean(first.counterfactual, 200)}")
-    if found.gap is not None or found.findings:
-        steps.append("Next       the same with --format json --output FILE, then: rca report FILE")
-    return Text("\n".join(steps))
+def _refused(found: Investigation, rejected: Rejected, verbose: bool) -> str:
+    """Name a hypothesis with its number; its reason where there is none, or where all is asked for."""
+    name, size = words.clean(f"{rejected.subject}, {rejected.kind.replace('_', ' ')}"), rejected.contribution
+    if size is None or verbose:
+        return f"{name} ({words.clean(rejected.reason, 160)})"
+    return f"{name} {words.number(size, words.digits(found), sign=True)}"

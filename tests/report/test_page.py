@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 
-from rca.report import page
+from rca.report import notebook
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ def test_what_a_notebook_may_hold_is_shown_without_script(tmp_path: Path) -> Non
     code = v4.new_code_cell("secret = 1", outputs=outputs, execution_count=1, id="a")
     file = tmp_path / "x.ipynb"
     nbformat.write(v4.new_notebook(cells=[v4.new_markdown_cell("## One & *two*", id="b"), code]), file)
-    shown = page.render(file, "a < b")
+    shown = notebook.page(file, "a < b")
     assert "<script" not in shown
     assert "secret" not in shown
     assert "/home/me" not in shown
