@@ -1,75 +1,70 @@
-"""RCA107 and RCA111, whether there are categories that the reference never had, or under another name."""
+"""RCA107, RCA109 and RCA111, whether text is new, in a wrong encoding, or under another name."""
 
 from __future__ import annotations
 
+import functools
+import html
+import re
+import unicodedata
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from rca.integrity._common import damage, listed
-from rca.integrity._levels import changed, said
+import numpy as np
+
+from rca.integrity._common import columns, listed, report
 from rca.registry import check
+from rca.tables import CATEGORIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from rca.types import Case, Finding
+    from rca.tables import Column
+    from rca.types import Case, Finding, Pair
 
 _FEW = 10  # a value in fewer rows may be a person's
+_MANY = 200  # columns with more distinct values in the reference are text or keys: a new value in them is no news
+_WORDS = """? ?? - -- . .. ... * # n/a na n.a. #n/a #na <na> null (null) #null! none nan nat nil unknown missing
+undefined unspecified empty blank (blank) void tbd \\n -1 -9 -99 -999 -9999 99 999 9999 99999 9999-12-31 1900-01-01"""
+#: Words that stand for nothing, in small letters.
+NULLS = frozenset(_WORDS.split()) | {"not available", "not applicable", "not known", "no data"}
+_FAR = re.compile(r"[^\x00-\x7f]{2,}")
+_ODD = re.compile(r"[^\t-\r -~]|&#?\w+;")
+_LOST = re.compile(r"\ufffd|\w\?+\w")
+# letters that Unicode does not take apart into a plain one and an accent
+_PLAIN = str.maketrans({"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ß": "ss", "æ": "ae", "œ": "oe"})
 
 
 @check("RCA107", "a category is new", symptom=True)
 def new_category(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     """Find text columns with categories that the reference never had, under no name.
 
-    Parameters
-    ----------
-    floor : float
-        Categories that make up no more than this share of the rows are no finding.
-
     Yields
     ------
     Finding
         The evidence holds the new categories and their rows.
 
-    Notes
-    -----
-    A sample misses rare categories: about as large a share as it has of those seen once (Good, 1953, The
-    population frequencies of species, Biometrika 40), which is what the new share is compared with.
-
     Examples
     --------
     >>> import pandas as pd
-    >>> from rca.tables import open_table
-    >>> from rca.types import Case, Pair, Roles
+    >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"city": ["Rome", "Bonn", "Bonn", "Oslo"] * 200})
     >>> opened = whole.assign(city=whole["city"].where(whole.index % 10 > 0, "Lima"))
-    >>> case = Case((Pair("train", open_table(whole), open_table(opened)),), Roles())
-    >>> [(f.kind, f.text) for f in new_category(case)]
-    [('new_category', "city of train has 'Lima' in 10 % of the rows, never seen in the reference.")]
-    >>> list(new_category(Case((Pair("train", open_table(whole), open_table(whole)),), Roles())))
-    []
+    >>> texts(new_category, whole, opened), texts(new_category, whole, whole)
+    (["city of train has 'Lima' in 10 % of the rows, never seen in the reference."], [])
     """
-    for pair, reference, levels in changed(case):
-        if not levels.new:
-            continue
-        name, shown = reference.name, {v: n for v, n in levels.new.items() if n >= _FEW}
+    text = "{column} of {table} has {names} in {share} of the rows{where}, never seen in the reference."
+    for pair, reference, new in changed(case, "new"):
+        shown = {v: n for v, n in new.items() if n >= _FEW}
+        # a sample misses about as large a share as it has of those seen once (Good, 1953, Biometrika 40)
         once = sum(n == 1 for n in reference.top.values()) / reference.rows
-        what = listed(list(shown)) or f"{len(levels.new)} values"
-        text = (
-            said(f"{name} of {pair.name} has {what} in ") + "{share} of the rows{where}, never seen in the reference."
-        )
-        hit, known = pair.current.sample[name].isin(list(levels.new)).to_numpy(), {"new": shown, "mapping": {}}
-        facts: dict[str, Any] = {"text": text, "floor": floor, "before": once, **known}
-        yield from damage("RCA107", "new_category", pair, name, hit, case, **facts)
+        hit = pair.current.sample[reference.name].isin(list(new)).to_numpy()
+        facts: dict[str, Any] = {"new": shown, "names": listed(list(shown)) or f"{len(new)} values", "mapping": {}}
+        yield from report(pair, reference.name, case, hit, "new_category", text, floor, before=once, **facts)
 
 
 @check("RCA111", "a category was renamed")
 def renamed_category(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     """Find categories under a new name: an old one spelled otherwise, or one that lost as many rows.
-
-    Parameters
-    ----------
-    floor : float
-        New names in no more than this share of the rows are no finding.
 
     Yields
     ------
@@ -79,25 +74,164 @@ def renamed_category(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     Examples
     --------
     >>> import pandas as pd
-    >>> from rca.tables import open_table
-    >>> from rca.types import Case, Pair, Roles
+    >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"city": ["Rome", "Bonn", "Bonn", "Oslo"] * 200})
-    >>> renamed = whole.replace({"Oslo": "Christiania", "Rome": "ROME"})
-    >>> case = Case((Pair("train", open_table(whole), open_table(renamed)),), Roles())
-    >>> [f.text for f in renamed_category(case)]
-    ["city of train has 'Christiania', 'ROME' in 50 % of the rows where the reference has 'Oslo', 'Rome'."]
-    >>> list(renamed_category(Case((Pair("train", open_table(whole), open_table(whole)),), Roles())))
-    []
+    >>> texts(renamed_category, whole, whole.replace("Rome", "Roma")), texts(renamed_category, whole, whole)
+    (["city of train has 'Roma' in 25 % of the rows where the reference has 'Rome'."], [])
     """
-    for pair, reference, levels in changed(case):
-        mapping = {v: old for v, old in sorted(levels.renamed.items()) if reference.top[old] >= _FEW}
-        if mapping:
-            name, old = reference.name, listed(list(mapping.values()))
-            text = said(f"{name} of {pair.name} has {listed(list(mapping))} in ") + "{share} of the rows{where}"
-            facts: dict[str, Any] = {
-                "text": text + said(f" where the reference has {old}."),
-                "floor": floor,
-                "mapping": mapping,
-            }
-            hit = pair.current.sample[name].isin(list(mapping)).to_numpy()
-            yield from damage("RCA111", "renamed_category", pair, name, hit, case, **facts)
+    text = "{column} of {table} has {names} in {share} of the rows{where} where the reference has {old}."
+    for pair, reference, renamed in changed(case, "renamed"):
+        mapping = {v: old for v, old in sorted(renamed.items()) if reference.top[old] >= _FEW}
+        hit = pair.current.sample[reference.name].isin(list(mapping)).to_numpy()
+        facts: dict[str, Any] = {
+            "mapping": mapping,
+            "names": listed(list(mapping)),
+            "old": listed(list(mapping.values())),
+        }
+        yield from report(pair, reference.name, case, hit, "renamed_category", text, floor, **facts)
+
+
+@check("RCA109", "text was read in a wrong encoding")
+def encoding(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
+    """Find text with the marks of a wrong encoding, or with accents lost or gained.
+
+    Yields
+    ------
+    Finding
+        The evidence maps damaged values to the categories that they were, as far as that is sure.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from rca.integrity._common import texts
+    >>> whole = pd.DataFrame({"city": ["Köln", "Bonn", "Bonn", "Oslo"] * 200})
+    >>> texts(encoding, whole, whole.replace("Köln", "KÃ¶ln")), texts(encoding, whole, whole)
+    (['city of train has text in a wrong encoding in 25 % of the rows.'], [])
+    """
+    text = "{column} of {table} has text in a wrong encoding in {share} of the rows{where}."
+    known = {(pair.name, column.name): damaged for pair, column, damaged in changed(case, "damaged")}
+    for pair, reference, _ in columns(case, "category"):
+        old, new = (side.sample[reference.name] for side in (pair.reference, pair.current))
+        damaged = known.get((pair.name, reference.name), {})
+        hit, before = new.isin(list(damaged)).to_numpy(), 0.0
+        if not hit.any() and (reference.distinct or 0) > _MANY:
+            # accents are a damage where there were none
+            plain = old.map(_accented).eq(True).mean() < 0.001
+            first, now = (side.map(marked).eq(True) | (plain & side.map(_accented).eq(True)) for side in (old, new))
+            hit, before = now.to_numpy(), float(first.mean())
+        mapping = {v: was for v, was in damaged.items() if was is not None and reference.top[was] >= _FEW}
+        yield from report(pair, reference.name, case, hit, "encoding", text, floor, before=before, mapping=mapping)
+
+
+def mended(text: str) -> str:
+    """Undo a wrong reading of UTF-8, once or more often, and HTML entities; drop marks that nobody sees."""
+    for _ in range(3):
+        text = html.unescape(_FAR.sub(_read, text))
+    return "".join(c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf"))
+
+
+def _read(run: re.Match[str]) -> str:
+    try:
+        return run[0].encode("cp1252").decode()
+    except UnicodeError:
+        return run[0]
+
+
+def marked(text: str) -> bool:
+    """Say whether a text shows the marks of a wrong encoding."""
+    return bool(_LOST.search(text)) or (bool(_ODD.search(text)) and mended(text) != text)
+
+
+def bare(text: str) -> str:
+    """Return a text as it was meant, without accents."""
+    apart = unicodedata.normalize("NFKD", mended(text))
+    return "".join(c for c in apart if not unicodedata.combining(c)).translate(_PLAIN)
+
+
+def _accented(text: str) -> bool:
+    return not text.isascii() and bare(text) != text
+
+
+def _normal(text: str) -> str:
+    return "".join(c for c in bare(text).casefold() if c.isalnum())
+
+
+def origins(new: Iterable[str], known: Iterable[str]) -> dict[str, str | None]:
+    """Return the new texts that a wrong encoding made, and which known one each was, where that is sure."""
+    meant: dict[str, list[str]] = defaultdict(list)
+    for text in known:
+        meant[bare(text)].append(text)
+    dirty = any(marked(text) for texts in meant.values() for text in texts)
+    found: dict[str, str | None] = {}
+    for text in new:
+        plain = bare(text)
+        fits = meant.get(plain, [])
+        if not fits and set("?\ufffd") & set(plain) and (_normal(plain) or len(plain) > 2):
+            shape = re.sub("\ufffd+", lambda m: f"\\\\w{{1,{len(m[0])}}}", re.escape(plain)).replace(r"\?", r"\w")
+            fits = [old for key, olds in meant.items() if re.fullmatch(shape, key) for old in olds]
+        if fits or (not dirty and marked(text)):
+            found[text] = fits[0] if len(fits) == 1 else None
+    return found
+
+
+def changed(case: Case, what: str) -> Iterator[tuple[Pair, Column, dict[str, Any]]]:
+    """Each text column with values of one sort: counts of `nulls` and `new`, what `damaged` and `renamed` were."""
+    for pair, reference, _ in columns(case, "category"):
+        sides: tuple[Any, Any] = pair.reference, pair.current
+        if found := _levels(*sides, reference.name).get(what):
+            yield pair, reference, found
+
+
+@functools.lru_cache(maxsize=64)
+def _levels(first: Any, second: Any, name: str) -> dict[str, dict[str, Any]]:
+    reference, current = first.profile.columns[name], second.profile.columns[name]
+    new = {v: n for v, n in current.top.items() if v not in reference.top and v.strip()}
+    if not new or not reference.top or len(reference.top) >= CATEGORIES:
+        return {}
+    nulls = {v: n for v, n in new.items() if v.strip().casefold() in NULLS}
+    damaged = origins([v for v in new if v not in nulls], reference.top)
+    rest = {v: n for v, n in new.items() if v not in nulls and v not in damaged}
+    now = defaultdict(int, {v: n for v, n in current.top.items() if v not in nulls and v not in damaged})
+    for text, old in damaged.items():
+        if old is not None:
+            now[old] += new[text]
+    renamed = _renamed(reference, now, rest)
+    left = {v: n for v, n in rest.items() if v not in renamed} if (reference.distinct or 0) <= _MANY else {}
+    return {"nulls": nulls, "damaged": damaged, "renamed": renamed, "new": left}
+
+
+def _renamed(reference: Column, now: Mapping[str, int], rest: Mapping[str, int]) -> dict[str, str]:
+    """Map new values to the old ones that they stand for: by spelling, else by the share that those lost."""
+    from scipy.optimize import linear_sum_assignment
+
+    spelled: dict[str, list[str]] = defaultdict(list)
+    for old in reference.top:
+        spelled[_normal(old)].append(old)
+    mapping = {v: fits[0] for v in rest if _normal(v) and len(fits := spelled.get(_normal(v), [])) == 1}
+    values, olds = [v for v in rest if v not in mapping], list(reference.top)
+    if not values or max(len(values), len(olds)) > _MANY:
+        return mapping
+    n0, n1 = reference.present, sum(now.values())
+    back = {old: now.get(old, 0) + sum(rest[v] for v, of in mapping.items() if of == old) for old in olds}
+    share, size = np.array([rest[v] for v in values])[:, None] / n1, np.array(list(reference.top.values())) / n0
+    gone = size - np.array(list(back.values())) / n1
+    error = 3 * np.sqrt(np.maximum(size * (1 - size), 1e-4) * (1 / n0 + 1 / n1))
+    like = np.array([[_alike(v, old) for old in olds] for v in values])
+    gap = np.abs(share - gone) / np.maximum(error, np.where(like, 0.25, 0.1) * share)
+    # a value that only gave its part to something new loses no more of itself than all others
+    fits = (gap <= 1) & (gone > 0) & (like | (gone - (size + 0.1) * share > error * 2 / 3))
+    pairs = [p for p in zip(*linear_sum_assignment(np.where(fits, gap - 2 * like, 10.0)), strict=True) if fits[p]]
+    undone = size - gone + sum(np.where(np.arange(len(olds)) == j, share[i], 0.0) for i, j in pairs)
+    # with the old names back, the shares are as they were; else another population came with the names
+    same = undone.sum() > 0.5 and np.abs(size - undone / undone.sum()).sum() <= 0.04 + error.sum() / 3
+    rivals = fits & (np.abs(share - gone) <= error) if len(pairs) == len(values) == len(olds) else fits
+    sure = like | (rivals.sum(axis=1)[:, None] + rivals.sum(axis=0) <= 2)
+    return mapping | {values[i]: olds[j] for i, j in pairs if same and sure[i, j]}
+
+
+def _alike(new: str, old: str) -> bool:
+    """Say whether one may be the other, shortened or with something added."""
+    short, long = sorted((_normal(new), _normal(old)), key=len)
+    letters = iter(long)
+    subsequence = short[:1] == long[:1] and all(c in letters for c in short)
+    return short != "" and not short.isdecimal() and (short in long or subsequence)

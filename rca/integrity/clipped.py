@@ -1,4 +1,4 @@
-"""RCA105, whether values end at a bound that they used to pass."""
+"""RCA105 and RCA106, whether values end at a bound that they used to pass, or lost their decimals."""
 
 from __future__ import annotations
 
@@ -6,26 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rca.integrity._common import apart, damage, noise, numbers, views
-from rca.integrity._levels import said
-from rca.integrity._tally import error, risen
+from rca.integrity._common import apart, noise, numbers, part_of, report, views
+from rca.integrity.missing import error, risen
 from rca.registry import check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rca.integrity._common import View
+    from rca.integrity._common import Mask, View
     from rca.types import Case, Finding, Pair
+
+_DIGITS = range(-3, 7)
 
 
 @check("RCA105", "values were cut off at a bound")
 def clipped(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     """Find numeric columns that end at a bound, in all rows or a part, where the rows beyond it now stand.
-
-    Parameters
-    ----------
-    floor : float
-        A rise of the share at the bound up to this is no finding.
 
     Yields
     ------
@@ -35,58 +31,89 @@ def clipped(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
 
     Examples
     --------
-    >>> import numpy as np, pandas as pd
-    >>> from rca.tables import open_table
-    >>> from rca.types import Case, Pair, Roles
+    >>> import pandas as pd
+    >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"heat": np.random.default_rng(0).normal(20, 5, 2000)})
-    >>> damaged = whole.clip(upper=25)
-    >>> case = Case((Pair("train", open_table(whole), open_table(damaged)),), Roles())
-    >>> [f.text for f in clipped(case)]
-    ['heat ends at 25 in train, with 16 % of the rows there.']
-    >>> list(clipped(Case((Pair("train", open_table(whole), open_table(whole)),), Roles())))
-    []
+    >>> texts(clipped, whole, whole.clip(upper=25)), texts(clipped, whole, whole)
+    (['heat ends at 25 in train, with 16 % of the rows there.'], [])
     """
     for pair, reference, current in numbers(case):
         name, sample = reference.name, pair.current.sample
-        values = risen(pair, name, floor)[0] if current.quantiles else np.zeros(0)
+        values = risen(pair, name, floor)[0] if current.quantiles else ()
         for view in views(pair, case) if len(values) else ():
             low, high = (_bound(pair, name, view, values, sign) for sign in (-1, 1))
             ends = [end for end in (low, high) if end is not None]
-            if not ends:
-                continue
-            hit, old = view.mask & sample[name].isin(ends).to_numpy(), pair.reference.sample[name].isin(ends)
-            told = " and ".join(f"{end:.6g}" for end in ends)
-            text = f"{said(name)} ends at {told} in {{table}}, with {{share}} of the rows there{{where}}."
-            inner = float(np.nextafter(low, np.inf)) if low is not None else current.min
-            outer = float(np.nextafter(high, -np.inf)) if high is not None else current.max
-            facts: dict[str, Any] = {
-                "text": text,
-                "floor": floor,
-                "before": old.mean(),
-                "clip": ends,
-                "low": inner,
-                "high": outer,
-            }
-            yield from damage("RCA105", "range_violation", pair, name, hit, case, where=view.where, **facts)
-            break
+            if ends:
+                hit, before = (
+                    view.mask & sample[name].isin(ends).to_numpy(),
+                    pair.reference.sample[name].isin(ends).mean(),
+                )
+                text = "{column} ends at {ends} in {table}, with {share} of the rows there{where}."
+                facts: dict[str, Any] = {"clip": ends, "ends": " and ".join(f"{end:.6g}" for end in ends)}
+                facts["low"] = float(np.nextafter(low, np.inf)) if low is not None else current.min
+                facts["high"] = float(np.nextafter(high, -np.inf)) if high is not None else current.max
+                facts |= {"before": before, "where": view.where}
+                yield from report(pair, name, case, hit, "range_violation", text, floor, **facts)
+                break
 
 
 def _bound(pair: Pair, name: str, view: View, values: Any, sign: int) -> float | None:
     """Return the bound at one end, if the reference's tail beyond it stands there and all else is as it was."""
     reference = pair.reference.sample
-    for column, level in view.where.get("segment", {}).items():
-        reference = reference[reference[column] == level]
-    old, new = sign * reference[name].to_numpy(), sign * pair.current.sample[name].to_numpy()[view.mask]
-    old, new = old[np.isfinite(old)], new[np.isfinite(new)]
+    old, new = reference[name].to_numpy()[part_of(reference, view)], pair.current.sample[name].to_numpy()[view.mask]
+    old, new = (sign * side[np.isfinite(side)] for side in (old, new))
     if min(len(old), len(new)) < 20 or sign * new.max() not in values:
         return None
     end = new.max()
     spike, tail = float((new == end).mean() - (old == end).mean()), float((old > end).mean())
-    slack = 3 * float(error(tail, pair)) + 0.3 * tail
-    if tail <= 0 or abs(spike - tail) > slack or spike < tail / 2:
+    if tail <= 0 or abs(spike - tail) > 3 * error(tail, pair) + 0.3 * tail or spike < tail / 2:
         return None
     # the other end may be cut off too
     old, new = np.maximum(old[old < end], new.min()), new[new < end]
     # a series that goes by steps ends at one of them all the time
     few = len(np.unique(new)) < (10 if "segment" in view.where else 3)
     return float(sign * end) if not few and apart(old, new) <= 0.05 + noise(len(old), len(new)) else None
+
+
+@check("RCA106", "values lost their decimals")
+def rounded(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
+    """Find numeric columns in which values have fewer decimals, or end in more zeros, than the reference's.
+
+    Yields
+    ------
+    Finding
+        Of kind ``type_change``. The evidence holds the `decimals` that are left, negative for tens and hundreds.
+        Only if the reference's values, rounded likewise, have the same law: other values are other damages.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from rca.integrity._common import texts
+    >>> whole = pd.DataFrame({"heat": np.random.default_rng(0).normal(20, 5, 2000)})
+    >>> texts(rounded, whole, whole.round(0)), texts(rounded, whole, whole)
+    (['heat lost its decimals in 100 % of the rows of train, 0 % in the reference.'], [])
+    """
+    text = "{column} lost {lost} in {share} of the rows of {table}{where}, {before} in the reference."
+    for pair, reference, _ in numbers(case):
+        old, new = (side.sample[reference.name].to_numpy() for side in (pair.reference, pair.current))
+        first = np.array([_whole(old, digits).mean() for digits in _DIGITS])
+        rise = np.where(first <= 0.2, [_whole(new, digits).mean() for digits in _DIGITS] - first, 0.0)
+        if rise.max() <= floor / 2:
+            continue
+        digits = _DIGITS[int(np.argmax(rise >= 0.9 * rise.max()))]
+        hit, before = _whole(new, digits), float(_whole(old, digits).mean())
+        known, now = old[np.isfinite(old)] * 10.0**digits, np.round(new[hit] * 10.0**digits)
+        near = min(apart(way(known), now) for way in (np.round, np.trunc, np.floor))
+        if len(np.unique(now)) > 1 and near <= 0.1 + noise(len(known), len(now)):
+            facts: dict[str, Any] = {
+                "decimals": digits,
+                "lost": f"digits beyond {10.0**-digits:g}" if digits else "its decimals",
+            }
+            yield from report(pair, reference.name, case, hit, "type_change", text, floor, before=before, **facts)
+
+
+def _whole(values: Any, digits: int) -> Mask:
+    """Return which values have no more than so many decimals."""
+    scaled = values * 10.0**digits
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.isfinite(values) & (np.abs(scaled - np.round(scaled)) <= 1e-9 + 1e-7 * np.abs(scaled)))

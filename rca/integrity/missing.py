@@ -1,4 +1,4 @@
-"""RCA101, whether more values are missing than before."""
+"""RCA101 and RCA102, whether more values are missing than before, or a constant stands in their place."""
 
 from __future__ import annotations
 
@@ -6,66 +6,54 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rca.integrity._common import columns, damage, percent
-from rca.integrity._levels import said
+from rca.integrity._common import DISTINCT, FEWEST, columns, iso, listed, locate, percent, report, time_of
+from rca.integrity.category import NULLS, changed
 from rca.registry import check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import pandas as pd
-
     from rca.integrity._common import Mask
+    from rca.stats import Floats
     from rca.tables import Column
-    from rca.types import Case, Finding, Table
+    from rca.types import Case, Finding, Pair, Table
+
+_NUMBERS = {0.0, -1.0, -9.0, 32767.0, -32768.0, 65535.0, 2147483647.0, -2147483648.0, 1e9, -1e9, 1e10}
+_DAYS = {"0001-01-01", "1753-01-01", "1899-12-30", "1900-01-01", "1970-01-01", "2099-12-31", "9999-12-31"}
 
 
 @check("RCA101", "values went missing")
 def missing_values(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
     """Find columns whose share of missing values (null, NaN or blank text) rose beyond what it ever was.
 
-    Parameters
-    ----------
-    floor : float
-        A rise up to this share is no finding: over the reference's, or over the largest that it has in a tenth
-        of its time.
-
     Yields
     ------
     Finding
-        The effect is the rise of the share. The target counts only between tables of the same role, since the
-        newest labels of a production table are not known yet.
+        What counts is the rise over the reference's share, or its largest in a tenth of its time. The target
+        counts only between tables of the same role: the newest labels may not be known yet.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> from rca.tables import open_table
-    >>> from rca.types import Case, Pair, Roles
+    >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"income": range(1000), "city": ["A", "B"] * 500})
     >>> damaged = whole.assign(income=whole["income"].where(whole.index >= 300))
-    >>> case = Case((Pair("train", open_table(whole), open_table(damaged)),), Roles())
-    >>> [(f.subject, round(f.effect, 2), f.text) for f in missing_values(case)]
-    [('data.train.income', 0.3, 'income is missing in 30 % of the rows of train, 0 % in the reference.')]
-    >>> list(missing_values(Case((Pair("train", open_table(whole), open_table(whole)),), Roles())))
-    []
+    >>> texts(missing_values, whole, damaged), texts(missing_values, whole, whole)
+    (['income is missing in 30 % of the rows of train, 0 % in the reference.'], [])
     """
     for pair, reference, current in columns(case):
-        name = reference.name
+        name, time = reference.name, time_of(pair, case)
         if name == case.roles.target and not pair.same_role:
             continue
-        before, hit = (_empty(*side) for side in ((pair.reference, reference), (pair.current, current)))
-        share, most = float(before.mean()), _natural(pair.reference.sample, before, case.roles.time, name)
-        text = said(f"{name} is missing in") + " {share} of the rows of {table}{where}, "
-        text += f"{percent(share)} in the reference."
-        facts: dict[str, Any] = {
-            "text": text,
-            "floor": floor,
-            "before": most,
-            "reference_share": share,
-            "current_share": hit.mean(),
-        }
+        empty, hit = _empty(pair.reference, reference), _empty(pair.current, current)
+        share = most = float(empty.mean())
+        if time is not None and time != name and 0 < share < 1 and len(empty) >= FEWEST:
+            order = np.argsort(pair.reference.sample[time].to_numpy(), kind="stable")
+            tenths = [empty[part].mean() for part in np.array_split(order, 10)]
+            most = max(share, float(max(tenths) - 2 * np.sqrt(share * (1 - share) * 10 / len(empty))))
+        text = "{column} is missing in {share} of the rows of {table}{where}, " + f"{percent(share)} in the reference."
         where: dict[str, Any] | None = None if name in pair.current.sample else {}
-        yield from damage("RCA101", "missing_values", pair, name, hit, case, where=where, **facts)
+        yield from report(pair, name, case, hit, "missing_values", text, floor, before=most, where=where)
 
 
 def _empty(table: Table, column: Column) -> Mask:
@@ -73,19 +61,104 @@ def _empty(table: Table, column: Column) -> Mask:
     sample = table.sample
     if column.name not in sample:  # of a type of which only the count is known
         return np.arange(len(sample)) * column.rows < column.missing * len(sample)
-    values = sample[column.name]
-    if values.dtype != "category":
-        return np.asarray(values.isna())
-    full = [bool(level.strip()) for level in values.cat.categories.tolist()]
-    return ~np.array([*full, False])[values.cat.codes.to_numpy()]
+    return np.asarray(sample[column.name].isna() | sample[column.name].isin([v for v in column.top if not v.strip()]))
 
 
-def _natural(reference: pd.DataFrame, empty: Mask, time: str | None, name: str) -> float:
-    """Return the largest share of the tenths of the reference's time, beyond what chance makes of them."""
-    share = float(empty.mean())
-    if time not in reference or time == name or reference[time].dtype.kind != "M" or not 0 < share < 1:
-        return share
-    order = np.argsort(reference[time].to_numpy(), kind="stable")
-    blocks = [empty[part].mean() for part in np.array_split(order, 10) if len(part)]
-    slack = 2 * np.sqrt(share * (1 - share) * 10 / len(empty))
-    return max(share, float(max(blocks) - slack))
+@check("RCA102", "a constant stands for missing values")
+def sentinel_values(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
+    """Find constants that stand for null: words and numbers known for it, lonely spikes, fills of what was missing.
+
+    Yields
+    ------
+    Finding
+        The evidence lists the constants as `values`. One counts that the reference has a tenth as often at most, if
+        it is known to stand for null or lies as far outside as the reference is wide, or that rose as the nulls fell.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from rca.integrity._common import texts
+    >>> whole = pd.DataFrame({"age": [*range(20, 70)] * 40, "job": ["cook", "clerk"] * 1000})
+    >>> damaged = whole.assign(age=whole["age"].mask(whole.index % 10 == 0, -1))
+    >>> texts(sentinel_values, whole, damaged), texts(sentinel_values, whole, whole)
+    (["age holds '-1' in 10 % of the rows of train."], [])
+    """
+    words = {(pair.name, column.name): np.array(list(new)) for pair, column, new in changed(case, "nulls")}
+    for pair, reference, current in columns(case):
+        name, sample = reference.name, pair.current.sample
+        if name not in sample or not current.present or not reference.present:
+            continue
+        values, now, before = risen(pair, name, floor)
+        if (pair.name, name) in words:
+            values, before = words[pair.name, name], np.zeros(1)
+        else:
+            sure = _constants(pair, reference, current, case, values, now, before)
+            values, before = values[sure], before[sure]
+        shown = [iso(v) if hasattr(v, "isoformat") else v for v in values.tolist()]
+        names = listed([f"{v:.6g}" if isinstance(v, float) else str(v) for v in shown])
+        facts: dict[str, Any] = {"before": before.sum(), "values": shown, "names": names}
+        text, hit = (
+            "{column} holds {names} in {share} of the rows of {table}{where}.",
+            sample[name].isin(values).to_numpy(),
+        )
+        yield from report(pair, name, case, hit, "sentinel_values", text, floor, **facts)
+
+
+def _constants(
+    pair: Pair, reference: Column, current: Column, case: Case, values: Any, now: Floats, before: Floats
+) -> Mask:
+    """Return which of the values that rose stand for null."""
+    if reference.kind != current.kind:
+        said = (str(v).strip().casefold() for v in values)
+        return np.array([word in NULLS and not word[-1].isdigit() for word in said], dtype=bool)
+    fill = np.zeros(len(values), dtype=bool)
+    fall = reference.missing / reference.rows - current.missing / current.rows
+    noise = 3 * error(reference.missing / reference.rows, pair)
+    if len(values) and fall > 0.02 + noise:  # one value rose by as much as the nulls fell; a fair fill raises it less
+        i = int(np.argmax(now - before))
+        fair, rise = before[i] * reference.rows / reference.present * fall, now[i] - before[i]
+        slack = 0.15 * fall + 3 * error(before[i], pair) + noise
+        fill[i] = abs(rise - fall) < slack and rise - fair > max(noise, (fall - fair) / 2)
+    if fill.any() or not len(values) or current.kind == "category":
+        return fill
+    old, new = (side.sample[reference.name].dropna().to_numpy() for side in (pair.reference, pair.current))
+    low, high, rare = old.min(), old.max(), before <= 0.1 * now
+    known = rare & [_known(value) for value in values]
+    far = rare & ((low - values > high - low) | (values - high > high - low)) & ((reference.distinct or 0) >= DISTINCT)
+    # a column that moved as a whole, or goes by steps, comes to new values all the time
+    steps, rest = now[rare & ~known & ~far].sum(), new[~np.isin(new, values)]
+    calm = ((rest < low) | (rest > high)).sum() <= 0.02 * len(rest) and far.sum() == 1 and not steps
+
+    # values may be cut off there, or a usual value is all there is from a moment on
+    tails = [(old < v).mean() if v == new.min() else (old > v).mean() if v == new.max() else 0.0 for v in values]
+    cells, name = pair.current.sample, reference.name
+    frozen = [
+        k and low <= v <= high and locate(cells, (cells[name] == v).to_numpy(), case, name).get("all_since", False)
+        for k, v in zip(known, values, strict=True)
+    ]
+    other = (np.array(tails) > 0.3 * now) | np.array(frozen, dtype=bool)
+    return np.asarray(far & (calm | known) | known & (steps <= now / 2) & ~other)
+
+
+def _known(value: Any) -> bool:
+    if isinstance(value, np.datetime64):
+        return str(value)[:10] in _DAYS
+    size = abs(float(value))
+    return float(value) in _NUMBERS or (size >= 99 and set(f"{size:.10g}".replace(".", "")) == {"9"})
+
+
+def error(share: Any, pair: Pair) -> Any:
+    """Return the standard error of the difference of two shares of about this size."""
+    share = np.clip(share, 0.005, 0.995)
+    return np.sqrt(share * (1 - share) * sum(1 / len(side.sample) for side in (pair.reference, pair.current)))
+
+
+def risen(pair: Pair, name: str, floor: float) -> tuple[Any, Floats, Floats]:
+    """Return the values whose share rose by more than the floor and than chance, and both shares."""
+    old, new = pair.reference.sample[name], pair.current.sample[name]
+    share = (new.value_counts() / len(new)).drop([np.inf, -np.inf], errors="ignore")
+    share = share[share > floor].sort_index()
+    values, now = share.index.to_numpy(), share.to_numpy()
+    before = np.array([(old == value).mean() for value in values])
+    rose = now - before > floor + 2 * error(before, pair)
+    return values[rose], now[rose], before[rose]

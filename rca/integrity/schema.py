@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rca.integrity._common import filled
+import numpy as np
+
+from rca.integrity._common import FEWEST, filled, noise, rows
+from rca.integrity._law import law_of
 from rca.registry import check
 from rca.types import Case, Finding, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from rca.tables import Column
 
 _WORDS = {"number": "numbers", "category": "text", "time": "times", "other": "another type"}
 
@@ -20,62 +21,57 @@ _WORDS = {"number": "numbers", "category": "text", "time": "times", "other": "an
 def schema_change(case: Case) -> Iterator[Finding]:
     """Find columns that disappeared, or whose values are of another family (number, text, time).
 
-    Parameters
-    ----------
-    case : Case
-        Where the two tables of a pair play different roles, only features are expected on both sides.
-
     Yields
     ------
     Finding
-        Of kind ``schema_change`` or ``type_change``. These are facts, not samples: there is no p-value.
+        Of kind ``schema_change`` (`renamed` tells the new name of the values) or ``type_change``; facts, without
+        p-value. Where the tables of a pair play different roles, only features are expected on both sides.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> from rca.tables import open_table
-    >>> from rca.types import Case, Pair, Roles
-    >>> whole = pd.DataFrame({"age": [30, 40, 50], "zip": [101, 202, 303]})
-    >>> damaged = pd.DataFrame({"zip": ["101", "202", "303"]})
-    >>> case = Case((Pair("train", open_table(whole), open_table(damaged)),), Roles())
-    >>> [(f.kind, f.text) for f in schema_change(case)]
-    [('schema_change', 'age is gone from train.'), ('type_change', 'zip of train holds text (string), \
-numbers (int64) in the reference.')]
-    >>> list(schema_change(Case((Pair("train", open_table(whole), open_table(whole)),), Roles())))
-    []
+    >>> from rca.integrity._common import texts
+    >>> whole = pd.DataFrame({"age": range(500), "zip": range(500, 1000)})
+    >>> texts(schema_change, whole, whole.drop(columns="age").astype(str))
+    ['age is gone from train.', 'zip of train holds text (string), numbers (int64) in the reference.']
+    >>> texts(schema_change, whole, whole.rename(columns={"age": "years"})), texts(schema_change, whole, whole)
+    (['age is called years in train.'], [])
     """
     for pair in filled(case):
-        after = pair.current.profile.columns
-        for name, reference in pair.reference.profile.columns.items():
+        before, after, renamed = pair.reference.profile.columns, pair.current.profile.columns, _renamed(pair, case)
+        for name, reference in before.items():
             current = after.get(name)
+            facts: dict[str, Any] = {"column": name, "from": reference.type, "to": None, "rows": reference.rows}
             if current is None and _expected(case, pair, name):
-                yield Finding(
-                    code="RCA108",
-                    kind="schema_change",
-                    subject=f"data.{pair.name}.{name}",
-                    text=f"{name} is gone from {pair.name}.",
-                    effect=1.0,
-                    evidence={"column": name, "from": reference.type, "to": None, "rows": reference.rows},
-                )
-            elif current is not None and _retyped(reference, current):
-                yield Finding(
-                    code="RCA108",
-                    kind="type_change",
-                    subject=f"data.{pair.name}.{name}",
-                    text=f"{name} of {pair.name} holds {_WORDS[current.kind]} ({current.type}), "
-                    f"{_WORDS[reference.kind]} ({reference.type}) in the reference.",
-                    effect=1.0,
-                    evidence={"column": name, "from": reference.type, "to": current.type, "rows": current.present},
-                )
+                kind, text = "schema_change", f"{name} is gone from {pair.name}."
+                if name in renamed:
+                    text, facts["renamed"] = f"{name} is called {renamed[name]} in {pair.name}.", renamed[name]
+            # a column without any value has whatever type the file format gives it
+            elif current and reference.present and current.present and reference.kind != current.kind:
+                kind, words = "type_change", [f"{_WORDS[side.kind]} ({side.type})" for side in (current, reference)]
+                text = f"{name} of {pair.name} holds {', '.join(words)} in the reference."
+                facts |= {"to": current.type, "rows": current.present}
+            else:
+                continue
+            yield Finding("RCA108", kind, f"data.{pair.name}.{name}", text, effect=1.0, evidence=facts)
 
 
 def _expected(case: Case, pair: Pair, name: str) -> bool:
     roles = case.roles
-    if pair.same_role:
-        return True
-    return name in roles.features if roles.features else name not in (roles.target, roles.prediction, *roles.key)
+    others = (roles.target, roles.prediction, *roles.key)
+    return pair.same_role or (name in roles.features if roles.features else name not in others)
 
 
-def _retyped(reference: Column, current: Column) -> bool:
-    # a column without any value has whatever type the file format gives it
-    return bool(reference.present and current.present) and reference.kind != current.kind
+def _renamed(pair: Pair, case: Case) -> dict[str, str]:
+    """Map lost columns to the only new one that has the same law."""
+    before, after = pair.reference.profile.columns, pair.current.profile.columns
+    lost, fresh = ([n for n in one if n not in other] for one, other in ((before, after), (after, before)))
+    if not lost or not fresh or min(rows(pair)) < FEWEST:
+        return {}
+    law, found = law_of(pair.reference, case), []
+    for old, new in ((old, new) for old in lost for new in fresh if old in law.names):
+        if before[old].kind == after[new].kind:
+            gap = law.cuts[old].cells(pair.current.sample[new]).mean(axis=0) - law.seen.shares[law.place[old]]
+            found += [(old, new)] if np.abs(np.cumsum(gap)).max() <= noise(*rows(pair)) else []
+    names = [name for one in found for name in one]
+    return {old: new for old, new in found if names.count(old) == names.count(new) == 1}

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from rca.faults.encoding import WAYS, encoding
-from rca.integrity._text import bare, marked, mended, origins
+from rca.integrity.category import bare, marked, mended, origins
 
 if TYPE_CHECKING:
     from tests.conftest import Findings

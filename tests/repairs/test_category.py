@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from rca.repairs.category import new_category
+from rca.repairs.values import new_category
 from rca.types import Finding
 
 if TYPE_CHECKING:

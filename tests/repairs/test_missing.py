@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from rca.errors import NotApplicable
-from rca.repairs.missing import missing_values
+from rca.repairs.values import missing_values
 from rca.types import Finding
 
 FINDING = Finding("RCA101", "missing_values", "data.train.heat", "")

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from rca.errors import NotApplicable
-from rca.repairs.types import type_change
+from rca.repairs.values import type_change
 from rca.types import Finding
 
 if TYPE_CHECKING:
