@@ -60,7 +60,7 @@ def clipped(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
 def _bound(pair: Pair, name: str, view: View, values: Any, sign: int) -> float | None:
     """Return the bound at one end, if the reference's tail beyond it stands there and all else is as it was."""
     reference = pair.reference.sample
-    old, new = reference[name].to_numpy()[part_of(reference, view)], pair.current.sample[name].to_numpy()[view.mask]
+    old, new = reference[name].to_numpy()[part_of(pair, view)], pair.current.sample[name].to_numpy()[view.mask]
     old, new = (sign * side[np.isfinite(side)] for side in (old, new))
     if min(len(old), len(new)) < 20 or sign * new.max() not in values:
         return None

@@ -8,7 +8,7 @@ import numpy as np
 
 from rca.errors import NotApplicable
 from rca.registry import repair
-from rca.repairs._common import column_of
+from rca.repairs._common import column_of, where
 from rca.repairs._resample import resample
 
 if TYPE_CHECKING:
@@ -22,15 +22,6 @@ def range_violation(
     frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Replace the values outside the finding's bounds as the reference would have filled them.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        The damaged table; it is not changed.
-    finding : Finding
-        Its evidence holds the bounds ``low`` and ``high``.
-    reference : DataFrame
-    rng : Generator
 
     Returns
     -------
@@ -54,4 +45,7 @@ def range_violation(
         raise NotApplicable(f"the bounds of {column} are not known.")
     values = frame[column].to_numpy(dtype=float, na_value=np.nan)
     outside = (values < bounds["low"]) | (values > bounds["high"])
+    if bounds.get("clip") is not None:
+        # only the cells at the bound lost their value
+        outside = np.isin(values, bounds["clip"]) & where(frame, finding)
     return frame.assign(**{column: resample(frame, column, outside, reference, rng)})

@@ -9,7 +9,7 @@ import pandas as pd
 
 from rca.errors import NotApplicable
 from rca.registry import repair
-from rca.repairs._common import column_of
+from rca.repairs._common import column_of, where
 from rca.repairs._resample import restore
 
 if TYPE_CHECKING:
@@ -18,23 +18,9 @@ if TYPE_CHECKING:
 
 @repair("unit_change", "undo the change of unit")
 def unit_change(
-    frame: pd.DataFrame,
-    finding: Finding,
-    reference: pd.DataFrame,
-    rng: np.random.Generator,
+    frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Undo the factor and offset in the cells that the finding's rule calls damaged.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        The damaged table; it is not changed.
-    finding : Finding
-        Its evidence holds ``factor``, ``offset`` and the bounds ``low`` and ``high``; without bounds all cells
-        are damaged.
-    reference : DataFrame
-    rng : Generator
-        Not needed.
 
     Returns
     -------
@@ -56,9 +42,8 @@ def unit_change(
     if not rule.get("factor") or not pd.api.types.is_numeric_dtype(frame[column]):
         raise NotApplicable(f"there is no factor to undo in {column}.")
     values = frame[column].to_numpy(dtype=float, na_value=np.nan)
-    if rule.get("low") is None or rule.get("high") is None:
-        damaged = np.isfinite(values)
-    else:
+    damaged = np.isfinite(values) & where(frame, finding)
+    if rule.get("low") is not None and rule.get("high") is not None:
         damaged = np.isfinite(values) & ((values < rule["low"]) | (values > rule["high"]))
     undone = np.where(damaged, (values - rule.get("offset", 0.0)) / rule["factor"], values)
     if pd.api.types.is_integer_dtype(reference[column]) and np.isfinite(undone).all():
