@@ -8,22 +8,17 @@ import numpy as np
 import pandas as pd
 
 from rca.errors import NotApplicable
-from rca.integrity._common import ALPHA, filled, locate, noise, percent, told
-from rca.integrity._law import same
-from rca.integrity._series import joined, numeric, row_key
+from rca.integrity._common import filled, locate, noise, report
+from rca.integrity._series import beside, entity_of
 from rca.registry import check
-from rca.stats import rate_change
-from rca.types import Case, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rca.integrity._common import Mask
-    from rca.integrity._series import Rows
-    from rca.stats import Floats
-    from rca.types import Roles
+    from rca.types import Case, Finding
 
-    Different = tuple[str | None, int, Mask, Rows, dict[str, Any]]
+    Told = dict[str, tuple[Mask, dict[str, Any]]]
 
 
 @check("RCA120", "production computes a feature otherwise than training")
@@ -39,7 +34,7 @@ def train_serve_skew(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
     ------
     Finding
         The effect is the share of the joined rows that differ, where most columns do not. Without a common key only
-        what the values alone give away: nulls that became one value, and decimals that are gone.
+        nulls that became one value are told.
 
     Examples
     --------
@@ -47,140 +42,98 @@ def train_serve_skew(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
     >>> from rca.tables import open_table
     >>> from rca.types import Case, Pair, Roles
     >>> train = pd.DataFrame({"id": range(500), "age": 20.25 + np.arange(500) % 50, "city": ["A", "B"] * 250})
-    >>> def found(served):
-    ...     case = Case((Pair("production", open_table(train), open_table(served), False),), Roles(key=("id",)))
-    ...     return [f.text for f in train_serve_skew(case)]
-    >>> found(train.assign(age=train["age"].round()))
+    >>> tables = [open_table(side) for side in (train, train.assign(age=train["age"].round()))]
+    >>> case = Case((Pair("production", *tables, same_role=False),), Roles(key=("id",)))
+    >>> [finding.text for finding in train_serve_skew(case)]
     ['age differs from train in 100 % of the 500 rows that production shares with it: rounded.']
-    >>> found(train)
-    []
     """
-    pairs = [pair for pair in filled(case) if not pair.same_role]
+    pairs: list[Any] = [pair for pair in filled(case) if not pair.same_role]
+    roles, silent = case.roles, True
     if not pairs:
         raise NotApplicable("there is no production table beside one that was trained on.")
-    silent = True
     for pair in pairs:
-        known = case.current.tables if case.current is not None else {}
+        known: dict[str, Any] = dict(case.current.tables) if case.current is not None else {}
         sides = {role: known[role] for role in ("train", "evaluate") if role in known} or {"train": pair.reference}
-        done: set[str] = set()
+        sample = pair.current.sample
+        key = (*roles.key, roles.time) if entity_of(pair.current, roles) and roles.time else roles.key
+        done = {*key, roles.target, roles.prediction, roles.time}
         for role, other in sides.items():
-            for name, n, hit, rows, how in _different(pair.current, other, case.roles, floor):
-                silent = False
-                rate = rate_change(0, n, int(hit.sum()), n, floor)
-                if name is None or name in done or rate.difference <= floor or rate.p_value > ALPHA:
-                    continue
+            names = [n for n in sorted({*sample} & {*other.sample} - done) if pair.current.kinds[n] != "time"]
+            both = beside(other, pair.current, key) if key else None
+            found = _different(*both, names, floor) if both else _filled(other.sample, sample, names)
+            frame = both[1] if both else sample
+            silent = silent and not both and not found
+            for name, (hit, how) in found.items():
                 done.add(name)
-                place = locate(pair.current.sample.iloc[rows].reset_index(drop=True), hit, case, name)
-                yield Finding(
-                    code="RCA120",
-                    kind="train_serve_skew",
-                    subject=f"data.{pair.name}.{name}",
-                    text=f"{name} differs from {role} in {percent(rate.difference)} of the {n:,} rows that {pair.name} "
-                    f"shares with it{told(place) if place.get('before', 1.0) >= 0.05 else ''}: {how.pop('text')}.",
-                    effect=rate.difference,
-                    low=rate.low,
-                    high=rate.high,
-                    p_value=rate.p_value,
-                    evidence={
-                        "column": name,
-                        "rows": n,
-                        "share": rate.difference,
-                        "table": role,
-                        "key": list(case.roles.key),
-                        **how,
-                        **place,
-                    },
+                text = (
+                    f"{{column}} differs from {role} in {{share}} of the {{rows:,}} rows that {{table}} shares with it"
+                )
+                yield from report(
+                    *(pair, name, case, hit, "train_serve_skew", f"{text}{{where}}: {how.pop('text')}.", floor),
+                    where=locate(frame, hit, case, name),
+                    rows=len(frame),
+                    against=role,
+                    key=list(key) if both else [],
+                    **how,
                 )
     if silent:
         raise NotApplicable("without a key that production shares with train or evaluate no cells can be compared.")
 
 
-def _different(current: Any, other: Any, roles: Roles, floor: float) -> Iterator[Different]:
-    """Yield the columns in which the same rows differ, and None for all that were compared."""
-    key = row_key(current, roles)
-    both = joined(current, other, key)
-    skip = {*key, roles.target, roles.prediction, roles.time}
-    names = [n for n in sorted(set(current.sample) & set(other.sample) - skip) if current.kinds[n] != "time"]
-    if both is None:
-        yield from (d for name in names if (d := _by_values(current, other, name)) is not None)
-        return
-    rows, theirs = both
-    compared = {name: _cells(current.sample[name].iloc[rows], theirs[name]) for name in names}
-    shares = {name: float(cells[2].mean()) for name, cells in compared.items()}
-    yield None, len(rows), np.zeros(len(rows), dtype=bool), rows, {}
-    # where most columns differ the key names other rows, and not these
-    if np.median([*shares.values(), 0.0]) > floor:
-        return
-    for name, (now, old, hit) in compared.items():
-        if shares[name] > floor:
-            yield name, len(rows), hit, rows, _how(now, old, hit)
+def _numbers(values: pd.Series) -> pd.Series:
+    """Return a column as numbers, also where they or truth values are written as text; words stay words."""
+    if values.dtype.kind == "f":
+        return values
+    words = values.astype("object").map(str, na_action="ignore")
+    numbers = pd.to_numeric(words.str.lower().replace({"true": "1", "false": "0"}), errors="coerce")
+    return numbers.astype(float) if numbers.notna().sum() == words.notna().sum() else words
 
 
-def _cells(now: pd.Series, old: pd.Series) -> tuple[Any, Any, Mask]:
-    """Return both sides in one type, and where they differ."""
-    first, second = numeric(now), numeric(old)
-    if first is not None and second is not None:
-        gap = np.abs(first - second) > 1e-6 * np.maximum(np.abs(first), np.abs(second))
-        return first, second, (gap & (first != second)) | (np.isnan(first) != np.isnan(second))
-    words = [side.astype("object").map(str, na_action="ignore").to_numpy() for side in (now, old)]
-    empty = [pd.isna(side) for side in words]
-    return *words, (words[0] != words[1]) & ~(empty[0] & empty[1])
+def _different(before: pd.DataFrame, now: pd.DataFrame, names: list[str], floor: float) -> Told:
+    """Return the columns in which the same rows differ, unless most do: then the key names other rows."""
+    found = {}
+    for name in names:
+        old, new = _numbers(before[name]), _numbers(now[name])
+        if old.dtype.kind == new.dtype.kind == "f":
+            same = np.isclose(new, old, rtol=1e-6, atol=0.0, equal_nan=True)
+        else:
+            old, new = (side.astype("object").map(str, na_action="ignore") for side in (before[name], now[name]))
+            same = ((old == new) | (old.isna() & new.isna())).to_numpy(dtype=bool)
+        found[name] = old, new, ~same
+    if np.median([0.0, *(hit.mean() for _, _, hit in found.values())]) > floor:
+        return {}
+    return {name: (hit, _how(old, new, hit)) for name, (old, new, hit) in found.items() if hit.mean() > floor}
 
 
-def _how(now: Any, old: Any, hit: Mask) -> dict[str, Any]:
+def _how(old: pd.Series, new: pd.Series, hit: Mask) -> dict[str, Any]:
     """Say how the cells of a column differ, as a sentence and for a repair."""
-    gone, empty = pd.isna(old) & ~pd.isna(now), pd.isna(now)
-    values, counts = np.unique(now[hit & gone], return_counts=True) if gone[hit].mean() > 0.9 else (now[:0], [0])
-    if max(counts) > 0.95 * (hit & gone).sum():
-        value = values[int(np.argmax(counts))]
-        return {"how": "null_fill", "value": value, "text": f"missing values are {value}"}
-    if empty[hit].mean() > 0.9:
-        return {"how": "nulls", "text": "missing in production"}
-    if now.dtype.kind != "f":
-        pairs = pd.DataFrame({"now": now, "old": old}).value_counts()
-        one = pairs.groupby("old").max().sum() / max(pairs.sum(), 1) > 0.98
-        return {"how": "recoded" if one else "other", "text": "recoded" if one else "other values"}
-    x, y = old[hit], now[hit]
-    x, y = (side[np.isfinite(x) & np.isfinite(y)] for side in (x, y))
-    for decimals in range(-3, 7):
-        for word, change in (("rounded", np.round), ("cut off", _cut)):
-            if np.isclose(now, change(old, decimals), equal_nan=True, atol=1e-12).mean() > 0.98:
-                return {"how": "rounded", "decimals": decimals, "text": word}
-    factor = float(np.median(y[x != 0] / x[x != 0])) if (x != 0).any() else 0.0
-    offset = float(np.median(y - x)) if len(x) else 0.0
-    slope, level = np.polyfit(x, y, 1) if len(x) > 2 and x.min() < x.max() else (1.0, 0.0)
-    for a, b, text in (
-        (factor, 0.0, f"times {factor:.6g}"),
-        (1.0, offset, f"plus {offset:.6g}"),
-        (slope, level, "scaled"),
-    ):
-        if len(x) and a and np.isclose(y, a * x + b, rtol=1e-4).mean() > 0.95:
-            return {"how": "scaled", "factor": float(a), "offset": float(b), "text": text}
+    gone = new[hit & old.isna() & new.notna()].value_counts()
+    if len(gone) and gone.iloc[0] > 0.9 * hit.sum():
+        return {"how": "null_fill", "value": gone.index[0], "text": "missing values are {value}"}
+    if old.dtype.kind == new.dtype.kind == "f":
+        for decimals in range(-3, 7):
+            size = 10.0**decimals
+            for word, change in (("rounded", np.round), ("cut off", np.trunc)):
+                if np.isclose(new, change(old * size) / size, equal_nan=True, atol=1e-12).mean() > 0.98:
+                    return {"how": "rounded", "decimals": decimals, "text": word}
+        ratio = (new / old)[hit & (old != 0) & np.isfinite(new) & np.isfinite(old)]
+        factor = float(ratio.median())
+        if factor and np.isclose(ratio, factor, rtol=1e-4).mean() > 0.95:
+            return {"how": "scaled", "factor": factor, "text": "times {factor:.6g}"}
     return {"how": "other", "text": "other values"}
 
 
-def _cut(values: Floats, decimals: int) -> Floats:
-    return np.asarray(np.trunc(values * 10.0**decimals) / 10.0**decimals)
-
-
-def _by_values(current: Any, other: Any, name: str) -> Different | None:
-    """Say what the values alone give away: nulls that became one value, or decimals that are gone."""
-    now, old = (numeric(table.sample[name]) for table in (current, other))
-    if now is None or old is None or min(len(now), len(old)) < 100:
-        return None
-    empty, known, was = float(np.isnan(old).mean()), now[np.isfinite(now)], old[np.isfinite(old)]
-    rows = np.arange(len(now))
-    if empty > 0.02 and len(known) == len(now) and len(was):
-        values, counts = np.unique(now, return_counts=True)
-        value = values[counts.argmax()]
-        if (
-            abs(counts.max() / len(now) - empty - (1 - empty) * (was == value).mean())
-            < 0.01 + noise(len(now), len(old)) / 2
-        ):
-            how = {"how": "null_fill", "value": float(value), "text": f"missing values are {value:g}"}
-            return name, len(now), now == value, rows, how
-    if len(known) and len(was) and (was % 1 != 0).mean() > 0.5 and (known % 1 == 0).all():
-        for word, change in (("rounded", np.round), ("cut off", np.trunc)):
-            if np.ptp(known) >= 10 and same(change(was), known):
-                return name, len(now), np.isfinite(now), rows, {"how": "rounded", "decimals": 0, "text": word}
-    return None
+def _filled(before: pd.DataFrame, now: pd.DataFrame, names: list[str]) -> Told:
+    """Return the columns of other rows whose nulls became one value, as its frequency gives away."""
+    found: Told = {}
+    for name in names:
+        old, new = _numbers(before[name]), _numbers(now[name])
+        empty = old.isna().mean()
+        if old.dtype.kind != "f" or new.dtype.kind != "f" or min(len(old), len(new)) < 100 or not 0.02 < empty < 1:
+            continue
+        value = new.mode().iloc[0] if new.notna().all() else np.nan
+        risen = (new == value).mean() - empty - (old == value).mean()
+        if abs(risen) < 0.01 + noise(len(new), len(old)) / 2:
+            how = {"how": "null_fill", "value": float(value), "text": "missing values are {value:g}"}
+            found[name] = ((new == value).to_numpy(), how)
+    return found

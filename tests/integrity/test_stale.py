@@ -33,7 +33,10 @@ def test_a_lag_of_rows(findings: Findings, rows: int, key: tuple[str, ...]) -> N
 
 
 def test_a_lag_of_a_day(findings: Findings) -> None:
-    whole = series(0, 60 * 1440)[::30]
-    damaged = whole.assign(rate=whole["rate"].shift(48).bfill())
-    found = findings("RCA118", whole, damaged, key=("id",), time="at")
+    draw = np.random.default_rng(0)
+    rate = np.repeat(draw.normal(size=240), 24)
+    at = pd.date_range("2024-01-01", periods=len(rate), freq="h")
+    whole = pd.DataFrame({"at": at, "rate": rate, "cost": rate + draw.normal(0, 0.3, len(rate))})
+    damaged = whole.assign(rate=whole["rate"].shift(24).bfill())
+    found = findings("RCA118", whole, damaged, time="at")
     assert [(f.evidence["column"], f.evidence["lag"], f.evidence["unit"]) for f in found] == [("rate", 1, "days")]
