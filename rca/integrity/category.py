@@ -6,7 +6,7 @@ import functools
 import html
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,17 +83,14 @@ def renamed_category(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     for pair, reference, renamed in changed(case, "renamed"):
         mapping = {v: old for v, old in sorted(renamed.items()) if reference.top[old] >= _FEW}
         hit = pair.current.sample[reference.name].isin(list(mapping)).to_numpy()
-        facts: dict[str, Any] = {
-            "mapping": mapping,
-            "names": listed(list(mapping)),
-            "old": listed(list(mapping.values())),
-        }
+        facts: dict[str, Any] = {"names": listed(list(mapping)), "old": listed(list(mapping.values()))}
+        facts["mapping"] = mapping
         yield from report(pair, reference.name, case, hit, "renamed_category", text, floor, **facts)
 
 
 @check("RCA109", "text was read in a wrong encoding")
 def encoding(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
-    """Find text with the marks of a wrong encoding, or with accents lost or gained.
+    """Find text with the marks of a wrong encoding, and categories with accents lost or gained.
 
     Yields
     ------
@@ -109,18 +106,15 @@ def encoding(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     (['city of train has text in a wrong encoding in 25 % of the rows.'], [])
     """
     text = "{column} of {table} has text in a wrong encoding in {share} of the rows{where}."
-    known = {(pair.name, column.name): damaged for pair, column, damaged in changed(case, "damaged")}
-    for pair, reference, _ in columns(case, "category"):
+    for pair, reference, damaged in changed(case, "damaged"):
         old, new = (side.sample[reference.name] for side in (pair.reference, pair.current))
-        damaged = known.get((pair.name, reference.name), {})
-        hit, before = new.isin(list(damaged)).to_numpy(), 0.0
-        if not hit.any() and (reference.distinct or 0) > _MANY:
-            # accents are a damage where there were none
-            plain = old.map(_accented).eq(True).mean() < 0.001
-            first, now = (side.map(marked).eq(True) | (plain & side.map(_accented).eq(True)) for side in (old, new))
-            hit, before = now.to_numpy(), float(first.mean())
+        hit, before = new.isin(list(damaged)), 0.0
+        if not damaged and (reference.distinct or 0) > _MANY:
+            hit, before = new.map(marked).eq(True), float(old.map(marked).eq(True).mean())
         mapping = {v: was for v, was in damaged.items() if was is not None and reference.top[was] >= _FEW}
-        yield from report(pair, reference.name, case, hit, "encoding", text, floor, before=before, mapping=mapping)
+        yield from report(
+            pair, reference.name, case, hit.to_numpy(), "encoding", text, floor, before=before, mapping=mapping
+        )
 
 
 def mended(text: str) -> str:
@@ -148,10 +142,6 @@ def bare(text: str) -> str:
     return "".join(c for c in apart if not unicodedata.combining(c)).translate(_PLAIN)
 
 
-def _accented(text: str) -> bool:
-    return not text.isascii() and bare(text) != text
-
-
 def _normal(text: str) -> str:
     return "".join(c for c in bare(text).casefold() if c.isalnum())
 
@@ -175,11 +165,10 @@ def origins(new: Iterable[str], known: Iterable[str]) -> dict[str, str | None]:
 
 
 def changed(case: Case, what: str) -> Iterator[tuple[Pair, Column, dict[str, Any]]]:
-    """Each text column with values of one sort: counts of `nulls` and `new`, what `damaged` and `renamed` were."""
+    """Each text column and its values of one sort: counts of `nulls` and `new`, what `damaged` and `renamed` were."""
     for pair, reference, _ in columns(case, "category"):
         sides: tuple[Any, Any] = pair.reference, pair.current
-        if found := _levels(*sides, reference.name).get(what):
-            yield pair, reference, found
+        yield pair, reference, _levels(*sides, reference.name).get(what, {})
 
 
 @functools.lru_cache(maxsize=64)
@@ -191,16 +180,15 @@ def _levels(first: Any, second: Any, name: str) -> dict[str, dict[str, Any]]:
     nulls = {v: n for v, n in new.items() if v.strip().casefold() in NULLS}
     damaged = origins([v for v in new if v not in nulls], reference.top)
     rest = {v: n for v, n in new.items() if v not in nulls and v not in damaged}
-    now = defaultdict(int, {v: n for v, n in current.top.items() if v not in nulls and v not in damaged})
+    now: Counter[Any] = Counter({v: n for v, n in current.top.items() if v not in nulls and v not in damaged})
     for text, old in damaged.items():
-        if old is not None:
-            now[old] += new[text]
+        now[old] += new[text]
     renamed = _renamed(reference, now, rest)
     left = {v: n for v, n in rest.items() if v not in renamed} if (reference.distinct or 0) <= _MANY else {}
     return {"nulls": nulls, "damaged": damaged, "renamed": renamed, "new": left}
 
 
-def _renamed(reference: Column, now: Mapping[str, int], rest: Mapping[str, int]) -> dict[str, str]:
+def _renamed(reference: Column, now: Counter[Any], rest: Mapping[str, int]) -> dict[str, str]:
     """Map new values to the old ones that they stand for: by spelling, else by the share that those lost."""
     from scipy.optimize import linear_sum_assignment
 
@@ -212,9 +200,10 @@ def _renamed(reference: Column, now: Mapping[str, int], rest: Mapping[str, int])
     if not values or max(len(values), len(olds)) > _MANY:
         return mapping
     n0, n1 = reference.present, sum(now.values())
-    back = {old: now.get(old, 0) + sum(rest[v] for v, of in mapping.items() if of == old) for old in olds}
+    for v, old in mapping.items():
+        now[old] += rest[v]
     share, size = np.array([rest[v] for v in values])[:, None] / n1, np.array(list(reference.top.values())) / n0
-    gone = size - np.array(list(back.values())) / n1
+    gone = size - np.array([now[old] for old in olds]) / n1
     error = 3 * np.sqrt(np.maximum(size * (1 - size), 1e-4) * (1 / n0 + 1 / n1))
     like = np.array([[_alike(v, old) for old in olds] for v in values])
     gap = np.abs(share - gone) / np.maximum(error, np.where(like, 0.25, 0.1) * share)

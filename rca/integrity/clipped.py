@@ -44,15 +44,12 @@ def clipped(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
             low, high = (_bound(pair, name, view, values, sign) for sign in (-1, 1))
             ends = [end for end in (low, high) if end is not None]
             if ends:
-                hit, before = (
-                    view.mask & sample[name].isin(ends).to_numpy(),
-                    pair.reference.sample[name].isin(ends).mean(),
-                )
+                hit = view.mask & sample[name].isin(ends).to_numpy()
                 text = "{column} ends at {ends} in {table}, with {share} of the rows there{where}."
                 facts: dict[str, Any] = {"clip": ends, "ends": " and ".join(f"{end:.6g}" for end in ends)}
                 facts["low"] = float(np.nextafter(low, np.inf)) if low is not None else current.min
                 facts["high"] = float(np.nextafter(high, -np.inf)) if high is not None else current.max
-                facts |= {"before": before, "where": view.where}
+                facts |= {"before": pair.reference.sample[name].isin(ends).mean(), "where": view.where}
                 yield from report(pair, name, case, hit, "range_violation", text, floor, **facts)
                 break
 

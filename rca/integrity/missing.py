@@ -83,31 +83,27 @@ def sentinel_values(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     >>> texts(sentinel_values, whole, damaged), texts(sentinel_values, whole, whole)
     (["age holds '-1' in 10 % of the rows of train."], [])
     """
+    text = "{column} holds {names} in {share} of the rows of {table}{where}."
     words = {(pair.name, column.name): np.array(list(new)) for pair, column, new in changed(case, "nulls")}
     for pair, reference, current in columns(case):
         name, sample = reference.name, pair.current.sample
         if name not in sample or not current.present or not reference.present:
             continue
         values, now, before = risen(pair, name, floor)
-        if (pair.name, name) in words:
-            values, before = words[pair.name, name], np.zeros(1)
-        else:
-            sure = _constants(pair, reference, current, case, values, now, before)
-            values, before = values[sure], before[sure]
+        sure = _constants(pair, reference, current, case, values, now, before)
+        values, before = values[sure], before[sure]
+        if len(said := words.get((pair.name, name), ())):
+            values, before = said, np.zeros(1)
         shown = [iso(v) if hasattr(v, "isoformat") else v for v in values.tolist()]
         names = listed([f"{v:.6g}" if isinstance(v, float) else str(v) for v in shown])
         facts: dict[str, Any] = {"before": before.sum(), "values": shown, "names": names}
-        text, hit = (
-            "{column} holds {names} in {share} of the rows of {table}{where}.",
-            sample[name].isin(values).to_numpy(),
-        )
+        hit = sample[name].isin(values).to_numpy()
         yield from report(pair, name, case, hit, "sentinel_values", text, floor, **facts)
 
 
-def _constants(
-    pair: Pair, reference: Column, current: Column, case: Case, values: Any, now: Floats, before: Floats
-) -> Mask:
+def _constants(pair: Pair, reference: Column, current: Column, case: Case, *risen: Any) -> Mask:
     """Return which of the values that rose stand for null."""
+    values, now, before = risen
     if reference.kind != current.kind:
         said = (str(v).strip().casefold() for v in values)
         return np.array([word in NULLS and not word[-1].isdigit() for word in said], dtype=bool)
@@ -119,19 +115,18 @@ def _constants(
         fair, rise = before[i] * reference.rows / reference.present * fall, now[i] - before[i]
         slack = 0.15 * fall + 3 * error(before[i], pair) + noise
         fill[i] = abs(rise - fall) < slack and rise - fair > max(noise, (fall - fair) / 2)
-    if fill.any() or not len(values) or current.kind == "category":
+    if fill.any() or not len(values) or reference.max is None:  # categories have no extremes
         return fill
-    old, new = (side.sample[reference.name].dropna().to_numpy() for side in (pair.reference, pair.current))
+    cells, name = pair.current.sample, reference.name
+    old, new = (side[np.isfinite(side)] for side in (pair.reference.sample[name].to_numpy(), cells[name].to_numpy()))
     low, high, rare = old.min(), old.max(), before <= 0.1 * now
     known = rare & [_known(value) for value in values]
     far = rare & ((low - values > high - low) | (values - high > high - low)) & ((reference.distinct or 0) >= DISTINCT)
     # a column that moved as a whole, or goes by steps, comes to new values all the time
     steps, rest = now[rare & ~known & ~far].sum(), new[~np.isin(new, values)]
     calm = ((rest < low) | (rest > high)).sum() <= 0.02 * len(rest) and far.sum() == 1 and not steps
-
     # values may be cut off there, or a usual value is all there is from a moment on
     tails = [(old < v).mean() if v == new.min() else (old > v).mean() if v == new.max() else 0.0 for v in values]
-    cells, name = pair.current.sample, reference.name
     frozen = [
         k and low <= v <= high and locate(cells, (cells[name] == v).to_numpy(), case, name).get("all_since", False)
         for k, v in zip(known, values, strict=True)

@@ -5,7 +5,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
+from rca.errors import NotApplicable
+from rca.repairs.values import schema_change
+
 if TYPE_CHECKING:
+    import numpy as np
+
     from tests.conftest import Findings
 
 WHOLE = pd.DataFrame(
@@ -42,3 +47,17 @@ def test_only_features_are_expected_of_another_role(findings: Findings) -> None:
     served = WHOLE[["age"]]
     found = findings("RCA108", WHOLE, served, same_role=False, target="y", features=("age", "city"))
     assert [f.subject for f in found] == ["data.train.city"]
+
+
+def test_a_lost_column_is_found_under_a_new_name_and_repaired(findings: Findings, rng: np.random.Generator) -> None:
+    whole = pd.DataFrame({"heat": rng.normal(20, 5, 1000), "load": rng.random(1000), "shop": ["A", "B"] * 500})
+    other = whole.rename(columns={"heat": "heat_c", "shop": "store"})
+    first, second = findings("RCA108", whole, other)
+    assert (first.text, first.evidence["renamed"]) == ("heat is called heat_c in train.", "heat_c")
+    assert second.evidence["renamed"] == "store"
+    repaired = schema_change(schema_change(other, first, whole, rng), second, whole, rng)
+    assert findings("RCA108", whole, repaired) == []
+    (gone,) = findings("RCA108", whole, whole.drop(columns="heat").assign(new=rng.random(1000)))
+    assert "renamed" not in gone.evidence
+    with pytest.raises(NotApplicable, match="no column holds the values of heat"):
+        schema_change(other, gone, whole, rng)

@@ -49,3 +49,9 @@ def test_reads_what_other_programs_write(rng: np.random.Generator, column: str, 
 def test_leaves_a_column_that_is_something_else(rng: np.random.Generator) -> None:
     with pytest.raises(NotApplicable, match="most values of zip cannot be read as int64"):
         type_change(WHOLE.assign(zip=["a", "b", "3"]), finding("zip"), WHOLE, rng)
+
+
+def test_lost_decimals_are_lost(rng: np.random.Generator) -> None:
+    rounded = Finding("RCA106", "type_change", "data.train.price", "", evidence={"column": "price", "decimals": 0})
+    with pytest.raises(NotApplicable, match="the decimals that price lost cannot be known"):
+        type_change(WHOLE, rounded, WHOLE, rng)
