@@ -24,11 +24,6 @@ def environment(case: Case) -> Iterator[Finding]:
     Finding
         One for each package; the evidence says whether a major, minor or patch release lies between.
 
-    Raises
-    ------
-    NotApplicable
-        If no environment file is named in rca.yaml, or neither version has it.
-
     Examples
     --------
     >>> from rca.types import Case, Roles, Version as V

@@ -124,11 +124,6 @@ def attribute(  # noqa: PLR0913  the contract
     time, events : optional
         Not supported yet.
 
-    Raises
-    ------
-    ConfigError, DataError
-        If an argument is not understood, or the tables are not what the arguments say.
-
     Examples
     --------
     The rates move; the relation of the target to them stays.

@@ -111,11 +111,6 @@ def decompose(
     hints_p, hints_q : ndarray of shape (n, k), optional
         Functions of the inputs that foretell the values, such as a model's score.
 
-    Raises
-    ------
-    DataError, ConfigError
-        With fewer than 50 rows on a side, values that are not finite, or groups that do not fit the columns.
-
     Examples
     --------
     The weather moves by half a unit, and every unit costs 2. The price has nothing to do with it.
@@ -155,9 +150,7 @@ def decompose(
         hints = np.vstack([hints_p[order_p].reshape(len(order_p), -1), hints_q[order_q].reshape(len(order_q), -1)])
     with threadpool_limits(1):
         task = _Task(
-            values_p[order_p],
-            encode(p.iloc[order_p], q.iloc[order_q], hints),
-            split(len(order_p), len(order_q), rng),
+            values_p[order_p], encode(p.iloc[order_p], q.iloc[order_q], hints), split(len(order_p), len(order_q), rng)
         )
         whole, diagnostics, reason = _whole(task, parts)
         if reason is not None:

@@ -24,11 +24,6 @@ def complete(
 ) -> dict[str, tuple[str, ...]]:
     """Check the groups against the columns that both sides have; columns in none form the group ``other``.
 
-    Raises
-    ------
-    ConfigError
-        If a column is unknown or named twice, or there are no columns at all.
-
     Examples
     --------
     >>> complete({"api": ["rate"]}, ["rate", "age"], ["age", "rate"])

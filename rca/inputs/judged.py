@@ -47,15 +47,7 @@ class Judged:
 def judge(
     tables: tuple[pd.DataFrame, pd.DataFrame], target: str, prediction: str | None, model: Model | None, name: str
 ) -> Judged:
-    """Measure both sides.
-
-    Raises
-    ------
-    ConfigError
-        If prediction and model are both given, or the metric does not exist or does not fit.
-    DataError
-        If a side has no labels, or the rows do not allow the metric.
-    """
+    """Measure both sides."""
     if prediction is not None and model is not None:
         raise ConfigError("both a prediction column and a model are given: choose one of them.")
     metric = get(name)

@@ -60,13 +60,7 @@ class LabelShift:
 
 
 def label_shift(
-    values_p: Floats,
-    values_q: Floats,
-    y_p: Any,
-    y_q: Any,
-    p: pd.DataFrame,
-    q: pd.DataFrame,
-    rng: np.random.Generator,
+    values_p: Floats, values_q: Floats, y_p: Any, y_q: Any, p: pd.DataFrame, q: pd.DataFrame, rng: np.random.Generator
 ) -> LabelShift:
     """Split the gap by outcome, and judge whether that is the right reading.
 
@@ -147,10 +141,7 @@ def _outcomes(y_p: pd.Series[Any], y_q: pd.Series[Any]) -> tuple[Order, Order, b
 
 
 def _mix(values: Floats, codes_p: Order, codes_q: Order) -> Estimate:
-    """Return the sum over outcomes of the change in share times the reference's mean value.
-
-    An outcome the reference does not have is given the reference's overall mean: it says nothing of it.
-    """
+    """Return the sum over outcomes of the change in share times the reference's mean value."""
     terms = []
     overall = mean(values, "reference")
     for code in np.union1d(codes_p, codes_q):
