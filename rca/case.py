@@ -37,11 +37,6 @@ def of_versions(
         Git revisions.
     since : str, optional
         Split the current version's production table at this time: the rows before are the reference exam.
-
-    Raises
-    ------
-    ConfigError, VersionError, DataError
-        If a name leads nowhere; the message says which there are.
     """
     path = Path(config)
     settings = load_config(path)
@@ -113,13 +108,7 @@ def _is_meant(old: Version, new: Version, path: str) -> bool:
 
 
 def exam_pair(case: Case) -> Pair:
-    """Return the tables on which the two sides are judged.
-
-    Raises
-    ------
-    VersionError
-        If a side has none.
-    """
+    """Return the tables on which the two sides are judged."""
     found = next((p for p in reversed(case.pairs) if p.name in ("production", "evaluate", "current")), None)
     if found is not None:
         return found
@@ -130,15 +119,7 @@ def exam_pair(case: Case) -> Pair:
 
 
 def exams(case: Case, seed: int = 0, limit: int = LIMIT) -> tuple[Exam, Exam]:
-    """Bring the exams into memory, with the configured columns checked.
-
-    Raises
-    ------
-    DataError
-        If a configured column is absent.
-    InconclusiveError
-        If a side's exam is not the file that was recorded, or has too few labelled rows to judge anything.
-    """
+    """Bring the exams into memory, with the configured columns checked."""
     sides = ((case.current, "production"), (case.current, "evaluate"), (case.reference, "evaluate"))
     known = [side.artifacts.get(f"data.{role}") for side, role in sides if side is not None]
     spoilt = [artifact for artifact in known if artifact is not None and artifact.corrupt]
@@ -186,11 +167,6 @@ def _split(version: Version, since: str, roles: Roles) -> tuple[Table, Table]:
 
 def timestamp(text: str) -> pd.Timestamp:
     """Read a moment in time.
-
-    Raises
-    ------
-    ConfigError
-        If it is none.
 
     Examples
     --------

@@ -83,10 +83,7 @@ def judge(branches: Sequence[Branch], gap: Gap, difference: Estimate, command: s
     low, high = rest.interval()
     return Explained(
         tuple(causes),
-        (
-            *(s for _, s in verdicts if isinstance(s, Rejected)),
-            *(r for b in branches for r in b.ruled_out),
-        ),
+        (*(s for _, s in verdicts if isinstance(s, Rejected)), *(r for b in branches for r in b.ruled_out)),
         tuple(r for b in branches for r in b.not_testable),
         Remainder(left, low, high),
         tuple(n for b in branches for n in b.notes),

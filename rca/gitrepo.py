@@ -20,15 +20,7 @@ _COMMENT = re.compile(r"(^\s*(--|//)|(^|\s)#).*")
 
 
 def git(folder: Path, *arguments: str, stdin: bytes | None = None) -> bytes:
-    """Run a git command that reads.
-
-    Raises
-    ------
-    ConfigError
-        If git is not installed.
-    VersionError
-        If the command fails; the message is git's own.
-    """
+    """Run a git command that reads."""
     command = [
         "git",
         "--no-optional-locks",
@@ -89,13 +81,7 @@ class Repository:
         return Path(git(self.root, "rev-parse", "--show-toplevel").decode().strip())
 
     def resolve(self, rev: str) -> str:
-        """Return the commit of a revision.
-
-        Raises
-        ------
-        VersionError
-            If there is none; the message lists branches and tags.
-        """
+        """Return the commit of a revision."""
         _ = self.prefix  # a folder without git deserves its own message
         try:
             found = git(self.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")

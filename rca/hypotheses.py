@@ -16,10 +16,13 @@ import numpy as np
 from rca import registry
 from rca.errors import NotApplicable
 from rca.tables import open_table
+from rca.tree import Term
 from rca.types import Case, Finding, Pair
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from rca.stats import Estimate
 
 Undo = Callable[["pd.DataFrame"], "pd.DataFrame"]
 
@@ -38,29 +41,22 @@ class Damage:
     """How many of the findings are gone after the repair."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unrepairable:
-    """A damage that nothing here undoes."""
-
-    finding: Finding
-    reason: str
+def damaged(damage: Damage, part: Estimate, counterfactual: str) -> Term:
+    """Return a damage as a term of the tree."""
+    main, ids = damage.main, tuple(f.id for f in damage.findings)
+    term = Term("integrity", main.kind, damage.subject, part, main.text.rstrip("."), True, counterfactual)
+    return replace(term, stage=main.stage, findings=ids)
 
 
 def damages(
     findings: Sequence[Finding], pair: Pair, tables: tuple[pd.DataFrame, pd.DataFrame], case: Case, seed: int
-) -> tuple[list[Damage], list[Unrepairable]]:
-    """Group the findings on one pair of tables and choose a repair for each group.
-
-    Parameters
-    ----------
-    tables : tuple of DataFrame
-        The pair in memory, reference first; the second is what repairs are applied to.
-    """
+) -> tuple[list[Damage], list[tuple[Finding, str]]]:
+    """Group the findings on a pair of tables, given in memory too, and choose a repair for each; and what has none."""
     whole = f"data.{pair.name}"
     checked = [f for f in findings if f.code < "RCA2"]  # that a table differs is no damage yet
     mine = [f for f in checked if f.subject == whole or f.subject.startswith(f"{whole}.")]
     found: list[Damage] = []
-    lost: list[Unrepairable] = []
+    lost: list[tuple[Finding, str]] = []
     for subject in dict.fromkeys(f.subject for f in mine):
         group = [f for f in mine if f.subject == subject]
         tried = []
@@ -68,12 +64,12 @@ def damages(
             try:
                 tried.append(_try(finding, group, pair, tables, case, seed))
             except NotApplicable as reason:
-                lost.append(Unrepairable(finding, str(reason)))
+                lost.append((finding, str(reason)))
             except Exception as failure:  # noqa: BLE001  a repair that fails leaves the damage, and says so
-                lost.append(Unrepairable(finding, f"the repair failed ({type(failure).__name__}: {failure})"))
+                lost.append((finding, f"the repair failed ({type(failure).__name__}: {failure})"))
         if tried:
             found.append(max(tried, key=lambda d: (d.vanished, d.exact, -group.index(d.main))))
-            lost = [item for item in lost if item.finding.subject != subject]
+            lost = [item for item in lost if item[0].subject != subject]
     return found, lost
 
 
@@ -96,14 +92,9 @@ def _try(
     repaired = undo(tables[1])
     exact = repaired.equals(undo(tables[1], seed + 1))
     after = Pair(pair.name, pair.reference, open_table(repaired, pair.name), pair.same_role)
-    left = _again({f.code for f in group}, replace(case, pairs=(after,)))
+    checks = [entry for code, entry in registry.check.load().items() if code in {f.code for f in group}]
+    left = {(f.kind, f.subject) for f in registry.run(checks, replace(case, pairs=(after,)))[1]}
     gone = sum((f.kind, f.subject) not in left for f in group)
     if (finding.kind, finding.subject) in left:
         raise NotApplicable("the finding is still there after its repair")
     return Damage(finding.subject, finding, tuple(group), undo, exact, gone)
-
-
-def _again(codes: set[str], case: Case) -> set[tuple[str, str]]:
-    entries = [e for code, e in registry.check.load().items() if code in codes]
-    _, findings = registry.run(entries, case)
-    return {(f.kind, f.subject) for f in findings}

@@ -58,11 +58,6 @@ def investigate(
     Investigation
         With the verdict ``no_incident`` where the metric did not move materially, and ``inconclusive``
         where inputs are missing; the summary then says what.
-
-    Raises
-    ------
-    ConfigError
-        If a name leads nowhere; the message says which there are.
     """
     say("reading both versions")
     case, settings = cases.of_versions(reference, current, config=config, since=since, seed=seed)
@@ -104,13 +99,7 @@ def look(
 
 
 def setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], seed: int) -> Setting:
-    """Put both models before both exams.
-
-    Raises
-    ------
-    InconclusiveError, ModelError
-        If a model or the labels are missing.
-    """
+    """Put both models before both exams."""
     exams = cases.exams(case, seed)
     models = []
     for side in (case.reference, case.current):

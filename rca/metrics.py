@@ -116,13 +116,7 @@ class Metric:
         return values + 1.0 if self.name == "accuracy" else values
 
     def estimate(self, s: Scored, weights: Floats | None = None) -> Estimate:
-        """Return the metric with the influence of every row.
-
-        Raises
-        ------
-        InconclusiveError
-            If the rows do not allow the metric, such as one class only for a ranking metric.
-        """
+        """Return the metric with the influence of every row."""
         if not len(s.y):
             raise InconclusiveError(
                 f"{self.name} needs rows, and {s.sample} has none: check the filter and the labels."
@@ -167,11 +161,6 @@ class Metric:
 def get(name: str) -> Metric:
     """Return a metric by the name of a scikit-learn scorer, or of a row loss.
 
-    Raises
-    ------
-    ConfigError
-        If scikit-learn has no such scorer, or one that cannot weigh rows.
-
     Examples
     --------
     >>> import numpy as np
@@ -215,11 +204,6 @@ def answers(metric: Metric, model: Model, table: pd.DataFrame, target: str, posi
     ----------
     table : DataFrame
         Its index gives each row's position in the sample.
-
-    Raises
-    ------
-    ModelError
-        If the model cannot read the table; the message holds what it said.
     """
     labelled = table[table[target].notna()]
     y = encode(labelled[target], classes(model), positive)

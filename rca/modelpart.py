@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rca.errors import NotApplicable, RcaError
-from rca.evolution.replay import Replay, Share, replay
+from rca.evolution.replay import Share, replay
 from rca.evolution.retrain import retrain
 from rca.exam import CURRENT
-from rca.hypotheses import Damage, damages
+from rca.hypotheses import Damage, damaged, damages
 from rca.stats import Estimate, shapley
 from rca.tables import LIMIT
 from rca.tree import Branch, Setting, Term
 from rca.types import Model, Rejected
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
 
     from rca.evolution._bench import Options
@@ -24,24 +27,12 @@ MOST = 2
 
 
 def model_part(setting: Setting, material: float, options: Options | None) -> Branch:
-    """Split what the model did.
-
-    Parameters
-    ----------
-    material : float
-        Parts smaller than this are not looked into.
-    options : Options, optional
-        How to run the pipeline again; None leaves the model part in one piece.
-    """
+    """Split what the model did; in one piece without `options`, and no deeper than parts that are `material`."""
     branch = Branch()
     grid = setting.grid
-    branch.ruled_out += [
-        Rejected(
-            "evolution", f.kind, f.subject, "the same program: only formatting and comments differ", findings=(f.id,)
-        )
-        for f in setting.findings
-        if f.evidence.get("same_program") is True
-    ]
+    reason = "the same program: only formatting and comments differ"
+    same = [f for f in setting.findings if f.evidence.get("same_program") is True]
+    branch.ruled_out += [Rejected("evolution", f.kind, f.subject, reason, findings=(f.id,)) for f in same]
     if grid.models[0] is grid.models[1]:
         return branch
     recorded = grid.both_exams(grid.models[1]) - grid.both_exams(grid.models[0])
@@ -49,56 +40,39 @@ def model_part(setting: Setting, material: float, options: Options | None) -> Br
         if options is None:
             raise NotApplicable("replay was not asked for")
         done = replay(setting.case, grid.both_exams, recorded, options, material)
-    except (NotApplicable, RcaError) as reason:
-        branch.give_up("evolution", "weights", "model", f"no replay: {reason}")
-        branch.terms.append(_whole(setting, recorded))
+    except (NotApplicable, RcaError) as problem:
+        branch.give_up("evolution", "weights", "model", f"no replay: {problem}")
+        old = grid.value(grid.models[0], grid.tables[CURRENT], CURRENT).value
+        counter = f"the reference's model on the current exam has {grid.metric.name} {old:.4g}"
+        term = Term("evolution", "weights", "model", recorded, "the model is another one", True, counter)
+        branch.terms.append(replace(term, findings=tuple(f.id for f in setting.findings if f.subject == "model")))
     else:
-        _notes(branch, done)
+        if not done.reproducible:
+            branch.notes.append(
+                f"not reproducible here: running both versions again misses the recorded difference by "
+                f"{done.residual.value:+.4g}; suspect the environment or an undeclared dependency"
+            )
+        branch.notes += [f"{name} cannot run apart and are judged as one" for name in done.merged]
         branch.terms += [_player(setting, share) for share in done.shares]
     if options is not None and any(abs(t.part.value) >= material for t in branch.terms):
         _training_data(setting, branch, options)
     return branch
 
 
-def _whole(setting: Setting, recorded: Estimate) -> Term:
-    grid = setting.grid
-    old = grid.value(grid.models[0], grid.tables[CURRENT], CURRENT).value
-    return Term(
-        pillar="evolution",
-        kind="weights",
-        subject="model",
-        part=recorded,
-        summary="the model is another one",
-        tested=True,
-        counterfactual=f"the reference's model on the current exam has {grid.metric.name} {old:.4g}",
-        findings=setting.of("model"),
-    )
-
-
-def _notes(branch: Branch, done: Replay) -> None:
-    if not done.reproducible:
-        branch.notes.append(
-            f"not reproducible here: running both versions again misses the recorded difference by "
-            f"{done.residual.value:+.4g}; suspect the environment or an undeclared dependency"
-        )
-    branch.notes += [f"{name} cannot run apart and are judged as one" for name in done.merged]
-
-
 def _player(setting: Setting, share: Share) -> Term:
-    player = share.player
-    ids = tuple(f.id for f in setting.findings for c in player.changes if f.subject == c.subject)
+    player, part = share.player, share.contribution
     noise = "" if share.repeats == 1 else f", repeated with {share.repeats} seeds"
     return Term(
         pillar="evolution",
         kind=player.kind,
         subject=player.subject,
-        part=share.contribution,
+        part=part,
         summary="; ".join(c.text for c in player.changes),
         tested=True,
-        counterfactual=f"without it the pipeline gives a model that differs by {-share.contribution.value:+.4g}{noise}",
+        counterfactual=f"without it the pipeline gives a model that differs by {-part.value:+.4g}{noise}",
         runs=True,
         stage=player.changes[0].stage,
-        findings=ids,
+        findings=tuple(f.id for f in setting.findings for c in player.changes if f.subject == c.subject),
         extra_se=share.seed_se,
         floor=1.645 * share.noise,
     )
@@ -113,14 +87,14 @@ def _training_data(setting: Setting, branch: Branch, options: Options) -> None:
         return
     tables = pair.reference.frame(LIMIT, setting.seed), pair.current.frame(LIMIT, setting.seed)
     found, lost = damages(setting.findings, pair, tables, case, setting.seed)
-    for x in lost:
-        branch.give_up("integrity", x.finding.kind, x.finding.subject, x.reason, [x.finding])
+    for finding, reason in lost:
+        branch.give_up("integrity", finding.kind, finding.subject, reason, [finding])
     found.sort(key=lambda d: d.main.code)
     for d in found[MOST:]:
         reason = f"only {MOST} damages of the training data are retrained without"
         branch.give_up("integrity", d.main.kind, d.subject, reason, d.findings)
     try:
-        branch.terms += _nested(setting, branch, tables[1], found[:MOST], artifact.path, options)
+        branch.terms += list(_nested(setting, branch, tables[1], found[:MOST], artifact.path, options))
     except (NotApplicable, RcaError) as problem:
         for d in found[:MOST]:
             branch.give_up("integrity", d.main.kind, d.subject, f"retraining without it failed: {problem}")
@@ -128,7 +102,8 @@ def _training_data(setting: Setting, branch: Branch, options: Options) -> None:
 
 def _nested(
     setting: Setting, branch: Branch, table: pd.DataFrame, found: list[Damage], path: str, options: Options
-) -> list[Term]:
+) -> Iterator[Term]:
+    """Tell some damages apart by retraining."""
     grid = setting.grid
     known: dict[frozenset[str], Model] = {frozenset(d.subject for d in found): grid.models[1]}
 
@@ -141,33 +116,13 @@ def _nested(
             known[present] = retrain(setting.case, path, repaired.reset_index(drop=True), options)
         return grid.both_exams(known[present])
 
-    if not found:
-        return []
-    parts: dict[str, Estimate] = shapley(worth, [d.subject for d in found])
-    parent = _carrier(branch)
-    return [
-        Term(
-            pillar="integrity",
-            kind=d.main.kind,
-            subject=d.subject,
-            part=parts[d.subject],
-            summary=d.main.text.rstrip("."),
-            tested=True,
-            counterfactual=f"retraining without it moves the model by {-parts[d.subject].value:+.4g}",
-            runs=True,
-            stage=d.main.stage,
-            findings=tuple(f.id for f in d.findings),
-            parent=parent.subject if parent else None,
-            # Retrained with one seed: what is known of other seeds' noise is known of the change around it.
-            extra_se=parent.extra_se if parent else 0.0,
-            floor=parent.floor if parent else 0.0,
-        )
-        for d in found
-    ]
-
-
-def _carrier(branch: Branch) -> Term | None:
-    """Return the change that brought the training data's damage: data, else code, else the largest."""
+    parts = shapley(worth, [d.subject for d in found]) if found else {}
     order = {"training_data": 0, "code_change": 1, "preprocessing": 2}
-    ranked = sorted(branch.terms, key=lambda t: (order.get(t.kind, 3), -abs(t.part.value)))
-    return ranked[0] if ranked else None
+    # The change that brought the damage: data, else code, else the largest.
+    parent = min(branch.terms, key=lambda t: (order.get(t.kind, 3), -abs(t.part.value)), default=None)
+    for d in found:
+        part = parts[d.subject]
+        term = damaged(d, part, f"retraining without it moves the model by {-part.value:+.4g}")
+        # Retrained with one seed: what is known of other seeds' noise is known of the change around it.
+        noise = (parent.subject, parent.extra_se, parent.floor) if parent else (None, 0.0, 0.0)
+        yield replace(term, runs=True, parent=noise[0], extra_se=noise[1], floor=noise[2])

@@ -41,11 +41,6 @@ def load(file: str, name: str | None = None) -> Model:
     name : str, optional
         The path in the project, whose extension tells the format.
 
-    Raises
-    ------
-    ModelError
-        If the format would run code when read, names types outside the allow-list, or is damaged.
-
     Examples
     --------
     >>> load("model.pkl")

@@ -76,13 +76,7 @@ class Sandbox:
             target.write_bytes(content)
 
     def dvc(self, *arguments: str, timeout: float | None = None) -> str:
-        """Run dvc here and return what it printed.
-
-        Raises
-        ------
-        ReplayError
-            If it fails or does not end in time; the message holds its last lines.
-        """
+        """Run dvc here and return what it printed."""
         if _ENDED.is_set():
             raise ReplayError("the process is ending.")
         child = subprocess.Popen(
@@ -151,11 +145,7 @@ def _settings(project: Path) -> Path | None:
 
 
 def _configure(root: Path, project: Path, cache: Path, home: Path) -> None:
-    """Give the copy the user's remotes, by absolute address, and the shared cache.
-
-    DVC needs a remote to look a stage up before running it (``repro --pull``), even where the cache
-    has everything, so a project without one gets an empty folder for it.
-    """
+    """Give the copy the user's remotes, by absolute address, and the shared cache."""
     from dvc.config import Config
 
     folder, source = _settings(project), _settings(root)

@@ -70,10 +70,6 @@ class Setting:
     """The name of the pair of tables that are the exams."""
     seed: int = 0
 
-    def of(self, subject: str) -> tuple[str, ...]:
-        """Return the findings on a subject."""
-        return tuple(f.id for f in self.findings if f.subject == subject)
-
 
 def measure(grid: Grid, name: str, rows: tuple[int, int]) -> tuple[Gap, Estimate]:
     """Measure the gap: the current model on its exam minus the reference model on its own."""

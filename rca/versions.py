@@ -31,13 +31,7 @@ _CHUNK = 1 << 20
 
 
 def parse_yaml(text: bytes, name: str) -> Any:
-    """Read YAML 1.2, the dialect of DVC's own files.
-
-    Raises
-    ------
-    VersionError
-        If it is not YAML.
-    """
+    """Read YAML 1.2, the dialect of DVC's own files."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -272,11 +266,6 @@ def read(repository: Repository, rev: str, config: Config, fetch: Any = None) ->
     -------
     Version
         A table or model that could not be read is absent from it; its artifact tells why.
-
-    Raises
-    ------
-    VersionError
-        If the revision does not exist.
     """
     snap = Snapshot(repository, rev, repository.resolve(rev), fetch)
     artifacts, tables = {}, {}
@@ -368,13 +357,7 @@ def _keep(content: bytes, path: str) -> Path:
 
 
 def require(version: Version, role: str) -> Table:
-    """Return a version's table.
-
-    Raises
-    ------
-    VersionError
-        If the version has none, with the reason and the tables it has.
-    """
+    """Return a version's table."""
     if role in version.tables:
         return version.tables[role]  # type: ignore[return-value]  # versions hold rca's own tables
     artifact = version.artifacts.get(f"data.{role}")

@@ -120,11 +120,7 @@ class Bench:
             return None, 0, str(problem)
 
     def _reproduce(self, box: Sandbox, corner: bool) -> tuple[Model | None, int, str | None]:
-        """Run up to the model.
-
-        A pure corner is run for real, since its lock is what is in doubt; and so is everything where a change is
-        not declared, since the run cache would hand out what another code made.
-        """
+        """Run up to the model."""
         how = self.stages[-1:]
         if corner or not all(c.declared for p in self.players for c in p.changes):
             how = ("--force", "--no-run-cache", "--single-item", *self.stages)
@@ -144,13 +140,7 @@ def pull(box: Sandbox, versions: Iterable[Version], stages: Iterable[str], optio
 
 
 def load_model(box: Sandbox, case: Case) -> Model:
-    """Read the model that a run made.
-
-    Raises
-    ------
-    ReplayError
-        If it made none.
-    """
+    """Read the model that a run made."""
     file = box.root / str(case.model_path)
     if not file.is_file():
         raise ReplayError(f"the run made no {case.model_path}")

@@ -40,13 +40,7 @@ class Change:
 
 
 def sides(case: Case) -> tuple[Version, Version]:
-    """Return both versions of a case.
-
-    Raises
-    ------
-    NotApplicable
-        If the case is two tables.
-    """
+    """Return both versions of a case."""
     if case.reference is None or case.current is None:
         raise NotApplicable("two tables were given, and this compares two versions of a system")
     return case.reference, case.current

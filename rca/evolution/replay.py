@@ -60,13 +60,7 @@ class Replay:
 
 
 def players(case: Case) -> tuple[tuple[Player, ...], tuple[str, ...]]:
-    """Return the players of a replay and the stages that they reach, in order.
-
-    Raises
-    ------
-    NotApplicable
-        If no stage makes the model, or a change cannot be put back.
-    """
+    """Return the players of a replay and the stages that they reach, in order."""
     reference, current = sides(case)
     target = producer(current, case.model_path)
     if case.root is None or target is None or producer(reference, case.model_path) is None:
@@ -107,13 +101,6 @@ def replay(
     -------
     Replay
         The shares sum to the reproduced difference; `residual` is what the re-run did not give again.
-
-    Raises
-    ------
-    NotApplicable
-        If there is nothing to run again.
-    ReplayError
-        If the reference itself does not run, or the budget of runs is too small.
     """
     options = options or Options()
     found, stages = players(case)
@@ -189,11 +176,7 @@ def _difference(bench: Bench, seed: int | None) -> Estimate:
 
 
 def _repeat(bench: Bench, base: Mapping[str, Estimate], material: float) -> tuple[float, dict[str, list[Estimate]]]:
-    """Repeat with other seeds, as far as it can change the answer.
-
-    First the corners alone: their spread is the noise floor. Only if a change stands out of it are all
-    coalitions repeated.
-    """
+    """Repeat with other seeds, as far as it can change the answer."""
     subjects, largest = bench.subjects, max(abs(e.value) for e in base.values())
     seeds = _seeds(bench.case, bench.options.repeats)
     # What does not fit into the budget is not begun: one seed's answer stands, with less known of its noise.

@@ -24,13 +24,6 @@ def retrain(case: Case, path: str, table: pd.DataFrame, options: Options | None 
     ----------
     path : str
         The training table in the project.
-
-    Raises
-    ------
-    NotApplicable
-        If no stage makes the model from that table.
-    ReplayError
-        If a stage fails on it or no model comes out.
     """
     options = options or Options()
     _, current = sides(case)

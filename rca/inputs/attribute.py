@@ -27,16 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """The gap and its terms.
-
-    Attributes
-    ----------
-    parts : Decomposition
-        The terms as estimates. For a metric that is no mean of row values they sum to the gap but for an
-        error of third order; `frame` shares that out.
-    notes : tuple of str
-        What was left out.
-    """
+    """The gap and its terms; `frame` shares out what the estimates in `parts` lack of it by linearisation."""
 
     gap: Gap
     parts: Decomposition
@@ -118,16 +109,10 @@ def attribute(  # noqa: PLR0913  the contract
     metric : str
         A loss of a row (higher is worse) or any scikit-learn scorer (higher is better).
     groups : mapping of str to sequence of str, optional
-        Inputs by source; those in none form ``other``. By default each column is a group, and beyond six
-        groups those whose shift matters least are put into ``other``. Times, and columns that never repeat
-        a value (keys), are inputs only if a group names them.
+        Inputs by source; those in none form ``other``, as do the least ones of more than six. By default each
+        column is a group, but for times and keys.
     time, events : optional
         Not supported yet.
-
-    Raises
-    ------
-    ConfigError, DataError
-        If an argument is not understood, or the tables are not what the arguments say.
 
     Examples
     --------

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,9 +32,11 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from rca.inputs.encode import Encoded, Order
+    from rca.inputs.encode import Features, Order
     from rca.inputs.nuisance import Folds, Mask
     from rca.stats import Floats
+
+    Task = tuple[Floats, Features, Folds]  # the rows inside the support, in random order
 
 MIN_ROWS = 50
 _FEW = 30  # current rows inside the support that are too few to be weighed against anything
@@ -63,20 +66,9 @@ class Diagnostics:
 
 @dataclass(frozen=True, slots=True)
 class Decomposition:
-    """The terms of a gap, each with its interval; they sum to it.
+    """The terms of a gap, each with its interval; they sum to it, and the groups to their term.
 
-    Attributes
-    ----------
-    support : Estimate or None
-        Rows the reference has no like of; None where there are none.
-    covariate, concept : Estimate
-        Where they are not identified, `covariate` holds the sum of both and `concept` is 0.
-    groups : mapping of str to Estimate
-        Shapley values that sum to `covariate`; empty where that is not identified.
-    identified : bool
-        Whether covariate and concept could be told apart.
-    reason : str or None
-        Why not.
+    Where covariate and concept are not identified, for the given reason, `covariate` is the sum of both.
     """
 
     support: Estimate | None
@@ -104,17 +96,10 @@ def decompose(
 
     Parameters
     ----------
-    values_p, values_q : ndarray
-        A number a row, such as its loss.
     groups : mapping of str to sequence of str
         Columns of each group; columns in none form the group ``other``.
     hints_p, hints_q : ndarray of shape (n, k), optional
         Functions of the inputs that foretell the values, such as a model's score.
-
-    Raises
-    ------
-    DataError, ConfigError
-        With fewer than 50 rows on a side, values that are not finite, or groups that do not fit the columns.
 
     Examples
     --------
@@ -147,25 +132,21 @@ def decompose(
     rest = _excess(values_q, inside, level)
     if share == 0.0:
         nothing = Estimate(0.0)
-        return Decomposition(
-            support, support_groups, nothing, dict.fromkeys(parts, nothing), nothing, True, None, Diagnostics()
-        )
+        none = dict.fromkeys(parts, nothing)
+        return Decomposition(support, support_groups, nothing, none, nothing, True, None, Diagnostics())
     hints = None
     if hints_p is not None and hints_q is not None:
         hints = np.vstack([hints_p[order_p].reshape(len(order_p), -1), hints_q[order_q].reshape(len(order_q), -1)])
     with threadpool_limits(1):
-        task = _Task(
-            values_p[order_p],
-            encode(p.iloc[order_p], q.iloc[order_q], hints),
-            split(len(order_p), len(order_q), rng),
-        )
-        whole, diagnostics, reason = _whole(task, parts)
-        if reason is not None:
+        data, folds = encode(p.iloc[order_p], q.iloc[order_q], hints), split(len(order_p), len(order_q), rng)
+        task = values_p[order_p], data, folds
+        whole, trees, diagnostics, reason = _whole(task, parts)
+        if whole is None:
             return Decomposition(support, support_groups, rest, {}, Estimate(0.0), False, reason, diagnostics)
-        merged = keep_largest(parts, task.data, task.values, task.folds)
-        worth = _coalitions(task, merged, whole)
-    place = _Placing(order_p, order_q, len(values_p), len(values_q), share, level.value)
-    worth = {coalition: place.back(part) for coalition, part in worth.items()}
+        merged = keep_largest(parts, data, task[0], folds)
+        worth = _coalitions(task, merged, whole, trees)
+    sizes = len(values_p), len(values_q)
+    worth = {names: _back(part, (order_p, order_q), sizes, share, level.value) for names, part in worth.items()}
     base, everything = frozenset[str](), frozenset(merged)
     covariate = worth[everything] - worth[base]
     values = shapley(lambda coalition: worth[coalition], sorted(merged))
@@ -195,60 +176,39 @@ def _excess(values: Floats, rows: Mask, level: Estimate) -> Estimate:
     return mean(part, "current") + Estimate(0.0, {"reference": level.influence["reference"] * -float(rows.mean())})
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """The rows inside the support, in random order."""
-
-    values: Floats
-    data: Encoded
-    folds: Folds
-
-
-@dataclass(frozen=True, slots=True)
-class _Whole:
-    """What was learned with all inputs: their worth, and which learners were of use."""
-
-    worth: Estimate
-    trees_expect: bool
-    trees_weigh: bool
-
-
-def _whole(task: _Task, parts: Mapping[str, Sequence[str]]) -> tuple[_Whole, Diagnostics, str | None]:
-    """Estimate with all inputs, and judge the overlap."""
+def _whole(
+    task: Task, parts: Mapping[str, Sequence[str]]
+) -> tuple[Estimate | None, tuple[bool, bool], Diagnostics, str | None]:
+    """Estimate with all inputs, judge the overlap, and say whether trees were of use to expect and to weigh."""
     from sklearn.metrics import roc_auc_score
 
-    n0, n1 = len(task.values), len(task.folds.fold) - len(task.values)
+    values, data, folds = task
+    n0, n1 = len(values), len(folds.fold) - len(values)
     if n1 < _FEW:
-        reason = f"only {n1} current rows are inside the reference's support"
-        return _Whole(Estimate(0.0), False, False), Diagnostics(), reason
+        return None, (False, False), Diagnostics(), f"only {n1} current rows are inside the reference's support"
     columns = [name for group in parts.values() for name in group]
-    inputs = task.data.pick(columns)
-    features = len(inputs.linear_columns)
-    ratio, trees_weigh = log_ratio(inputs, task.folds)
+    inputs = data.pick(columns)
+    ratio, trees_weigh = log_ratio(inputs, folds)
     odds = np.exp(np.minimum(ratio, 20.0))
     weights = np.minimum(odds[:n0], _CAP)
     # The current rows see overlap that is missing where no reference row is left to be weighted.
-    ess = min(
-        float(weights.sum() ** 2 / (weights @ weights) / n0), float(1 / np.minimum(odds[n0:], 4 * _CAP).mean()), 1.0
-    )
+    seen = float(1 / np.minimum(odds[n0:], 4 * _CAP).mean())
+    ess = min(float(weights.sum() ** 2 / (weights @ weights) / n0), seen, 1.0)
     thin = float((odds[n0:] > _CAP).mean())
-    auc = float(roc_auc_score(task.folds.current, ratio))
-    diagnostics = Diagnostics(ess, auc, thin)
+    diagnostics = Diagnostics(ess, float(roc_auc_score(folds.current, ratio)), thin)
     if ess < _ESS or thin > _THIN:
-        return _Whole(Estimate(0.0), False, False), diagnostics, _reason(task, parts, diagnostics)
-    inputs = task.data.pick([*columns, *({HINTS} & task.data.of_trees.keys())])
-    m, trees_expect = expected(task.values, inputs, task.folds)
-    hinted = HINTS in task.data.of_trees  # what trees add to a hint says nothing of what they add without it
-    return _Whole(_one_step(task.values, m, ratio, features), trees_expect or hinted, trees_weigh), diagnostics, None
+        return None, (False, False), diagnostics, _reason(task, parts, diagnostics)
+    hinted = HINTS in data.of_trees  # what trees add to a hint says nothing of what they add without it
+    m, trees_expect = expected(values, data.pick([*columns, HINTS]), folds)
+    return _one_step(values, m, ratio, inputs), (trees_expect or hinted, trees_weigh), diagnostics, None
 
 
-def _reason(task: _Task, parts: Mapping[str, Sequence[str]], diagnostics: Diagnostics) -> str:
+def _reason(task: Task, parts: Mapping[str, Sequence[str]], diagnostics: Diagnostics) -> str:
     from sklearn.metrics import roc_auc_score
 
-    alone = {
-        name: roc_auc_score(task.folds.current, log_ratio(task.data.pick(columns), task.folds, trees=False)[0])
-        for name, columns in sorted(parts.items())
-    }
+    _, data, folds = task
+    ratios = {name: log_ratio(data.pick(columns), folds, trees=False)[0] for name, columns in sorted(parts.items())}
+    alone = {name: roc_auc_score(folds.current, ratio) for name, ratio in ratios.items()}
     worst = max(alone, key=lambda name: alone[name])
     return (
         f"reference and current overlap too little: {diagnostics.ess:.1%} of the reference rows count once they are "
@@ -257,7 +217,7 @@ def _reason(task: _Task, parts: Mapping[str, Sequence[str]], diagnostics: Diagno
     )
 
 
-def _one_step(values: Floats, m: Floats, ratio: Floats, features: int) -> Estimate:
+def _one_step(values: Floats, m: Floats, ratio: Floats, inputs: Features) -> Estimate:
     """Return E_{x~Q} E_P[value | x] with the influence of the rows of `values`, then of the current ones."""
     n0 = len(values)
     weights = np.minimum(np.exp(np.minimum(ratio[:n0], 20.0)), _CAP)
@@ -267,6 +227,7 @@ def _one_step(values: Floats, m: Floats, ratio: Floats, features: int) -> Estima
     plain = float(m[n0:].mean())
     # Expectation and weight are estimates themselves, which the first order does not know: their errors go with the
     # root of features by rows. Without it intervals of 500 rows cover 80 to 90 %, see tests/bench/bench_coverage.py.
+    features = sum(map(len, inputs.of_linear.values()))
     wider = 1.0 + min(1.0, math.sqrt(features * float(weights @ weights)) / n0)
     return Estimate(
         plain + correction,
@@ -274,41 +235,29 @@ def _one_step(values: Floats, m: Floats, ratio: Floats, features: int) -> Estima
     )
 
 
-def _coalitions(task: _Task, parts: Mapping[str, Sequence[str]], whole: _Whole) -> dict[frozenset[str], Estimate]:
+def _coalitions(
+    task: Task, parts: Mapping[str, Sequence[str]], whole: Estimate, trees: tuple[bool, bool]
+) -> dict[frozenset[str], Estimate]:
     """Return the worth of every coalition of groups: those in it take the current law, the others follow."""
-    from itertools import combinations
-
+    values, data, folds = task
     names = sorted(parts)
     # Two numbers are known already; the others share the time.
     fit = max(4000, min(FIT, _BUDGET // max(1, 2 ** len(names) - 2)))
-    worth = {frozenset[str](): mean(task.values, "reference"), frozenset(names): whole.worth}
+    worth = {frozenset[str](): mean(values, "reference"), frozenset(names): whole}
     for size in range(1, len(names)):
         for coalition in combinations(names, size):
-            inputs = task.data.pick(c for name in coalition for c in parts[name])
-            m, _ = expected(task.values, inputs, task.folds, fit=fit, trees=whole.trees_expect)
-            ratio, _ = log_ratio(inputs, task.folds, fit=fit, trees=whole.trees_weigh)
-            worth[frozenset(coalition)] = _one_step(task.values, m, ratio, len(inputs.linear_columns))
+            inputs = data.pick(c for name in coalition for c in parts[name])
+            m, _ = expected(values, inputs, folds, fit=fit, trees=trees[0])
+            ratio, _ = log_ratio(inputs, folds, fit=fit, trees=trees[1])
+            worth[frozenset(coalition)] = _one_step(values, m, ratio, inputs)
     return worth
 
 
-@dataclass(frozen=True, slots=True)
-class _Placing:
-    """Takes an estimate on the rows inside the support back to all rows, as they came."""
-
-    order_p: Order
-    order_q: Order
-    n_reference: int
-    n_current: int
-    share: float
-    level: float
-
-    def back(self, part: Estimate) -> Estimate:
-        """Return ``share * part``; who is inside is random too, and pulls by its excess over the reference's level."""
-        pull_p, pull_q = np.zeros(self.n_reference), np.zeros(self.n_current)
-        pull_p[self.order_p] = part.influence["reference"] * self.share
-        excess = part.value - self.level
-        pull_q[:] = -self.share * excess / self.n_current
-        pull_q[self.order_q] += excess / self.n_current
-        if "current" in part.influence:
-            pull_q[self.order_q] += part.influence["current"] * self.share
-        return Estimate(self.share * part.value, {"reference": pull_p, "current": pull_q})
+def _back(part: Estimate, orders: tuple[Order, Order], sizes: tuple[int, int], share: float, level: float) -> Estimate:
+    """Return ``share * part`` on all rows as they came: who is inside is random, and pulls by its excess."""
+    pull_p, pull_q = (np.zeros(size) for size in sizes)
+    pull_p[orders[0]] = part.influence["reference"] * share
+    excess = part.value - level
+    pull_q[:] = -share * excess / sizes[1]
+    pull_q[orders[1]] += excess / sizes[1] + part.influence.get("current", 0.0) * share
+    return Estimate(share * part.value, {"reference": pull_p, "current": pull_q})

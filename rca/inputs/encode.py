@@ -27,45 +27,52 @@ _SKEWED = 2.0  # skewness beyond which a number enters the linear model by its r
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Some columns as learners want them, copied only for the rows that are asked for.
+    """Columns of two tables, one above the other, as learners want them; copied only for the rows that are asked for.
 
     Attributes
     ----------
-    linear_matrix, tree_matrix : ndarray
-        The features of all columns, a row each.
-    linear_columns, tree_columns : list of int
-        Which of them are meant.
-    crossed_columns : list of int
-        Features of `linear_matrix` whose products matter as well.
+    linear_matrix : ndarray
+        Standardised numbers with squares, one-hot levels, indicators of missing values.
+    tree_matrix : ndarray
+        Bin numbers and level numbers; NaN is missing.
+    of_linear, of_trees, of_numbers : mapping
+        Column to its positions in each matrix; of a number, to that of its linear term.
     """
 
     linear_matrix: Floats
     tree_matrix: Floats
-    linear_columns: list[int]
-    tree_columns: list[int]
-    crossed_columns: list[int]
+    of_linear: Mapping[str, tuple[int, ...]]
+    of_trees: Mapping[str, tuple[int, ...]]
+    of_numbers: Mapping[str, tuple[int, ...]]
+
+    def pick(self, names: Iterable[str]) -> Features:
+        """Return the features of some columns, in order of their names."""
+        names = sorted(names)
+        of = ({n: of[n] for n in names if n in of} for of in (self.of_linear, self.of_trees, self.of_numbers))
+        return Features(self.linear_matrix, self.tree_matrix, *of)
 
     @property
     def crosses(self) -> bool:
-        """Whether there are products, and few enough."""
-        return 1 < len(self.crossed_columns) <= _CROSSED
+        """Whether there are products of numbers, and few enough."""
+        return 1 < len(self.of_numbers) <= _CROSSED
 
     def linear(self, rows: Order, *, crossed: bool = False) -> Floats:
         """Return rows for a linear model, on demand with the products of every two numbers."""
-        main = _take(self.linear_matrix, rows, self.linear_columns)
+        main = _take(self.linear_matrix, rows, self.of_linear)
         if not crossed:
             return main
-        numbers = _take(self.linear_matrix, rows, self.crossed_columns)
+        numbers = _take(self.linear_matrix, rows, self.of_numbers)
         first, second = np.triu_indices(numbers.shape[1], 1)
         return np.hstack([main, numbers[:, first] * numbers[:, second]])
 
     def trees(self, rows: Order) -> Floats:
         """Return rows for trees."""
-        return _take(self.tree_matrix, rows, self.tree_columns)
+        return _take(self.tree_matrix, rows, self.of_trees)
 
 
-def _take(matrix: Floats, rows: Order, columns: list[int]) -> Floats:
+def _take(matrix: Floats, rows: Order, of: Mapping[str, tuple[int, ...]]) -> Floats:
     """Copy rows and columns; without columns, a constant."""
+    columns = [i for at in of.values() for i in at]
     if not columns:
         return np.zeros((len(rows), 1))
     # Folds are blocks, of which a view will do.
@@ -74,70 +81,36 @@ def _take(matrix: Floats, rows: Order, columns: list[int]) -> Floats:
     return picked.take(columns, axis=1) if len(columns) < picked.shape[1] else picked
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """Two tables, one above the other, as numbers.
-
-    Attributes
-    ----------
-    trees : ndarray of shape (n_reference + n_current, columns)
-        Bin numbers and level numbers; NaN is missing.
-    linear : ndarray of shape (n_reference + n_current, features)
-        Standardised numbers with squares, one-hot levels, indicators of missing values.
-    of_trees, of_linear, of_numbers : mapping
-        Column to its positions in each matrix; of a number, to the position of its linear term.
-    """
-
-    trees: Floats
-    linear: Floats
-    of_trees: Mapping[str, tuple[int, ...]]
-    of_linear: Mapping[str, tuple[int, ...]]
-    of_numbers: Mapping[str, int]
-
-    def pick(self, names: Iterable[str]) -> Features:
-        """Return the features of some columns, in order of their names."""
-        names = sorted(names)
-        return Features(
-            self.linear,
-            self.trees,
-            [i for name in names for i in self.of_linear[name]],
-            [i for name in names for i in self.of_trees[name]],
-            [self.of_numbers[name] for name in names if name in self.of_numbers],
-        )
-
-
-def encode(p: pd.DataFrame, q: pd.DataFrame, hints: Floats | None = None) -> Encoded:
-    """Encode the columns of two tables alike.
-
-    Parameters
-    ----------
-    hints : ndarray of shape (n_reference + n_current, k), optional
-        More numbers, to be picked as the column ``HINTS``.
+def encode(p: pd.DataFrame, q: pd.DataFrame, hints: Floats | None = None) -> Features:
+    """Encode the columns of two tables alike, and `hints`, of a row each, as the column ``HINTS``.
 
     Examples
     --------
     >>> table = pd.DataFrame({"city": ["A", "B"] * 20, "age": [1.0, 2.0, 3.0, None] * 10})
     >>> both = encode(table, table)
-    >>> both.trees.shape, both.of_linear["age"], both.pick(["city"]).linear_columns
-    ((80, 2), (0, 1, 2), [3])
+    >>> both.tree_matrix.shape, both.of_linear["age"], both.pick(["city"]).of_linear
+    ((80, 2), (0, 1, 2), {'city': (3,)})
     """
-    features: dict[str, tuple[list[Floats], list[Floats]]] = {}
+    trees: dict[str, list[Floats]] = {}
+    linear: dict[str, list[Floats]] = {}
     quantities: list[str] = []
     for name in sorted(p.columns):
         if is_number(p[name]) and is_number(q[name]):
             column = np.concatenate([numbers(p[name]), numbers(q[name])])
             quantities.append(name)
-            features[name] = [_binned(column)], smooth(column)
+            trees[name], linear[name] = [_binned(column)], smooth(column)
         else:
             column = _levels(p[name], q[name])
-            features[name] = [column], _one_hot(column)
+            present = np.nan_to_num(column, nan=-1.0)
+            # The most frequent level is the one that all zeros mean.
+            one_hot = [(present == level).astype(float) for level in np.unique(present) if level != 0.0]
+            trees[name], linear[name] = [column], one_hot[: _LEVELS + 1]
     if hints is not None:
-        features[HINTS] = [_binned(h) for h in hints.T], [f for h in hints.T for f in smooth(h)]
-    trees, of_trees = _side_by_side({name: pair[0] for name, pair in features.items()}, np.float32)
-    linear, of_linear = _side_by_side({name: pair[1] for name, pair in features.items()}, np.float64)
-    return Encoded(
-        trees, linear, of_trees, of_linear, {name: of_linear[name][0] for name in quantities if of_linear[name]}
-    )
+        trees[HINTS], linear[HINTS] = [_binned(h) for h in hints.T], [f for h in hints.T for f in smooth(h)]
+    tree_matrix, of_trees = _side_by_side(trees, np.float32)
+    linear_matrix, of_linear = _side_by_side(linear, np.float64)
+    of_numbers = {name: of_linear[name][:1] for name in quantities if of_linear[name]}
+    return Features(linear_matrix, tree_matrix, of_linear, of_trees, of_numbers)
 
 
 def is_number(column: pd.Series[Any]) -> bool:
@@ -158,13 +131,7 @@ def numbers(column: pd.Series[Any]) -> Floats:
 
 
 def labels(column: pd.Series[Any]) -> np.ndarray[Any, np.dtype[Any]]:
-    """Return the values of a category as text, None where they are missing.
-
-    Examples
-    --------
-    >>> labels(pd.Series([True, None, 1, "a"])).tolist()
-    ['True', None, '1', 'a']
-    """
+    """Return the values of a category as text, None where they are missing."""
     # Booleans are spelled out first: as a key, True is 1.
     column = column.map(lambda v: str(v) if isinstance(v, bool) else v) if column.dtype == object else column
     codes, distinct = pd.factorize(column)
@@ -174,20 +141,7 @@ def labels(column: pd.Series[Any]) -> np.ndarray[Any, np.dtype[Any]]:
 
 
 def shuffled(values: Floats, table: pd.DataFrame, rng: np.random.Generator) -> Order:
-    """Return a random order of the rows that depends on what they hold and on the seed, not on how they came.
-
-    Examples
-    --------
-    >>> values, table = np.array([3.0, 1.0, 2.0]), pd.DataFrame({"a": ["x", "y", "z"]})
-    >>> order = shuffled(values, table, np.random.default_rng(0))
-    >>> back = shuffled(values[::-1], table[::-1], np.random.default_rng(0))
-    >>> (values[order] == values[::-1][back]).all()
-    np.True_
-    """
-    return _canonical(values, table)[rng.permutation(len(values))]
-
-
-def _canonical(values: Floats, table: pd.DataFrame) -> Order:
+    """Return a random order of the rows that depends on what they hold and on the seed, not on how they came."""
     key = np.zeros(len(values), dtype=np.uint64)
     for name in sorted(table.columns):
         column = table[name]
@@ -197,7 +151,7 @@ def _canonical(values: Floats, table: pd.DataFrame) -> Order:
             codes, distinct = pd.factorize(labels(column))
             content = np.append(pd.util.hash_array(np.asarray(distinct, dtype=object)), np.uint64(0))[codes]
         key = key * np.uint64(31) + content
-    return np.lexsort((key, values))
+    return np.lexsort((key, values))[rng.permutation(len(values))]
 
 
 def smooth(column: Floats) -> list[Floats]:
@@ -247,12 +201,6 @@ def _binned(column: Floats) -> Floats:
         return np.full(len(column), np.nan)
     edges = np.unique(_quantiles(present, np.linspace(0, 1, _BINS + 1)[1:-1]))
     return np.where(np.isfinite(column), np.searchsorted(edges, column, "right"), np.nan)
-
-
-def _one_hot(codes: Floats) -> list[Floats]:
-    levels = np.nan_to_num(codes, nan=-1.0)
-    # The most frequent level is the one that all zeros mean.
-    return [(levels == level).astype(float) for level in np.unique(levels) if level != 0.0][: _LEVELS + 1]
 
 
 def _side_by_side(features: Mapping[str, list[Floats]], kind: type) -> tuple[Floats, dict[str, tuple[int, ...]]]:

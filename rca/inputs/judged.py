@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from rca.types import Model
 
+_SIDES = ("reference", "current")
 _YES = {"1", "true", "yes", "y"}
 _NO = {"0", "false", "no", "n"}
 _REGRESSION = {"squared_error", "absolute_error", "neg_mean_squared_error", "neg_mean_absolute_error"}
@@ -24,47 +25,29 @@ _REGRESSION = {"squared_error", "absolute_error", "neg_mean_squared_error", "neg
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A metric on the rows of both sides that have all it needs.
-
-    Attributes
-    ----------
-    values : pair of ndarray
-        Row values whose means differ by the gap, but for the error of linearisation.
-    hints : pair of ndarray or of None
-        What the model says of each row.
-    notes : tuple of str
-        What was left out.
-    """
+    """A metric on the rows of both sides that have all it needs; the means of `values` differ by (nearly) the gap."""
 
     name: str
     sides: tuple[Estimate, Estimate]
     values: tuple[Floats, Floats]
     tables: tuple[pd.DataFrame, pd.DataFrame]
     hints: tuple[Floats, Floats] | tuple[None, None]
+    """What the model says of each row."""
     notes: tuple[str, ...]
+    """What was left out."""
 
 
 def judge(
     tables: tuple[pd.DataFrame, pd.DataFrame], target: str, prediction: str | None, model: Model | None, name: str
 ) -> Judged:
-    """Measure both sides.
-
-    Raises
-    ------
-    ConfigError
-        If prediction and model are both given, or the metric does not exist or does not fit.
-    DataError
-        If a side has no labels, or the rows do not allow the metric.
-    """
+    """Measure both sides."""
     if prediction is not None and model is not None:
         raise ConfigError("both a prediction column and a model are given: choose one of them.")
     metric = get(name)
     tables, notes = _complete(tables, target, prediction)
     if model is not None:
-        pair = (
-            answers(metric, model, tables[0], target, None, "reference"),
-            answers(metric, model, tables[1], target, None, "current"),
-        )
+        said = [answers(metric, model, t, target, None, side) for t, side in zip(tables, _SIDES, strict=True)]
+        pair = said[0], said[1]
     elif prediction is not None:
         pair = _predicted(metric, tables, target, prediction)
     else:
@@ -82,7 +65,7 @@ def _complete(
 ) -> tuple[tuple[pd.DataFrame, pd.DataFrame], tuple[str, ...]]:
     """Keep the rows that have a target and a prediction."""
     kept, notes = [], []
-    for side, table in zip(("reference", "current"), tables, strict=True):
+    for side, table in zip(_SIDES, tables, strict=True):
         rows = table[target].notna()
         if not rows.any():
             raise DataError(f"the {side} side has no value in '{target}': labels are needed to split a gap.")
@@ -129,39 +112,33 @@ def _predicted(
     metric: Metric, tables: tuple[pd.DataFrame, pd.DataFrame], target: str, prediction: str
 ) -> tuple[Scored, Scored]:
     """Judge a column of predictions."""
-    p, q = tables
-    number = is_number(p[prediction]) and is_number(q[prediction])
+    said = [table[prediction] for table in tables]
+    number = all(map(is_number, said))
+    known = _known(*(table[target] for table in tables))
+    y = tuple(_indices(table[target], known) for table in tables)
     if metric.name in _REGRESSION or "_regression" in getattr(metric.function, "__module__", ""):
         if not number:
             raise DataError(f"the prediction '{prediction}' is no number, and {metric.name} compares numbers.")
-        y = _outcome(tables, target)
-        return score(y[0], numbers(p[prediction]), "reference"), score(y[1], numbers(q[prediction]), "current")
-    known = _known(p[target], q[target])
-    y = _indices(p[target], known), _indices(q[target], known)
-    if metric.response == "predict" and not number:
-        said = _indices(p[prediction], known), _indices(q[prediction], known)
-        return score(y[0], said[0], "reference"), score(y[1], said[1], "current")
-    if len(known) > 2:
+        y, responses = _outcome(tables, target), [numbers(s) for s in said]
+    elif metric.response == "predict" and not number:
+        responses = [_indices(s, known) for s in said]
+    elif len(known) > 2:
         raise ConfigError(
             f"{metric.name} does not fit: '{target}' has {len(known)} values, and '{prediction}' is one column of "
             "numbers; choose a metric of numbers such as squared_error, or give a model."
         )
-    if not number:
-        raise DataError(
-            f"the prediction '{prediction}' is no number, and {metric.name} needs the probability of the "
-            f"positive class: give a score, or a metric of classes such as accuracy ({choices(known)})."
-        )
-    responses = [numbers(t[prediction]) for t in tables]
-    if metric.name in LOSSES or metric.response == "predict_proba":
-        for side, values in zip(("reference", "current"), responses, strict=True):
-            if values.min() < 0 or values.max() > 1:
-                raise DataError(
-                    f"the prediction '{prediction}' of the {side} side leaves [0, 1], and {metric.name} needs "
-                    "the probability of the positive class: give probabilities, or another metric."
-                )
-    if metric.response == "predict":
-        responses = [(values >= 0.5).astype(float) for values in responses]
-    return score(y[0], responses[0], "reference"), score(y[1], responses[1], "current")
+    else:
+        responses = [numbers(s) if number else np.full(len(s), np.nan) for s in said]
+        probability = not number or metric.name in LOSSES or metric.response == "predict_proba"
+        if probability and not all(r.min() >= 0 and r.max() <= 1 for r in responses):
+            raise DataError(
+                f"the prediction '{prediction}' {'leaves [0, 1]' if number else 'is no number'}, and {metric.name} "
+                f"needs the probability of the positive class: give it, or another metric ({choices(known)})."
+            )
+        if metric.response == "predict":
+            responses = [(values >= 0.5).astype(float) for values in responses]
+    first, second = (score(*side) for side in zip(y, responses, _SIDES, strict=True))
+    return first, second
 
 
 def _hints(metric: Metric, scored: Scored) -> Floats:
@@ -169,8 +146,6 @@ def _hints(metric: Metric, scored: Scored) -> Floats:
     response = scored.response
     hints = [response] if response.ndim == 1 else list(response.T)
     if metric.response == "predict_proba" and metric.loss is not None and response.ndim == 1:
-        yes, no = (
-            metric.loss(Scored(np.full(len(response), y), response, "", scored.rows, scored.size)) for y in (1.0, 0.0)
-        )
+        yes, no = (metric.loss(score(np.full(len(response), y), response, "")) for y in (1.0, 0.0))
         hints.append(response * yes + (1 - response) * no)
     return np.column_stack(hints)

@@ -38,44 +38,22 @@ _OUTCOME = "\0outcome"  # no column is called so
 
 @dataclass(frozen=True, slots=True)
 class LabelShift:
-    """The gap read as a change of the mix of outcomes.
-
-    Attributes
-    ----------
-    label : Estimate
-        What the new mix costs at the reference's values for each outcome.
-    rest : Estimate
-        What is left of the gap.
-    verdict : {"none", "covariate", "label", "concept/mixed"}
-        The reading that fits.
-    outcome_beyond_inputs, inputs_beyond_outcome : Estimate
-        What each adds to telling the sides apart, in nats a row.
-    """
+    """The gap read as a change of the mix of outcomes."""
 
     label: Estimate
+    """What the new mix costs at the reference's values for each outcome."""
     rest: Estimate
     verdict: Verdict
+    """The reading that fits."""
     outcome_beyond_inputs: Estimate
+    """What the outcome adds to telling the sides apart, in nats a row."""
     inputs_beyond_outcome: Estimate
 
 
 def label_shift(
-    values_p: Floats,
-    values_q: Floats,
-    y_p: Any,
-    y_q: Any,
-    p: pd.DataFrame,
-    q: pd.DataFrame,
-    rng: np.random.Generator,
+    values_p: Floats, values_q: Floats, y_p: Any, y_q: Any, p: pd.DataFrame, q: pd.DataFrame, rng: np.random.Generator
 ) -> LabelShift:
-    """Split the gap by outcome, and judge whether that is the right reading.
-
-    Parameters
-    ----------
-    values_p, values_q : ndarray
-        A number a row, such as its loss.
-    y_p, y_q : Series or ndarray
-        Outcomes; numbers of more than ten values are cut at the reference's deciles.
+    """Split the gap by outcome (numbers are cut at the deciles), and judge whether that is the right reading.
 
     Examples
     --------
@@ -108,32 +86,21 @@ def label_shift(
 
         inputs = cost(list(p.columns))
         outcome, joint = cost([_OUTCOME]), cost([*p.columns, _OUTCOME])
-    nothing = surprise(np.zeros(len(place)), folds.current)
-    beyond_inputs = _gain(inputs - joint, place, folds)
-    beyond_outcome = _gain(outcome - joint, place, folds)
-    marginal = _gain(nothing - joint, place, folds)
-    return LabelShift(label, rest, _verdict(beyond_inputs, beyond_outcome, marginal), beyond_inputs, beyond_outcome)
-
-
-def _verdict(beyond_inputs: Estimate, beyond_outcome: Estimate, any_at_all: Estimate) -> Verdict:
-    by_outcome, by_inputs = _differs(beyond_inputs), _differs(beyond_outcome)
-    if by_outcome:
-        return "concept/mixed" if by_inputs else "label"
+    by_outcome = _gain(inputs - joint, place, folds)
+    by_inputs = _gain(outcome - joint, place, folds)
+    at_all = _gain(surprise(np.zeros(len(place)), folds.current) - joint, place, folds)
+    # A gain counts that is large enough to matter, and not by chance.
+    y, x, any_ = (g.value > _FLOOR and g.interval(_LEVEL)[0] > 0 for g in (by_outcome, by_inputs, at_all))
     # Where inputs and outcome say the same, neither adds to the other: the inputs are named.
-    return "covariate" if by_inputs or _differs(any_at_all) else "none"
-
-
-def _differs(gain: Estimate) -> bool:
-    """Return whether a gain is large enough to matter, and not by chance."""
-    return gain.value > _FLOOR and gain.interval(_LEVEL)[0] > 0
+    verdict: Verdict = ("concept/mixed" if x else "label") if y else "covariate" if x or any_ else "none"
+    return LabelShift(label, rest, verdict, by_outcome, by_inputs)
 
 
 def _gain(each: Floats, place: Order, folds: Folds) -> Estimate:
     """Return the mean gain, both sides counting half, with the rows where they came from."""
-    n = folds.reference
     back = np.empty(len(each))
     back[place] = each
-    return 0.5 * (mean(back[:n], "reference") + mean(back[n:], "current"))
+    return 0.5 * (mean(back[: folds.reference], "reference") + mean(back[folds.reference :], "current"))
 
 
 def _outcomes(y_p: pd.Series[Any], y_q: pd.Series[Any]) -> tuple[Order, Order, bool]:
@@ -147,10 +114,7 @@ def _outcomes(y_p: pd.Series[Any], y_q: pd.Series[Any]) -> tuple[Order, Order, b
 
 
 def _mix(values: Floats, codes_p: Order, codes_q: Order) -> Estimate:
-    """Return the sum over outcomes of the change in share times the reference's mean value.
-
-    An outcome the reference does not have is given the reference's overall mean: it says nothing of it.
-    """
+    """Return the sum over outcomes of the change in share times the reference's mean value, if it has them."""
     terms = []
     overall = mean(values, "reference")
     for code in np.union1d(codes_p, codes_q):

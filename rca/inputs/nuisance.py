@@ -32,6 +32,8 @@ _SMALL = 300  # rows of a side below which trees learn noise only
 _GAIN = 5e-4  # what trees must add out of fold (nats a row, or share of the variance) to have helped,
 _CHANCE = 4.0  # beyond what a useless learner adds by chance, which is of the order of one row in all
 
+_TREES = {"max_iter": 40, "learning_rate": 0.15, "l2_regularization": 5.0, "max_bins": 64, "early_stopping": False}
+
 
 @dataclass(frozen=True, slots=True)
 class Folds:
@@ -83,26 +85,14 @@ def expected(values: Floats, x: Features, folds: Folds, *, fit: int = FIT, trees
     >>> rng = np.random.default_rng(0)
     >>> p, q = pd.DataFrame({"x": rng.normal(size=1000)}), pd.DataFrame({"x": rng.normal(size=1000)})
     >>> noisy = p.x.to_numpy() + rng.normal(size=1000)
-    >>> m, _ = expected(noisy, encode(p, q).pick(["x"]), split(1000, 1000, rng))
+    >>> m, _ = expected(noisy, encode(p, q), split(1000, 1000, rng))
     >>> bool(abs(m[1000:] - q.x).mean() < 0.1)
     True
     """
-    from sklearn.ensemble import HistGradientBoostingRegressor
-    from sklearn.linear_model import LinearRegression, Ridge
+    from sklearn.linear_model import LinearRegression
 
-    used = (folds.rank < fit) & ~folds.current
-    trees = trees and folds.trees
-    answers = np.zeros((len(folds.fold), 1 + x.crosses + trees))
-    for rows, held in folds.each(used):
-        inputs = partial(x.linear, crossed=False)
-        for i in range(1 + x.crosses):
-            inputs = partial(x.linear, crossed=i > 0)
-            ridge = Ridge(alpha=1.0).fit(inputs(rows), values[rows])
-            answers[held, i] = _answer(ridge.predict, inputs, held)
-        if trees:
-            model = HistGradientBoostingRegressor(**_options(len(rows)), random_state=folds.seed)
-            model.fit(x.trees(rows), values[rows] - ridge.predict(inputs(rows)))
-            answers[held, -1] = answers[held, -2] + _answer(model.predict, x.trees, held)
+    used, trees = (folds.rank < fit) & ~folds.current, trees and folds.trees
+    answers = _answers(values, x, folds, used, trees)
     known, truth = answers[used], values[used[: len(values)]]
     best = LinearRegression(positive=True).fit(known, truth)
     if not trees:
@@ -122,29 +112,12 @@ def log_ratio(x: Features, folds: Folds, *, fit: int = FIT, trees: bool = True) 
     >>> from rca.inputs.encode import encode
     >>> rng = np.random.default_rng(0)
     >>> p, q = pd.DataFrame({"x": rng.normal(size=1000)}), pd.DataFrame({"x": rng.normal(1.0, 1.0, 1000)})
-    >>> ratio, _ = log_ratio(encode(p, q).pick(["x"]), split(1000, 1000, rng))
+    >>> ratio, _ = log_ratio(encode(p, q), split(1000, 1000, rng))
     >>> bool(abs(ratio[:1000] - (p.x - 0.5)).mean() < 0.2)
     True
     """
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.linear_model import LogisticRegression
-
-    used = folds.rank < fit
-    trees = trees and folds.trees
-    current = folds.current
-    answers = np.zeros((len(current), 1 + x.crosses + trees))
-    for rows, held in folds.each(used):
-        inputs = partial(x.linear, crossed=False)
-        for i in range(1 + x.crosses):
-            inputs = partial(x.linear, crossed=i > 0)
-            logistic = LogisticRegression(C=0.3, max_iter=1000).fit(inputs(rows), current[rows])
-            answers[held, i] = _answer(logistic.decision_function, inputs, held)
-        if trees:
-            model = HistGradientBoostingClassifier(**_options(len(rows)), random_state=folds.seed)
-            # The linear score is a feature, for trees are poor at slopes.
-            score = logistic.decision_function(inputs(rows))
-            model.fit(np.column_stack([x.trees(rows), score]), current[rows])
-            answers[held, -1] = _answer(model.decision_function, x.trees, held, answers[held, -2])
+    used, trees, current = folds.rank < fit, trees and folds.trees, folds.current
+    answers = _answers(current, x, folds, used, trees)
     prior = float(np.log(current[used].sum() / (~current[used]).sum()))
     best = _stacked(answers, current, used)
     if not trees:
@@ -152,6 +125,34 @@ def log_ratio(x: Features, folds: Folds, *, fit: int = FIT, trees: bool = True) 
     linear = _stacked(answers[:, :-1], current, used)
     gain = np.mean(surprise(linear[used], current[used]) - surprise(best[used], current[used]))
     return best - prior, bool(gain > max(_GAIN, _CHANCE / used.sum()))
+
+
+def _answers(target: Floats | Mask, x: Features, folds: Folds, used: Mask, trees: bool) -> Floats:
+    """Ask linear models, and trees that add to the last of them, about rows that they were not fitted on."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    answers = np.zeros((len(folds.fold), 1 + x.crosses + trees))
+    odds = target.dtype == bool
+    for rows, held in folds.each(used):
+        for i in range(1 + x.crosses):
+            inputs = partial(x.linear, crossed=i > 0)
+            model = LogisticRegression(C=0.3, max_iter=1000) if odds else Ridge(alpha=1.0)
+            ask = getattr(model.fit(inputs(rows), target[rows]), "decision_function" if odds else "predict")
+            answers[held, i] = _answer(ask, inputs, held)
+        if not trees:
+            continue
+        leaves = {"max_leaf_nodes": 15 if len(rows) > 5000 else 8, "min_samples_leaf": max(20, len(rows) // 200)}
+        options = {**_TREES, **leaves, "random_state": folds.seed}
+        score = ask(inputs(rows))
+        if odds:
+            # The linear score is a feature, for trees are poor at slopes.
+            model = HistGradientBoostingClassifier(**options).fit(np.column_stack([x.trees(rows), score]), target[rows])
+            answers[held, -1] = _answer(model.decision_function, x.trees, held, answers[held, -2])
+        else:
+            model = HistGradientBoostingRegressor(**options).fit(x.trees(rows), target[rows] - score)
+            answers[held, -1] = answers[held, -2] + _answer(model.predict, x.trees, held)
+    return answers
 
 
 def _answer(
@@ -169,18 +170,6 @@ def _answer(
 def surprise(logit: Floats, current: Mask) -> Floats:
     """Return the log-loss of each row, in nats."""
     return np.logaddexp(0.0, np.where(current, -logit, logit))
-
-
-def _options(rows: int) -> dict[str, Any]:
-    return {
-        "max_iter": 40,
-        "learning_rate": 0.15,
-        "max_leaf_nodes": 15 if rows > 5000 else 8,
-        "min_samples_leaf": max(20, rows // 200),
-        "l2_regularization": 5.0,
-        "max_bins": 64,
-        "early_stopping": False,
-    }
 
 
 def _stacked(answers: Floats, current: Mask, used: Mask) -> Floats:

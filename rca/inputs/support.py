@@ -21,18 +21,11 @@ _ALPHA = 1e-3  # chance, over all columns, that honest rows are called outside
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """Which current rows are outside the reference's support, and why.
-
-    Attributes
-    ----------
-    columns : mapping of str to mapping of str to int
-        Column to reason (``"level"``, ``"missing"``, ``"present"``, ``"range"``) to count of rows.
-    by_column : mapping of str to ndarray of bool
-        The columns that have such rows, each with its own.
-    """
+    """Which current rows are outside the reference's support, and why."""
 
     rows: Mask
     columns: Mapping[str, Mapping[str, int]]
+    """Column to reason (``"level"``, ``"missing"``, ``"present"``, ``"range"``) to count of rows."""
     by_column: Mapping[str, Mask]
 
     def by_group(self, groups: Mapping[str, Sequence[str]]) -> dict[str, Mask]:
@@ -48,14 +41,11 @@ class Outside:
 def outside(p: pd.DataFrame, q: pd.DataFrame) -> Outside:
     """Find the current rows that have a value the reference never has.
 
-    A level that was never seen, a missing value where there were (nearly) none, a number beyond the
-    reference's range by more than its interquartile range. A sample does not show all of its law, so
-    such rows count only where there are more of them than a second sample of the same law would have.
+    A new level, a missing value where there were (nearly) none, a number beyond the reference's range by more
+    than its interquartile range; where there are more of them than a second sample of the same law would have.
 
     Examples
     --------
-    A third of the rows arrives in another unit.
-
     >>> import pandas as pd
     >>> rng = np.random.default_rng(0)
     >>> p = pd.DataFrame({"income": rng.normal(50, 5, 300), "city": rng.choice(["A", "B"], 300)})
@@ -76,7 +66,7 @@ def outside(p: pd.DataFrame, q: pd.DataFrame) -> Outside:
         if found:
             reasons[name] = {reason: int(mask.sum()) for reason, mask in found.items()}
             masks[name] = np.logical_or.reduce(list(found.values()))
-    rows = np.logical_or.reduce(list(masks.values())) if masks else np.zeros(len(q), dtype=bool)
+    rows = np.logical_or.reduce([np.zeros(len(q), dtype=bool), *masks.values()])
     return Outside(rows, reasons, masks)
 
 
@@ -104,11 +94,9 @@ def _number(p: pd.Series[Any], q: pd.Series[Any], current: float, alpha: float) 
         return {}
     first, third = np.quantile(values, [0.25, 0.75])
     spread = third - first
-    found = np.zeros(len(now), dtype=bool)
-    for mask in (now < values.min() - spread, now > values.max() + spread):
-        if _too_many(int(mask.sum()), current, alpha):
-            found |= mask
-    return {"range": found} if found.any() else {}
+    masks = [now < values.min() - spread, now > values.max() + spread]
+    masks = [mask for mask in masks if _too_many(int(mask.sum()), current, alpha)]
+    return {"range": np.logical_or.reduce(masks)} if masks else {}
 
 
 def _category(p: pd.Series[Any], q: pd.Series[Any], current: float, alpha: float) -> dict[str, Mask]:

@@ -1,0 +1,235 @@
+"""What differs between two versions: parameters, code, packages, the model with its metrics, and source data."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from typing import TYPE_CHECKING
+
+from packaging.version import InvalidVersion, Version
+
+from rca.errors import NotApplicable
+from rca.evolution._changes import PARAMS, kind_of_key, producer, root_changes, same_program, sides, texts
+from rca.gitrepo import is_code
+from rca.registry import diff
+from rca.types import Case, Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@diff("RCA201", "parameters changed")
+def parameters(case: Case) -> Iterator[Finding]:
+    """Compare every parameter file key by key; a key that no stage declares is said to be so.
+
+    Yields
+    ------
+    Finding
+        Of the kind that the key's name tells; `effect` is the relative change where both values are numbers.
+
+    Examples
+    --------
+    >>> from rca.types import Case, Roles, Version
+    >>> old = Version("good", "1", params={"train.max_depth": 4, "train.seed": 0})
+    >>> new = Version("bad", "2", params={"train.max_depth": 8, "train.seed": 0})
+    >>> [(f.subject, f.kind, f.effect) for f in parameters(Case((), Roles(), old, new))]
+    [('params.train.max_depth', 'hyperparameter', 1.0)]
+    >>> list(parameters(Case((), Roles(), old, old)))
+    []
+    """
+    reference, current = sides(case)
+    declared = {
+        (key if file == PARAMS else f"{file}:{key}"): stage.name
+        for stage in (*reference.stages.values(), *current.stages.values())
+        for file, values in stage.params.items()
+        for key in values
+    }
+    for key in {**reference.params, **current.params}:
+        both = [side.params[key] for side in (reference, current) if key in side.params]
+        if len(both) == 2 and both[0] == both[1] and type(both[0]) is type(both[1]):
+            continue
+        before, after = (str(side.params.get(key, "unset")) for side in (reference, current))
+        numbers = [float(v) for v in both if isinstance(v, int | float) and not isinstance(v, bool)]
+        stage = declared.get(key) or next((s for k, s in declared.items() if key.startswith(f"{k}.")), None)
+        yield Finding(
+            code="RCA201",
+            kind=kind_of_key(key, case.seed_key),
+            subject=f"params.{key}",
+            stage=stage,
+            effect=(numbers[1] - numbers[0]) / abs(numbers[0]) if len(numbers) == 2 and numbers[0] else None,
+            text=f"{key} went from {before} to {after}{'' if stage else ', and no stage declares it'}",
+            evidence={"reference": before, "current": after, "declared": stage is not None},
+        )
+
+
+@diff("RCA202", "code changed")
+def code(case: Case) -> Iterator[Finding]:
+    r"""Compare the source files and the commands of the stages.
+
+    A Python file whose syntax tree is unchanged differs in formatting and comments alone: a proof that it
+    matters not.
+
+    Yields
+    ------
+    Finding
+        One for each file; `effect` is the share of lines that changed, evidence holds the functions.
+
+    Examples
+    --------
+    >>> from rca.types import Case, Roles, Version
+    >>> old = Version("good", "1", files={"train.py": "a"}, code={"train.py": "def fit(x):\n    return x + 1\n"})
+    >>> new = Version("bad", "2", files={"train.py": "b"}, code={"train.py": "def fit(x):\n    return x - 1\n"})
+    >>> found = next(code(Case((), Roles(), old, new)))
+    >>> found.subject, found.evidence["functions"], found.evidence["same_program"]
+    ('code.train.py', ['fit'], False)
+    """
+    reference, current = sides(case)
+    declared = [*current.stages.values(), *reference.stages.values()]
+    paths = dict.fromkeys([*reference.files, *current.files])
+    for path in (p for p in paths if is_code(p) and reference.files.get(p) != current.files.get(p)):
+        before, after = texts(case, path)
+        same = same_program(before, after)
+        functions = [] if same else _functions(before or "", after or "")
+        every = path.rsplit("/", 1)[-1] == "dvc.yaml"
+        readers = [s.name for s in declared if every or any(path == d or path.startswith(f"{d}/") for d in s.deps)]
+        stages = list(dict.fromkeys(readers))
+        what = "is new" if before is None else "is gone" if after is None else "changed"
+        detail = ", in formatting and comments only" if same else f" in {', '.join(functions)}" if functions else ""
+        lines = difflib.SequenceMatcher(None, (before or "").splitlines(), (after or "").splitlines(), autojunk=False)
+        yield Finding(
+            code="RCA202",
+            kind="code_change",
+            subject=f"code.{path}",
+            stage=stages[0] if stages else None,
+            effect=round(1.0 - lines.ratio(), 4),
+            text=f"{path} {what}{detail}" + ("" if stages else "; no stage declares it"),
+            evidence={"same_program": same, "functions": functions, "stages": stages},
+        )
+
+
+def _functions(before: str, after: str) -> list[str]:
+    """Name the functions and classes whose trees differ; ``<module>`` for code outside them."""
+    sides: list[dict[str, str]] = []
+    for source in (before, after):
+        try:
+            body = ast.parse(source).body
+        except (SyntaxError, ValueError, RecursionError):
+            return []
+        parts = {"<module>": ""}
+        for node in body:
+            inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            name = getattr(node, "name", "") if inside else "<module>"
+            parts[name] = ast.dump(node) if inside else f"{parts[name]}\n{ast.dump(node)}"
+        sides.append(parts)
+    return sorted(name for name in {**sides[0], **sides[1]} if sides[0].get(name) != sides[1].get(name))
+
+
+@diff("RCA203", "environment changed")
+def environment(case: Case) -> Iterator[Finding]:
+    """Compare the packages that the environment file pins.
+
+    Yields
+    ------
+    Finding
+        One for each package; the evidence says whether a major, minor or patch release lies between.
+
+    Examples
+    --------
+    >>> from rca.types import Case, Roles, Version as V
+    >>> old, new = (V(r, r, environment={"scikit-learn": v}) for r, v in (("a", "1.5.2"), ("b", "1.6.0")))
+    >>> [(f.subject, f.evidence["step"]) for f in environment(Case((), Roles(), old, new))]
+    [('env.scikit-learn', 'minor')]
+    """
+    reference, current = sides(case)
+    if not reference.environment and not current.environment:
+        raise NotApplicable("no version pins an environment: name the lock file as 'environment' in rca.yaml")
+    for name in sorted({**reference.environment, **current.environment}):
+        before, after = reference.environment.get(name), current.environment.get(name)
+        if before != after:
+            yield Finding(
+                code="RCA203",
+                kind="environment_change",
+                subject=f"env.{name}",
+                text=f"{name} went from {before or 'absent'} to {after or 'absent'}",
+                evidence={"reference": before, "current": after, "step": _step(before, after)},
+            )
+
+
+def _step(before: str | None, after: str | None) -> str:
+    if before is None or after is None:
+        return "added" if before is None else "removed"
+    try:
+        old, new = Version(before), Version(after)
+    except InvalidVersion:
+        return "other"
+    if Version(old.base_version) == Version(new.base_version):
+        return "other"
+    return "major" if old.major != new.major else "minor" if old.minor != new.minor else "patch"
+
+
+@diff("RCA204", "model and recorded metrics changed")
+def outcome(case: Case) -> Iterator[Finding]:
+    """Compare the model's hash and the metrics that both versions recorded.
+
+    Yields
+    ------
+    Finding
+        At most one, with the metrics before and after; these carry no interval, so an investigation measures its own.
+
+    Examples
+    --------
+    >>> from rca.types import Artifact, Case, Roles, Version
+    >>> old, new = (
+    ...     Version(r, r, artifacts={"model": Artifact("m.skops", md5, None)}, metrics={"auc": auc})
+    ...     for r, md5, auc in (("good", "aa", 0.81), ("bad", "bb", 0.74))
+    ... )
+    >>> [f.text for f in outcome(Case((), Roles(), old, new))]
+    ['the model m.skops is another one; recorded auc 0.81 → 0.74']
+    >>> list(outcome(Case((), Roles(), old, old)))
+    []
+    """
+    reference, current = sides(case)
+    models = reference.artifacts.get("model"), current.artifacts.get("model")
+    hashes = [m.md5 or m.file if m else None for m in models]
+    shared = {name: [value, current.metrics.get(name)] for name, value in reference.metrics.items()}
+    moved = {name: pair for name, pair in shared.items() if pair[1] is not None and pair[0] != pair[1]}
+    if hashes[0] == hashes[1] and not moved:
+        return
+    path = models[1].path if models[1] else case.model_path
+    changes = ", ".join(f"{name} {a:g} → {b:g}" for name, (a, b) in moved.items())
+    what = f"the model {path} is {'another one' if hashes[0] != hashes[1] else 'the same'}"
+    yield Finding(
+        code="RCA204",
+        kind="weights",
+        subject="model",
+        stage=producer(current, path),
+        text=what + (f"; recorded {changes}" if changes else ""),
+        evidence={"metrics": moved, "md5": hashes},
+    )
+
+
+@diff("RCA205", "training data changed")
+def training_data(case: Case) -> Iterator[Finding]:
+    """Compare the recorded hashes of the data that no stage made and that the model descends from.
+
+    Yields
+    ------
+    Finding
+        One for each file or folder; what is different inside is the integrity checks' answer.
+
+    Examples
+    --------
+    >>> from rca.types import Case, Roles, Stage, Version
+    >>> old, new = (
+    ...     Version(r, r, stages={"train": Stage("train", "t", {"raw.csv": md5}, {"m.skops": r}, {})},
+    ...             tracked={"raw.csv": "raw.csv.dvc"})
+    ...     for r, md5 in (("good", "aa"), ("bad", "bb"))
+    ... )
+    >>> [f.text for f in training_data(Case((), Roles(), old, new, model_path="m.skops"))]
+    ['raw.csv differs, and enters at stage train']
+    """
+    for change in root_changes(case):
+        if change.kind == "training_data":
+            text = f"{change.text}, and enters at stage {change.stage}"
+            evidence = {"files": list(change.paths)}
+            yield Finding("RCA205", change.kind, change.subject, text, change.stage, evidence=evidence)
