@@ -79,9 +79,6 @@ def numbers(case: Case) -> Iterator[tuple[Pair, Column, Column]]:
             yield pair, reference, current
 
 
-# -- where a damage is ------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class View:
     """Some rows of the current sample, in which a damage may be whole."""
@@ -125,19 +122,14 @@ def paired(pair: Pair, case: Case, names: Sequence[str]) -> tuple[pd.DataFrame, 
     key = list(case.roles.key)
     if not key or any(set(key) - set(table.columns) for table in _sides(pair)):
         return None
-    step = -(-max(rows(pair)) // SAMPLE)
-    sides = [chosen(table, key, [n for n in names if n not in key], step) for table in _sides(pair)]
+    step, asked = -(-max(rows(pair)) // SAMPLE), [n for n in names if n not in key]
+    sides = [t.sample[[*key, *asked]] if step <= 1 else t.keyed(key, asked, step) for t in _sides(pair)]
+    # keys of two tables are compared as text or numbers, not as the categories of one of them
+    sides = [s.assign(**{k: s[k].astype("object") for k in key if s[k].dtype == "category"}) for s in sides]
     unique = [side.drop_duplicates(key, keep=False).dropna(subset=key) for side in sides]
     both = unique[0][key].merge(unique[1][key], on=key)
     before, after = (both.merge(side, on=key, how="left") for side in unique)
     return before, after
-
-
-def chosen(table: Any, key: list[str], names: list[str], step: int) -> pd.DataFrame:
-    """Return the rows of a table that a hash of their key chooses, one in `step`, as checks read them."""
-    plain: pd.DataFrame = table.sample[[*key, *names]] if step <= 1 else table.keyed(key, names, step)
-    # keys of two tables are compared as text or numbers, not as the categories of one of them
-    return plain.assign(**{k: plain[k].astype("object") for k in key if plain[k].dtype == "category"})
 
 
 def segments(sample: pd.DataFrame, reference: pd.DataFrame) -> Iterator[tuple[str, str, Mask]]:
@@ -239,9 +231,6 @@ def told(where: Mapping[str, Any]) -> str:
 
 def _moment(value: Any) -> Any:
     return value.astype("datetime64[us]").item()
-
-
-# -- what is reported -------------------------------------------------------------------------------------
 
 
 def report(  # noqa: PLR0913  each argument is one fact of the finding

@@ -207,9 +207,6 @@ def _whole_numbers(sides: Sides, unit: Unit, values: Floats, part: bool = False)
     return float((np.abs(again - values) <= slack).mean()) >= 0.95
 
 
-# -- all rows of a part ------------------------------------------------------------------------------------
-
-
 def _of_a_part(pair: Pair, sides: Sides, case: Case, tolerance: float) -> Change | None:
     """Return a change of all rows since a moment, or of one segment, that stays among the reference's values."""
     name = sides.reference.name
@@ -227,9 +224,6 @@ def _of_a_part(pair: Pair, sides: Sides, case: Case, tolerance: float) -> Change
         if raw.known and undone.slope > max(raw.slope + 0.3, 0.6):
             return Change(unit, view.mask & np.isfinite(sides.new), where=view.where)
     return None
-
-
-# -- single rows -------------------------------------------------------------------------------------------
 
 
 def _of_rows(sides: Sides) -> Change | None:
