@@ -1,29 +1,29 @@
-"""RCA112, whether rows are there more than once."""
+"""RCA112 and RCA113, whether rows are there more than once, as they are or as a join leaves them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+from typing import TYPE_CHECKING, Any
 
-from rca.integrity._common import filled, locate, percent, told
-from rca.integrity._repeats import repeats_of, report
-from rca.integrity.fanout import join_of
+import numpy as np
+import pandas as pd
+
+from rca.integrity._common import chosen, filled, listed, locate, report, rows, samples
 from rca.registry import check
+from rca.tables import SAMPLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rca.types import Case, Finding
+    from numpy.typing import NDArray
+
+    from rca.integrity._common import Mask
+    from rca.types import Case, Finding, Pair
 
 
 @check("RCA112", "rows are repeated")
 def duplicate_rows(case: Case, *, floor: float = 0.01) -> Iterator[Finding]:
-    """Find rows that are repeated as they are, but for their key, and by no join.
-
-    Parameters
-    ----------
-    floor : float
-        A rise of the share of copies up to this is no finding. Rows of few values repeat by nature: what counts
-        is what goes beyond the reference, half as much again.
+    """Find rows that are repeated as they are, but for their key, and by no join, more often than in the reference.
 
     Yields
     ------
@@ -32,20 +32,113 @@ def duplicate_rows(case: Case, *, floor: float = 0.01) -> Iterator[Finding]:
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> from rca.tables import open_table
-    >>> from rca.types import Case, Pair, Roles
+    >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"amount": [1.5 * i for i in range(800)]})
-    >>> damaged = pd.concat([whole, whole[::4]])
-    >>> case = Case((Pair("train", open_table(whole), open_table(damaged)),), Roles())
-    >>> [(f.text, f.evidence["rows"]) for f in duplicate_rows(case)]
-    [('20 % of the rows of train are copies of others, 0 % in the reference.', 200)]
-    >>> list(duplicate_rows(Case((Pair("train", open_table(whole), open_table(whole)),), Roles())))
+    >>> texts(duplicate_rows, whole, pd.concat([whole, whole[::4]]))
+    ['20 % of the rows of train are copies of others, 0 % in the reference.']
+    >>> texts(duplicate_rows, whole, whole)
     []
     """
+    text = "{share} of the rows of {table} are copies of others, {before} in the reference{where}."
     for pair in filled(case):
-        found = repeats_of(pair, case.roles.key, case.roles.time, floor)
-        if found and not join_of(found, (*case.roles.key, case.roles.time)):
-            place = locate(found.sample, found.extra, case)
-            how = f"{percent(found.before)} in the reference{told(place)}"
-            yield from report("RCA112", "duplicate_rows", pair, found, floor, how, **place)
+        found = _copies(pair, case.roles.key, case.roles.time, floor)
+        if found and not found[3]:
+            sample, extra, before, _, numbered = found
+            facts = {"before": before, "where": locate(sample, extra, case), "numbered": numbered}
+            yield from report(pair, None, case, extra, "duplicate_rows", text, floor, **facts)
+
+
+@check("RCA113", "a join multiplied rows")
+def join_fanout(case: Case, *, floor: float = 0.01) -> Iterator[Finding]:
+    """Find rows that are there several times as a join leaves them.
+
+    Such copies are those of all rows with certain values of one column, the key of the join, or differ in columns
+    that came from the joined table: in one, or in any where the rows have a key.
+
+    Yields
+    ------
+    Finding
+        The evidence has the `join` column and its `values`, or the `joined` columns.
+
+    Examples
+    --------
+    >>> from rca.integrity._common import texts
+    >>> whole = pd.DataFrame({"amount": np.arange(800) * 1.5, "shop": ["Bonn", "Oslo", "Rome", "Wien"] * 200})
+    >>> texts(join_fanout, whole, pd.concat([whole, whole[whole["shop"] == "Oslo"]]))
+    ["20 % of the rows of train are copies of others, as of a join that multiplies the rows with shop 'Oslo'."]
+    >>> texts(join_fanout, whole, whole)
+    []
+    """
+    text = "{share} of the rows of {table} are copies of others, as of a join that {how}."
+    for pair in filled(case):
+        found = _copies(pair, case.roles.key, case.roles.time, floor)
+        if found and found[3]:
+            _, extra, before, cause, numbered = found
+            facts = {"before": before, "where": {}, "numbered": numbered, **cause}
+            yield from report(pair, None, case, extra, "join_fanout", text, floor, **facts)
+
+
+@functools.lru_cache(maxsize=8)
+def _copies(pair: Pair, key: tuple[str, ...], time: str | None, floor: float) -> tuple[Any, ...] | None:
+    """Return a sample, the copies in it, their usual share, what joined them, and the numbers in which they differ."""
+    key = key if all(set(key) <= set(side.columns) for side in samples(pair)) else ()
+    sides = [t.sample for t in (pair.reference, pair.current)]
+    if key:
+        steps = [-(-n // SAMPLE) for n in rows(pair)]
+        tables = zip((pair.reference, pair.current), sides, steps, strict=True)
+        sides = [chosen(t, list(key), [n for n in side.columns if n not in key], step) for t, side, step in tables]
+    old, new = sides
+    names = sorted(set(old.columns) & set(new.columns))
+    cells = [{n: _hash(side[n]) for n in names} for side in sides]
+    # a copy may have a number or a name of its own
+    once = [n for n in names if old[n].nunique() == len(old)]
+    numbers = {n for n in once if old[n].dtype == "category" or (old[n].to_numpy(dtype=float) % 1 == 0).all()} | {*key}
+    whole = [n for n in names if n not in numbers]
+    # rows are the same in all columns, by their key and time, or in all columns but one
+    ways: list[list[str]] = [whole, [*key, *(n for n in names if n == time)] if key else []]
+    ways += [[n for n in whole if n != left] for left in whole if left != time]
+    grown, most = max(1.0, rows(pair)[1] / rows(pair)[0]), 0.0
+    found: tuple[Any, float] | None = None
+    for way in (way for way in ways if way):
+        first, last = (np.sum([side[n] for n in way], axis=0, dtype=np.uint64) for side in cells)
+        before, now = (float(pd.Series(side).duplicated().mean()) for side in (first, last))
+        # rows of few values are alike by chance, and as often like a row of the other table
+        seen = float(np.isin(last, first).mean()) if way is whole else 1.0
+        before = grown * max(before, seen / 2 * len(new) / len(old) / grown if seen < 0.5 else 0.0)
+        excess = now - floor - (1.5 if way is whole else 3.0) * before
+        if excess > 1.2 * most:
+            most, found = excess, (last, before)
+    if found is None:
+        return None
+    total = pd.Series(found[0])
+    extra = total.duplicated().to_numpy()
+    origin = pd.Series(range(len(total))).groupby(total).transform("first").to_numpy()
+    differ = [n for n, cell in cells[1].items() if (cell != cell[origin]).any()]
+    cause = _join(new, extra, origin, [n for n in differ if n not in numbers], {*numbers, time, *differ})
+    return new, extra, found[1], cause, [n for n in differ if n in numbers]
+
+
+def _hash(values: pd.Series) -> NDArray[np.uint64]:
+    """Return a number for each value that equal values of the column share, in any table."""
+    known = values + 0.0 if values.dtype.kind == "f" else values
+    found = pd.util.hash_pandas_object(known, index=False).to_numpy()
+    mixed = (found ^ pd.util.hash_array(np.array([values.name], dtype=object))) * np.uint64(0xBF58476D1CE4E5B9)
+    return np.asarray(mixed ^ (mixed >> np.uint64(29)), dtype=np.uint64)
+
+
+def _join(sample: pd.DataFrame, extra: Mask, origin: Any, joined: list[str], skip: set[str | None]) -> dict[str, Any]:
+    """Return what tells that a join made the copies: the column and values that they all have, or joined columns."""
+    choices = []
+    copied = np.isin(np.arange(len(sample)), origin[extra])
+    for name in sorted(set(sample.columns) - skip):
+        codes, levels = pd.factorize(sample[name], use_na_sentinel=False)
+        size, hit, more = (np.bincount(codes[rows], minlength=len(levels)) for rows in (~extra, copied, extra))
+        full = hit >= 0.9 * np.maximum(size, 1)
+        # the few rows of a rare value are all copied by chance
+        if more[full].sum() >= 0.9 * extra.sum() and 5 * full.sum() <= size[full].sum() <= 0.8 * size.sum():
+            choices.append((int(full.sum()), name, sorted(str(v) for v in levels[full & (size + more >= 10)])))
+    if choices:
+        _, name, values = min(choices)
+        how = f"multiplies the rows with {name} {listed(values)}"
+        return {"join": name, "values": values[:10], "joined": joined, "how": how}
+    return {"joined": joined, "how": f"adds {listed(joined)} more than once"} if joined else {}

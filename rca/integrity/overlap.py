@@ -25,11 +25,8 @@ _AS = {"number": "float64", "category": "string", "time": "timestamp"}
 def train_test_overlap(case: Case, *, floor: float = 0.01) -> Iterator[Finding]:
     """Find exams of which more rows are in the training table than were before, by key or by all they say.
 
-    Parameters
-    ----------
-    floor : float
-        A rise of the share up to this is no finding. Rows of few values, and clients that come back, are in both
-        tables by nature: what counts is what goes beyond the reference, half as much again.
+    Rows of few values, and clients that come back, are in both tables by nature: what counts is what goes beyond the
+    reference, half as much again.
 
     Yields
     ------
@@ -42,13 +39,13 @@ def train_test_overlap(case: Case, *, floor: float = 0.01) -> Iterator[Finding]:
     >>> from rca.tables import open_table
     >>> from rca.types import Case, Pair, Roles
     >>> train, exam = (pd.DataFrame({"amount": [i + 0.5 for i in range(*ends)]}) for ends in ((0, 900), (900, 1200)))
-    >>> mixed = pd.concat([exam[30:], train[:30]])
     >>> def found(*tables):
-    ...     sides = [open_table(table) for table in tables]
-    ...     return list(train_test_overlap(Case((Pair("train", *sides[:2]), Pair("evaluate", *sides[2:])), Roles())))
-    >>> [(f.subject, f.text) for f in found(train, train, exam, mixed)]
-    [('data.evaluate', '10 % of the rows of evaluate are in train as well, 0 % in the reference.')]
-    >>> found(train, train, exam, exam)
+    ...     sides = [open_table(table) for table in (train, train, *tables)]
+    ...     pairs = Pair("train", *sides[:2]), Pair("evaluate", *sides[2:])
+    ...     return [finding.text for finding in train_test_overlap(Case(pairs, Roles()))]
+    >>> found(exam, pd.concat([exam[30:], train[:30]]))
+    ['10 % of the rows of evaluate are in train as well, 0 % in the reference.']
+    >>> found(exam, exam)
     []
     """
     pairs = filled(case)
@@ -56,31 +53,25 @@ def train_test_overlap(case: Case, *, floor: float = 0.01) -> Iterator[Finding]:
     if train is None or len(pairs) == 1:
         raise NotApplicable("a training table and an exam are needed, and there are not both.")
     key, roles = case.roles.key, {*case.roles.key, case.roles.prediction}
+    grown = max(1.0, rows(train)[1] / rows(train)[0])
     for pair in (p for p in pairs if p is not train):
         tables = (train.current, pair.current, train.reference, pair.reference)
         common = sorted(set.intersection(*(set(t.sample.columns) for t in tables)))
         ways = [sorted(key)] if key and pair.same_role and set(key) <= set(common) else []
+        first, last = rows(pair)
         for names in [*ways, [n for n in common if n not in roles]]:
             now = _shared(train.current, pair.current, names)
-            if now <= floor * rows(pair)[1]:
+            if now <= floor * last:
                 continue
-            grown = max(1.0, rows(train)[1] / rows(train)[0])
-            usual = min(1.5 * grown * _shared(train.reference, pair.reference, names) / rows(pair)[0], 1.0)
-            first, last = rows(pair)
+            before = min(grown * _shared(train.reference, pair.reference, names) / first, 1.0)
+            usual = min(1.5 * before, 1.0)
             rate = rate_change(round(usual * first), first, now, last, floor)
             if rate.difference > floor and rate.p_value <= ALPHA:
-                yield Finding(
-                    code="RCA115",
-                    kind="train_test_overlap",
-                    subject=f"data.{pair.name}",
-                    text=f"{percent(now / last)} of the rows of {pair.name} are in {train.name} as well, "
-                    f"{percent(usual / 1.5 / grown)} in the reference.",
-                    effect=rate.difference,
-                    low=rate.low,
-                    high=rate.high,
-                    p_value=rate.p_value,
-                    evidence={"rows": now, "share": now / last, "by_key": names in ways, "table": train.name},
-                )
+                text = f"{percent(now / last)} of the rows of {pair.name} are in {train.name} as well, "
+                text += f"{percent(before / grown)} in the reference."
+                facts = {"rows": now, "share": now / last, "by_key": names in ways, "table": train.name}
+                subject, kind = f"data.{pair.name}", "train_test_overlap"
+                yield Finding("", kind, subject, text, None, rate.difference, rate.low, rate.high, rate.p_value, facts)
                 break
 
 

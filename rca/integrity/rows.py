@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from rca.integrity._common import filled, iso, percent, rows, time_of
-from rca.integrity._gaps import coded, gap, late, leveled, others, vanished
+from rca.integrity._common import filled, iso, noise, percent, rows, samples, time_of
 from rca.integrity.selection import lost_by_label
 from rca.registry import check
 from rca.stats import rate_change
-from rca.types import Case, Finding, Pair
+from rca.types import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rca.stats import Floats
+    from rca.types import Case, Pair
+
 #: What file formats and programs hold at most, with and without a header row.
 LIMITS = (65_535, 65_536, 1_048_575, 1_048_576)
-_BINS = 200
+_STEPS = 20
+_FEWEST = 15  # rows that are expected where there is none
+_DAY = 86_400.0
 
 
 @check("RCA110", "rows were lost")
@@ -44,146 +48,195 @@ def truncation(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> from rca.tables import open_table
-    >>> from rca.types import Case, Pair, Roles
+    >>> from rca.integrity._common import texts
     >>> hours = pd.date_range("2024-01-01", periods=2000, freq="h")
     >>> whole = pd.DataFrame({"at": hours, "shop": ["A", "B", "C", "D"] * 500})
-    >>> def found(table):
-    ...     case = Case((Pair("train", open_table(whole), open_table(table)),), Roles(time="at"))
-    ...     return [(f.kind, f.text) for f in truncation(case)]
-    >>> found(whole[:1500])
-    [('truncation', 'train lost 500 of 2,000 rows (25 %), those after 2024-03-03.')]
-    >>> found(whole[whole["shop"] != "B"])
-    [('missing_segment', "train lost 500 of 2,000 rows (25 %), those with shop 'B'.")]
-    >>> found(whole)
+    >>> texts(truncation, whole, whole[:1500], time="at")
+    ['train lost 500 of 2,000 rows (25 %), those after 2024-03-03.']
+    >>> texts(truncation, whole, whole[whole["shop"] != "B"], time="at")
+    ["train lost 500 of 2,000 rows (25 %), those with shop 'B'."]
+    >>> texts(truncation, whole, whole, time="at")
     []
     """
     for pair in filled(case):
-        before, after = rows(pair)
-        limit, time = _limit(before, after), time_of(pair, case)
-        evidence: dict[str, Any] = {"limit": limit, "key": list(case.roles.key)}
-        evidence["missing_keys"], lost = _lost(pair, case.roles.key, time)
+        (before, after), time = rows(pair), time_of(pair, case)
+        limit = after if after in LIMITS or (after < before and after % 1000 == 0 != before % 1000) else None
+        missing, lost = _lost(pair, case.roles.key, time)
+        facts = {"limit": limit, "key": list(case.roles.key), "missing_keys": missing}
         if lost > floor * before or (lost > 0 and limit in LIMITS):
             # a loss by label has a check of its own
             if not lost_by_label(pair, case):
-                kind, which = _which(pair, case, lost, time)
-                yield _finding(pair, kind, lost, before, floor, {**evidence, **which})
+                yield _finding(pair, _which(pair, case, lost, time), lost, before, floor, facts)
         elif limit in LIMITS and before != after:
             text = f"{pair.name} has exactly {after:,} rows, which is as many as a file of some formats can hold."
-            yield Finding(
-                "RCA110", "truncation", f"data.{pair.name}", text, evidence={"rows_current": after, **evidence}
-            )
+            yield Finding("", "truncation", f"data.{pair.name}", text, evidence={"rows_current": after, **facts})
         else:
-            for kind, which in (gap(pair, time), vanished(pair, case, time), late(pair, time)):
+            for find in (_gap, _vanished, _late):
+                words, which = find(pair, case, time)
                 if which and which["lost"] > floor / 5 * after:
-                    yield _finding(pair, kind, round(which["lost"]), after, floor / 5, {**evidence, **which})
+                    yield _finding(pair, (words, which), round(which.pop("lost")), after, floor / 5, facts)
                     break
 
 
-def _limit(before: int, after: int) -> int | None:
-    """Return the limit that the rows end at: of a file format, or a page of round size."""
-    if after in LIMITS or after + 1 in LIMITS or after - 1 in LIMITS:
-        return after if after in LIMITS else min(LIMITS, key=lambda limit: abs(limit - after))
-    return after if after < before and after % 1000 == 0 and before % 1000 else None
+def _finding(
+    pair: Pair, found: tuple[str, dict[str, Any]], lost: int, of: int, floor: float, facts: dict[str, Any]
+) -> Finding:
+    words, which = found
+    before, after = rows(pair)
+    limit = f" and ends at {after:,} rows" if facts["limit"] else ""
+    words = f"{limit}, {words}" if words else limit or ", spread over the table"
+    text = f"{pair.name} lost {lost:,} of {of:,} rows ({percent(min(lost / of, 1.0))}){words}."
+    kind = "missing_segment" if which.keys() & {"value", "until"} else "truncation"
+    rate = rate_change(0, of, min(lost, of), of, floor)
+    evidence = {**facts, **which, "rows": lost, "rows_reference": before, "rows_current": after}
+    subject = f"data.{pair.name}"
+    return Finding("", kind, subject, text, None, rate.difference, rate.low, rate.high, rate.p_value, evidence)
 
 
 def _lost(pair: Pair, key: tuple[str, ...], time: str | None) -> tuple[int | None, int]:
     """Return how many keys of the reference are not there any more, and how many rows that should be."""
     before, after = rows(pair)
-    missing, lost = None, before - after
     if not pair.same_role:
         return None, 0
+    first, last = (t.profile.columns[time] if time else None for t in (pair.reference, pair.current))
+    # in another period there are other rows
+    moved = first and last and None not in (first.max, last.max) and not first.min < last.max <= first.max
     if key and all(set(key) <= set(table.columns) for table in (pair.reference, pair.current)):
         missing = int(pair.reference.expr.anti_join(pair.current.expr, list(key)).count().execute())
-        if before - missing < 0.05 * after:
-            return missing, 0  # hardly a key in common: other rows, and not fewer of the same
-        lost = missing if _moved(pair, time) else lost
-    elif _moved(pair, time) or (time is None and others(pair)):
-        lost = 0
-    return missing, lost
+        # with hardly a key in common they are other rows, and not fewer of the same
+        return missing, 0 if before - missing < 0.05 * after else missing if moved else before - after
+    # a table that only lost rows has in no part more than it had
+    risen = [(c[1] - c[0] - 4 * np.sqrt(c[0] + c[1])).max() > 0.02 * before for _, c in _counts(pair, set())]
+    return None, 0 if moved or (time is None and sum(risen) > len(risen) / 3) else before - after
 
 
-def _moved(pair: Pair, time: str | None) -> bool:
-    """Say whether the current table covers another period, in which there are other rows."""
-    if time is None:
-        return False
-    before, after = pair.reference.profile.columns[time], pair.current.profile.columns[time]
-    if None in (after.max, before.max):
-        return False
-    return not bool(before.min < after.max <= before.max + (before.max - before.min) / 50)
+def _few(pair: Pair, skip: set[str | None]) -> list[str]:
+    """Return the columns of both sides that have a few values."""
+    old, new = pair.reference.profile.columns, pair.current.profile.columns
+    same = [n for n in sorted(set(old) & set(new) - skip) if old[n].kind == new[n].kind]
+    return [n for n in same if old[n].kind in ("category", "number") and 1 < (old[n].distinct or 0) <= 50]
+
+
+def _counts(pair: Pair, skip: set[str | None]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Each column of a few values, and how many rows of both sides have them."""
+    for name in _few(pair, skip):
+        values = [side[name].astype("object") for side in samples(pair)]
+        scaled = {i: v.value_counts() * (rows(pair)[i] / len(v)) for i, v in enumerate(values)}
+        yield name, pd.DataFrame(scaled).fillna(0.0)
 
 
 def _which(pair: Pair, case: Case, lost: int, time: str | None) -> tuple[str, dict[str, Any]]:
-    """Return the kind of loss and which rows are gone: the newest, one category, one span of time, or no one knows."""
-    before, after = pair.reference.sample, pair.current.sample
-    scales = [n / len(side) for n, side in zip(rows(pair), (before, after), strict=True)]
+    """Return which rows are gone: the newest, those of one category or of one span of time; or no one knows."""
+    before, after = samples(pair)
+    share = lost * len(before) / rows(pair)[0]
     if time is not None:
         end = pair.current.profile.columns[time].max
-        if scales[0] * (before[time] > end).sum() >= 0.9 * lost:
-            return "truncation", {"time": time, "since": iso(end), "newest": True}
-    for name in leveled(pair, {case.roles.target, *case.roles.key}):
-        levels, *codes = coded(before[name], after[name])
-        first, last = (scale * np.bincount(c, minlength=len(levels)) for scale, c in zip(scales, codes, strict=True))
-        fits = (
-            (first - last >= 0.9 * np.maximum(first, 1))
-            & (abs(first - last - lost) <= 0.1 * lost + 3 * np.sqrt(first))
-            & (first <= 0.8 * first.sum())
-        )
-        # the others are as many as they were, but for chance
-        rest = np.abs(first - last).sum() - lost
-        if fits[:-1].any() and rest <= 0.2 * lost + 3 * np.sqrt(first.sum()):
-            return "missing_segment", {"column": name, "value": levels[int(fits.argmax())]}
-    span = _span(before[time], after[time], lost / scales[0]) if time is not None else None
-    return ("missing_segment", {"time": time, **span}) if span else ("truncation", {})
+        if (before[time] > end).sum() >= 0.9 * share:
+            return f"those after {str(iso(end))[:10]}", {"time": time, "since": iso(end), "newest": True}
+    for name, counts in _counts(pair, {case.roles.target, *case.roles.key}):
+        fell = counts[0] - counts[1]
+        fits = fell.index[(fell >= 0.9 * counts[0].clip(1)) & ((fell - lost).abs() <= 0.1 * lost)]
+        if len(fits):
+            return f"those with {name} '{_text(fits[0])}'", {"column": name, "value": _text(fits[0])}
+    if time is not None:
+        then, now = (np.sort(side[time].dropna().to_numpy()) for side in (before, after))
+        place = np.searchsorted(now, then)
+        between = np.bincount(place[~np.isin(then, now)], minlength=1)
+        if between.max() >= 0.9 * share:
+            ends = np.concatenate([then[:1], now, then[-1:]])[between.argmax() :][:2]
+            return _between(time, *pd.to_datetime(ends))
+    return "", {}
 
 
-def _span(before: pd.Series, after: pd.Series, lost: float) -> dict[str, Any] | None:
-    """Return the span of time that holds reference rows and no current ones, if it holds the lost rows."""
-    edges = pd.date_range(before.min(), before.max(), periods=_BINS + 1).to_numpy()
-    counts = [np.histogram(side.dropna(), edges)[0] for side in (before, after)]
-    bins = np.flatnonzero((counts[0] > 0) & (counts[1] == 0))
-    if not len(bins) or counts[1][bins[0] : bins[-1] + 1].sum():
-        return None
-    # a span rarely starts where a bin does, so its two outer bins still hold some rows
-    if counts[0][max(bins[0] - 1, 0) : bins[-1] + 2].sum() < 0.9 * lost:
-        return None
-    start, stop = after[after < edges[bins[0]]].max(), after[after >= edges[bins[-1] + 1]].min()
-    ends = [value if pd.notna(value) else end for value, end in ((start, before.min()), (stop, before.max()))]
-    return {"since": iso(ends[0]), "until": iso(ends[1])}
+def _between(time: str, start: Any, stop: Any) -> tuple[str, dict[str, Any]]:
+    since, until = (str(iso(moment.to_pydatetime())) for moment in (start, stop))
+    return f"those between {since[:10]} and {until[:10]}", {"time": time, "since": since, "until": until}
 
 
-def _finding(pair: Pair, kind: str, lost: int, of: int, floor: float, evidence: dict[str, Any]) -> Finding:
-    rate = rate_change(0, of, min(lost, of), of, floor)
-    text = f"{pair.name} lost {lost:,} of {of:,} rows ({percent(min(lost / of, 1.0))})"
-    return Finding(
-        code="RCA110",
-        kind=kind,
-        subject=f"data.{pair.name}",
-        text=f"{text}{_words(evidence, rows(pair)[1])}.",
-        effect=rate.difference,
-        low=rate.low,
-        high=rate.high,
-        p_value=rate.p_value,
-        evidence={
-            **evidence,
-            "rows": lost,
-            "lost": lost,
-            "rows_reference": rows(pair)[0],
-            "rows_current": rows(pair)[1],
-        },
-    )
+def _text(value: Any) -> str:
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
-def _words(evidence: dict[str, Any], after: int) -> str:
-    limit = f" and ends at {after:,} rows" if evidence["limit"] else ""
-    since = (evidence.get("since") or "")[:10]
-    if evidence.get("days"):
-        return f", since in the last {evidence['days']} days came {percent(evidence['ratio'])} of the usual"
-    if evidence.get("newest"):
-        return f"{limit}, those after {since}"
-    if "value" in evidence:
-        return f"{limit}, those with {evidence['column']} '{evidence['value']}'" + (f" after {since}" if since else "")
-    if "until" in evidence:
-        return f"{limit}, those between {since} and {evidence['until'][:10]}"
-    return limit or ", spread over the table"
+# -- what a table lacks by its own measure ----------------------------------------------------------------
+
+
+def _seconds(pair: Pair, time: str | None) -> list[Floats]:
+    """Return the seconds of the time column of both sides, in order."""
+    known = [np.sort(side[time].dropna().to_numpy()) if time else np.zeros(0) for side in samples(pair)]
+    return [side.astype("datetime64[us]").astype("int64") / 1e6 if time else side for side in known]
+
+
+def _gap(pair: Pair, case: Case, time: str | None) -> tuple[str, dict[str, Any]]:
+    """Return the span of time that holds no rows though its rhythm would have it."""
+    then, now = _seconds(pair, time)
+    old, steps = np.diff(np.unique(then)), np.diff(np.unique(now))
+    if time is None or len(steps) < _STEPS:
+        return "", {}
+    order, start = np.sort(steps), float(np.unique(now)[steps.argmax()])
+    longest, third = float(order[-1]), order[-3]
+    stop = start + longest
+    beside = ((max(start - 2 * longest, now[0] - 1), start), (stop, min(stop + 2 * longest, now[-1] + 1)))
+    expected = longest * min(((now >= a) & (now <= b)).sum() / (b - a) for a, b in beside)
+    # the longest of many steps is long by nature, by so much as the tail of their law says (Hill, 1975)
+    tail = float(np.log(order[-_STEPS:-1] / order[-_STEPS]).mean())
+    if longest < 3 * max(third, old.max(initial=0.0)) or expected < _FEWEST or np.log(longest / third) < 5 * tail:
+        return "", {}
+    words, which = _between(time, *(pd.Timestamp(round(s * 1e6), unit="us") for s in (start, stop)))
+    return words, {**which, "lost": expected * rows(pair)[1] / len(now)}
+
+
+def _vanished(pair: Pair, case: Case, time: str | None) -> tuple[str, dict[str, Any]]:
+    """Return the category that all of the reference has and the current table lacks, or lacks since a moment."""
+    before, after = samples(pair)
+    scale, most, best = rows(pair)[1] / len(after), 0.0, None
+    moments = after[time] if time else pd.Series(0, index=after.index)
+    tenth = np.ceil(10 * before[time].rank(pct=True, method="first")) if time else pd.Series(0, index=before.index)
+    for name in _few(pair, {*case.roles.key, case.roles.target, case.roles.prediction}):
+        first, last = before[name].astype("object"), after[name].astype("object")
+        shares = pd.crosstab(first, tenth, normalize="columns")
+        steady = shares.min(axis=1) >= np.maximum(0.3 * shares.mean(axis=1), 1e-9)
+        for value in shares.index[steady & (shares.mean(axis=1) >= 0.02)]:
+            hit = (last == value).to_numpy()
+            gone = (moments > moments[hit].max()).to_numpy() if hit.any() else np.ones(len(after), dtype=bool)
+            share = 0.8 * min(shares.loc[value].min(), hit[~gone].mean() if hit.any() else 1.0)
+            lost = float(scale * share * gone.sum())
+            if lost <= most or (1 - share) ** gone.sum() > 1e-6:
+                continue
+            # the others keep their shares, which they do not where the category has another name now
+            early = last[~gone] if hit.any() else first
+            rest = [side.value_counts(normalize=True, dropna=False) for side in (early[early != value], last[gone])]
+            allowed = (0.5 if time else 0.3) * (early == value).mean() + noise(len(early), int(gone.sum())) / 2
+            if rest[1].sub(rest[0], fill_value=0.0).abs().max() <= allowed:
+                most, best = lost, (name, _text(value), iso(moments[hit].max()) if hit.any() else None)
+    if best is None:
+        return "", {}
+    name, text, since = best
+    which = {"column": name, "value": text, "lost": most} | ({"time": time, "since": since} if since else {})
+    return f"those with {name} '{text}'" + (f" after {since[:10]}" if since else ""), which
+
+
+def _late(pair: Pair, case: Case, time: str | None) -> tuple[str, dict[str, Any]]:
+    """Return the last days in which fewer rows came than ever in so many days before."""
+    words, most = "", 0.0
+    best: dict[str, Any] = {}
+    seconds = _seconds(pair, time)
+    if not all(len(side) and np.ptp(side) < 20_000 * _DAY for side in seconds):
+        return "", {}
+    days = [np.floor(side / _DAY).astype(int) for side in seconds]
+    for width in (7, 5, 4, 3, 2):
+        falls = []
+        for side in days:
+            sums = pd.Series(np.bincount(side - side[0])).rolling(width).sum()
+            level = sums.shift(width).rolling(7 * width + 1).median()
+            falls.append((level, sums, (sums / level.clip(1e-9)).dropna()))
+        (_, _, usual), (level, sums, ratio) = falls
+        if len(ratio) < 3 * width:
+            continue
+        lost = float(level.iloc[-1] - sums.iloc[-1])
+        lowest = min(1.0, usual.iloc[-1] if len(usual) > 3 * width else 1.0, ratio.iloc[:-1].min())
+        if lost >= max(_FEWEST, most) and ratio.iloc[-1] < 0.5 * lowest:
+            since = str(iso(pd.Timestamp((days[1][-1] - width + 1) * _DAY, unit="s").to_pydatetime()))
+            best = {"time": time, "since": since, "newest": True, "days": width, "ratio": float(ratio.iloc[-1])}
+            words = f"since in the last {width} days came {percent(float(ratio.iloc[-1]))} of the usual"
+            most, best["lost"] = lost, lost * rows(pair)[1] / len(seconds[1])
+    return words, best

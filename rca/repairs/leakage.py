@@ -38,9 +38,7 @@ def leakage(frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rng:
         return frame.drop(columns=str(told["column"]))
     name = column_of(frame, finding, reference)
     rows = np.ones(len(frame), dtype=bool)
-    if told.get("later_than"):
-        rows = (frame[name] > frame[told["later_than"]]).to_numpy(dtype=bool)
-    elif told.get("onset"):
+    if told.get("onset"):
         rows = (frame[told["time"]] >= pd.Timestamp(told["onset"])).to_numpy(dtype=bool)
     blind = [frame.drop(columns=told.get("target") or []), reference.drop(columns=told.get("target") or [])]
     return frame.assign(**{name: resample(blind[0], name, rows, blind[1], rng)})

@@ -11,7 +11,6 @@ from rca.errors import NotApplicable
 from rca.registry import repair
 
 if TYPE_CHECKING:
-    from rca.integrity._common import Mask
     from rca.types import Finding
 
 
@@ -28,11 +27,6 @@ def truncation(
     DataFrame
         The table with the lost rows at its end, under labels beyond those it has.
 
-    Raises
-    ------
-    NotApplicable
-        If nothing says which rows were lost.
-
     Examples
     --------
     >>> from rca.types import Finding
@@ -47,38 +41,32 @@ def truncation(
     return pd.concat([frame, lost]) if len(lost) else frame.copy()
 
 
-def _lost(frame: pd.DataFrame, told: Any, reference: pd.DataFrame, rng: np.random.Generator) -> Mask:
+def _lost(frame: pd.DataFrame, told: Any, reference: pd.DataFrame, rng: np.random.Generator) -> Any:
     """Return which rows of the reference are not in the frame."""
     both = [name for name in reference.columns if name in frame.columns]
-    key, time, since = list(told.get("key") or []), told.get("time"), told.get("since")
+    key, time, since, until = list(told.get("key") or []), *(told.get(n) for n in ("time", "since", "until"))
     if key and told.get("missing_keys") and set(key) <= set(both):
-        return np.asarray(~_rows(reference, key).isin(_rows(frame, key)))
-    found = np.ones(len(reference), dtype=bool)
-    if told.get("target") in both:
-        segment = told.get("segment") or {}
-        for name, value in [(told["target"], told.get("value")), *segment.items()]:
-            found &= _is(reference[name], value) if value is not None else True
-        if told.get("side"):
-            found &= (reference[told["target"]].gt(told["cut"]) == (told["side"] == "above")).to_numpy(dtype=bool)
-        fresh = np.flatnonzero(found & ~_rows(reference, both).isin(_rows(frame, both)))
-        return np.isin(np.arange(len(found)), rng.choice(fresh, min(len(fresh), told["rows"]), replace=False))
-    if told.get("column") in both and told.get("value") is not None:
-        found &= _is(reference[told["column"]], told["value"])
-    elif not since:
+        return ~_hashes(reference, key).isin(_hashes(frame, key))
+    target = told.get("target")
+    name, value = target or told.get("column"), told.get("value")
+    found: Any = np.ones(len(reference), dtype=bool)
+    if name in both and value is not None:
+        number = reference[name].dtype.kind in "iuf"
+        found = reference[name].eq(float(value)) if number else reference[name].astype(str).eq(value)
+    elif not since and target not in both:
         raise NotApplicable("neither a key nor a time nor a category says which rows were lost.")
+    if target in both:
+        if told.get("side"):
+            found = reference[target].gt(told["cut"]).eq(told["side"] == "above")
+        fresh = np.flatnonzero(found & ~_hashes(reference, both).isin(_hashes(frame, both)))
+        return np.isin(np.arange(len(found)), rng.choice(fresh, min(len(fresh), told["rows"]), replace=False))
     if time in both and since:
-        found &= reference[time].gt(pd.Timestamp(since)).to_numpy(dtype=bool)
-        if told.get("until"):
-            found &= reference[time].lt(pd.Timestamp(told["until"])).to_numpy(dtype=bool)
-    return found
+        found = found & reference[time].gt(pd.Timestamp(since))
+        found &= reference[time].lt(pd.Timestamp(until)) if until else True
+    return np.asarray(found, dtype=bool)
 
 
-def _rows(frame: pd.DataFrame, names: list[str]) -> pd.Index:
+def _hashes(frame: pd.DataFrame, names: list[str]) -> pd.Series:
     """Return a number for each row that rows of the same values share."""
     plain = {n: frame[n].map(repr) for n in names if frame[n].dtype == object}
-    return pd.Index(pd.util.hash_pandas_object(frame[names].assign(**plain), index=False))
-
-
-def _is(values: pd.Series, text: str) -> Mask:
-    number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-    return (values.eq(float(text)) if number else values.astype("object").map(str).eq(text)).to_numpy(dtype=bool)
+    return pd.util.hash_pandas_object(frame[names].assign(**plain), index=False)

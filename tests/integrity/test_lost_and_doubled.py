@@ -108,10 +108,3 @@ def test_a_category_that_was_always_there(findings: Findings, since: str) -> Non
     assert findings("RCA110", before, after, time="at", same_role=False) == []
     renamed = after.assign(shop=after["shop"].where(~lost, "c"))
     assert findings("RCA110", before, renamed, time="at", same_role=False) == []
-
-
-def test_a_time_from_the_future(findings: Findings, calls: pd.DataFrame) -> None:
-    seen = calls.assign(seen=calls["at"] - pd.Timedelta(days=1))
-    late = seen.assign(seen=seen["seen"].where(seen.index % 5 > 0, seen["at"] + pd.Timedelta(days=3)))
-    (found,) = findings("RCA116", seen, late, **ROLES)
-    assert found.subject == "data.train.seen"
