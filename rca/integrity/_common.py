@@ -123,13 +123,18 @@ def paired(pair: Pair, case: Case, names: Sequence[str]) -> tuple[pd.DataFrame, 
     if not key or any(set(key) - set(table.columns) for table in _sides(pair)):
         return None
     step, asked = -(-max(rows(pair)) // SAMPLE), [n for n in names if n not in key]
-    sides = [t.sample[[*key, *asked]] if step <= 1 else t.keyed(key, asked, step) for t in _sides(pair)]
-    # keys of two tables are compared as text or numbers, not as the categories of one of them
-    sides = [s.assign(**{k: s[k].astype("object") for k in key if s[k].dtype == "category"}) for s in sides]
+    sides = [chosen(table, key, asked, step) for table in _sides(pair)]
     unique = [side.drop_duplicates(key, keep=False).dropna(subset=key) for side in sides]
     both = unique[0][key].merge(unique[1][key], on=key)
     before, after = (both.merge(side, on=key, how="left") for side in unique)
     return before, after
+
+
+def chosen(table: Any, key: list[str], names: list[str], step: int) -> pd.DataFrame:
+    """Return the rows of a table that a hash of their key chooses, one key in `step`, as checks read them."""
+    found: pd.DataFrame = table.sample[[*key, *names]] if step <= 1 else table.keyed(key, names, step)
+    # keys of two tables are compared as text or numbers, not as the categories of one of them
+    return found.assign(**{k: found[k].astype("object") for k in key if found[k].dtype == "category"})
 
 
 def segments(sample: pd.DataFrame, reference: pd.DataFrame) -> Iterator[tuple[str, str, Mask]]:
