@@ -49,15 +49,9 @@ def time_shift(case: Case) -> Iterator[Finding]:
             continue
         hours, hit, how, where = found
         late = f"{abs(hours):g} hour{'s' * (abs(hours) != 1)} {'late' if hours > 0 else 'early'}"
-        yield from report(
-            *(pair, after.name, case, hit, "time_shift"),
-            f"{{column}} is {late} in {{share}} of the rows of {{table}}{{where}}.",
-            _FLOOR,
-            where=where,
-            hours=hours,
-            how=how,
-            key=list(case.roles.key),
-        )
+        text = f"{{column}} is {late} in {{share}} of the rows of {{table}}{{where}}."
+        facts: dict[str, Any] = {"where": where, "hours": hours, "how": how, "key": list(case.roles.key)}
+        yield from report(pair, after.name, case, hit, "time_shift", text, _FLOOR, **facts)
 
 
 def _found(pair: Any, case: Case, name: str) -> tuple[float, Mask, str, Mapping[str, Any]] | None:

@@ -64,17 +64,10 @@ def frozen_column(case: Case) -> Iterator[Finding]:
         if hit is None:
             continue
         value = None if entity else pair.current.sample[name].to_numpy()[hit][0]
-        shown = "at {value:g}" if isinstance(value, float) else "at '{value}'"
-        yield from report(
-            *(pair, name, case, hit, "frozen_column"),
-            f"{{column}} stays {'what it was for each key' if entity else shown} in {{share}} of the rows of {{table}}"
-            "{where}.",
-            _FLOOR,
-            before=was,
-            value=value,
-            entity=list(entity),
-            clock=time,
-        )
+        shown = "what it was for each key" if entity else "at {value:g}" if now.kind == "number" else "at '{value}'"
+        text = f"{{column}} stays {shown} in {{share}} of the rows of {{table}}{{where}}."
+        facts: dict[str, Any] = {"value": value, "entity": list(entity), "clock": time}
+        yield from report(pair, name, case, hit, "frozen_column", text, _FLOOR, before=was, **facts)
 
 
 def _top(known: Floats) -> float:

@@ -25,11 +25,6 @@ if TYPE_CHECKING:
 def train_serve_skew(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
     """Compare rows of production with the same rows of train or evaluate, joined on the key, cell by cell.
 
-    Parameters
-    ----------
-    floor : float
-        A share of different cells up to this is no finding.
-
     Yields
     ------
     Finding
@@ -65,17 +60,10 @@ def train_serve_skew(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
             silent = silent and not both and not found
             for name, (hit, how) in found.items():
                 done.add(name)
-                text = (
-                    f"{{column}} differs from {role} in {{share}} of the {{rows:,}} rows that {{table}} shares with it"
-                )
-                yield from report(
-                    *(pair, name, case, hit, "train_serve_skew", f"{text}{{where}}: {how.pop('text')}.", floor),
-                    where=locate(frame, hit, case, name),
-                    rows=len(frame),
-                    against=role,
-                    key=list(key) if both else [],
-                    **how,
-                )
+                facts: dict[str, Any] = {"rows": len(frame), "against": role, "key": list(key) if both else []} | how
+                text = f"{{column}} differs from {role} in {{share}} of the {{rows:,}} rows that {{table}} shares with "
+                text, facts["where"] = f"{text}it{{where}}: {facts.pop('text')}.", locate(frame, hit, case, name)
+                yield from report(pair, name, case, hit, "train_serve_skew", text, floor, **facts)
     if silent:
         raise NotApplicable("without a key that production shares with train or evaluate no cells can be compared.")
 

@@ -74,18 +74,11 @@ def stale_column(case: Case) -> Iterator[Finding]:
             lag, unit, onset, z = found
             late = (pair.current.sample[time] >= (onset or pd.Timestamp.min)).to_numpy()
             where = {"time": time, "onset": iso(onset), "all_since": True, "before": 1 - late.mean()} if onset else {}
-            yield from report(
-                *(pair, name, case, late, "stale_column"),
-                f"{{column}} is {{lag}} {unit if lag > 1 else unit.replace('s', '', 1)} late in {{share}} of the rows "
-                "of {table}{where}.",
-                _FLOOR,
-                p_value=chance(z),
-                where=where,
-                lag=lag,
-                unit=unit,
-                clock=time,
-                entity=list(entity) if unit == "rows of its key" else [],
-            )
+            by = unit if lag > 1 else unit.replace("s", "", 1)
+            text = f"{{column}} is {{lag}} {by} late in {{share}} of the rows of {{table}}{{where}}."
+            facts: dict[str, Any] = {"p_value": chance(z), "where": where, "lag": lag, "unit": unit, "clock": time}
+            facts["entity"] = list(entity) if unit == "rows of its key" else []
+            yield from report(pair, name, case, late, "stale_column", text, _FLOOR, **facts)
 
 
 def _judge(pulls: Floats, bins: Rows, times: pd.Series, groups: Rows) -> tuple[int, str, Any, float] | None:
