@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from rca.errors import ConfigError
 from rca.faults._common import Cells, Draw, Mask, cells
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 @cells("renamed_category", "give categories other names")

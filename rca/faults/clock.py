@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from rca.errors import ConfigError, choices
 from rca.faults._common import Cells, Draw, Frame, Mask, cells, require
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def _entity(frame: Frame, key: Sequence[str]) -> Any:

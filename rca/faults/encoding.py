@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from rca.errors import ConfigError, choices
 from rca.faults._common import Cells, Draw, Mask, cells
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _ACCENTS = str.maketrans("aeiouAEIOU", "áéíóúÁÉÍÓÚ")
 WAYS: dict[str, Callable[[str], str]] = {

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from rca.errors import NotApplicable
-from rca.stats import rate_change
-from rca.tables import SAMPLE, open_table
+from rca.stats import Floats, rate_change
+from rca.tables import SAMPLE, Column, open_table
 from rca.types import Case, Finding, Pair, Roles
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+Mask = NDArray[np.bool_]
 
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    from rca.stats import Floats
-    from rca.tables import Column
-
-    Mask = NDArray[np.bool_]
 
 #: A share counts as risen above its floor when chance would do it less often than this.
 ALPHA = 0.01

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from rca.integrity._common import FEWEST
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from numpy.typing import NDArray
-
-    from rca.integrity._common import Mask
-    from rca.stats import Floats
-    from rca.types import Case, Pair
+from rca.integrity._common import FEWEST, Mask
+from rca.stats import Floats
+from rca.types import Case, Pair
 
 _FIRST = 500  # rows that are looked at before all are
 _MOST = 60  # columns that are looked at in pairs

@@ -11,19 +11,15 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
-from rca.integrity._common import apart, noise
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    from rca.integrity._common import Mask
-    from rca.stats import Floats
-    from rca.types import Case
+from rca.integrity._common import Mask, apart, noise
+from rca.stats import Floats
+from rca.types import Case
 
 _ROWS = 20_000
 _BINS = 8

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from rca.integrity._common import paired
+from rca.stats import Floats
 from rca.types import Case, Pair, Roles
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    from rca.stats import Floats
-
-    Rows = NDArray[np.intp]
+Rows = NDArray[np.intp]
 
 
 def entity_of(table: Any, roles: Roles) -> tuple[str, ...]:

@@ -9,23 +9,18 @@ should follow is the reference's among the values that the change would carry ou
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from rca.integrity._common import apart, beyond_chance, noise, part_of, time_of, views
+from rca.integrity._common import Mask, apart, beyond_chance, noise, part_of, time_of, views
 from rca.integrity._law import law_of, seen_of
+from rca.stats import Floats
 from rca.tables import GRID, Column
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
-
-    from rca.integrity._common import Mask
-    from rca.stats import Floats
-    from rca.types import Case, Pair
+from rca.types import Case, Pair
 
 
 @dataclass(frozen=True, slots=True)

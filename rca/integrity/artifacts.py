@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from rca.errors import NotApplicable
 from rca.registry import check
-from rca.types import Artifact, Case, Finding
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rca.types import Version
+from rca.types import Artifact, Case, Finding, Version
 
 
 @check("RCA100", "a file is not what was recorded")

@@ -7,19 +7,15 @@ import html
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from rca.integrity._common import columns, listed, report
 from rca.registry import check
-from rca.tables import CATEGORIES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from rca.tables import Column
-    from rca.types import Case, Finding, Pair
+from rca.tables import CATEGORIES, Column
+from rca.types import Case, Finding, Pair
 
 _FEW = 10  # a value in fewer rows may be a person's
 _MANY = 200  # columns with more distinct values in the reference are text or keys: a new value in them is no news

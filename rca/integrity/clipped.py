@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from rca.integrity._common import apart, noise, numbers, part_of, report, views
+from rca.integrity._common import Mask, View, apart, noise, numbers, part_of, report, views
 from rca.integrity.missing import error, risen
 from rca.registry import check
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rca.integrity._common import Mask, View
-    from rca.types import Case, Finding, Pair
+from rca.types import Case, Finding, Pair
 
 _DIGITS = range(-3, 7)
 

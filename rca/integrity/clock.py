@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
-from rca.integrity._common import FEWEST, columns, locate, part_of, report, views
+from rca.integrity._common import FEWEST, Mask, columns, locate, part_of, report, views
 from rca.integrity._series import beside, micros
 from rca.registry import check
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from typing import Any
-
-    from rca.integrity._common import Mask
-    from rca.stats import Floats
-    from rca.types import Case, Finding
+from rca.stats import Floats
+from rca.types import Case, Finding
 
 _HOUR, _DAY = 3600e6, 24 * 3600e6
 #: Time zones differ by quarters of an hour; the smallest shift that is looked for without a key is half an hour.

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from rca.integrity._common import chosen, filled, listed, locate, report, rows, samples
+from rca.integrity._common import Mask, chosen, filled, listed, locate, report, rows, samples
 from rca.registry import check
 from rca.tables import SAMPLE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
-    from rca.integrity._common import Mask
-    from rca.types import Case, Finding, Pair
+from rca.types import Case, Finding, Pair
 
 
 @check("RCA112", "rows are repeated")

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import mode
 
-from rca.integrity._common import columns, report, time_of
+from rca.integrity._common import Mask, columns, report, time_of
 from rca.integrity._law import law_of, seen_of
 from rca.integrity._series import entity_of, micros, ordered
 from rca.registry import check
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rca.integrity._common import Mask
-    from rca.stats import Floats
-    from rca.tables import Column
-    from rca.types import Case, Finding, Pair
+from rca.stats import Floats
+from rca.tables import Column
+from rca.types import Case, Finding, Pair
 
 _FLOOR = 0.05
 #: The logarithm of a chance that no number of columns and runs makes likely.

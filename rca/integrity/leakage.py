@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,12 +11,7 @@ import pandas as pd
 from rca.errors import NotApplicable
 from rca.integrity._common import filled, iso, percent, samples, time_of
 from rca.registry import check
-from rca.types import Finding
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rca.types import Case
+from rca.types import Case, Finding
 
 _ROWS = 10_000
 _FEWEST = 60

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from rca.integrity._common import DISTINCT, FEWEST, columns, iso, listed, locate, percent, report, time_of
+from rca.integrity._common import DISTINCT, FEWEST, Mask, columns, iso, listed, locate, percent, report, time_of
 from rca.integrity.category import NULLS, changed
 from rca.registry import check
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rca.integrity._common import Mask
-    from rca.stats import Floats
-    from rca.tables import Column
-    from rca.types import Case, Finding, Pair, Table
+from rca.stats import Floats
+from rca.tables import Column
+from rca.types import Case, Finding, Pair, Table
 
 _NUMBERS = {0.0, -1.0, -9.0, 32767.0, -32768.0, 65535.0, 2147483647.0, -2147483648.0, 1e9, -1e9, 1e10}
 _DAYS = {"0001-01-01", "1753-01-01", "1899-12-30", "1900-01-01", "1970-01-01", "2099-12-31", "9999-12-31"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -10,11 +10,7 @@ from rca.errors import NotApplicable
 from rca.integrity._common import FEWEST, filled, lost, paired, part_of, report, views
 from rca.integrity._law import Law, Relation, Seen, law_of, seen_of
 from rca.registry import check
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rca.types import Case, Finding
+from rca.types import Case, Finding
 
 
 @check("RCA124", "labels are wrong")

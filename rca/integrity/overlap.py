@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import ibis
 
@@ -10,12 +11,7 @@ from rca.errors import NotApplicable
 from rca.integrity._common import ALPHA, filled, percent, rows
 from rca.registry import check
 from rca.stats import rate_change
-from rca.types import Finding
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from rca.types import Case
+from rca.types import Case, Finding
 
 #: How the engine reads values, so that whole numbers and floats of one value are equal.
 _AS = {"number": "float64", "category": "string", "time": "timestamp"}

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import numpy as np
 
-from rca.integrity._common import apart, beyond_chance, noise, numbers, report, samples
+from rca.integrity._common import Mask, apart, beyond_chance, noise, numbers, report, samples
 from rca.integrity._units import explain
 from rca.registry import check
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rca.integrity._common import Mask
-    from rca.stats import Floats
-    from rca.tables import Column
-    from rca.types import Case, Finding
+from rca.stats import Floats
+from rca.tables import Column
+from rca.types import Case, Finding
 
 
 @check("RCA103", "values lie far outside the range", symptom=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -10,11 +11,7 @@ from rca.integrity._common import FEWEST, filled, listed, lost, report, views
 from rca.integrity._exact import broken_rules
 from rca.integrity._law import Law, Relation, Seen, law_of, seen_of
 from rca.registry import check
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rca.types import Case, Finding
+from rca.types import Case, Finding
 
 
 @check("RCA123", "a relation between columns broke", symptom=True)

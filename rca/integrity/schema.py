@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -10,9 +11,6 @@ from rca.integrity._common import FEWEST, filled, noise, rows
 from rca.integrity._law import law_of
 from rca.registry import check
 from rca.types import Case, Finding, Pair
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _WORDS = {"number": "numbers", "category": "text", "time": "times", "other": "another type"}
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,12 +13,7 @@ from rca.integrity._common import chosen, filled, percent, rows, samples, time_o
 from rca.registry import check
 from rca.stats import rate_change
 from rca.tables import SAMPLE
-from rca.types import Finding
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rca.types import Case, Pair
+from rca.types import Case, Finding, Pair
 
 _CLASSES = 10
 _ALPHA = 1e-4

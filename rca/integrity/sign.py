@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import numpy as np
 
-from rca.integrity._common import apart, noise, numbers, part_of, report, views
+from rca.integrity._common import Mask, apart, noise, numbers, part_of, report, views
 from rca.integrity._law import Law, Relation, Seen, law_of, seen_of
 from rca.registry import check
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rca.integrity._common import Mask
-    from rca.stats import Floats
-    from rca.tables import Column
-    from rca.types import Case, Finding, Pair
+from rca.stats import Floats
+from rca.tables import Column
+from rca.types import Case, Finding, Pair
 
 
 @check("RCA121", "a sign was flipped")

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from rca.errors import NotApplicable
-from rca.integrity._common import filled, locate, noise, report
+from rca.integrity._common import Mask, filled, locate, noise, report
 from rca.integrity._series import beside, entity_of
 from rca.registry import check
+from rca.types import Case, Finding
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rca.integrity._common import Mask
-    from rca.types import Case, Finding
-
-    Told = dict[str, tuple[Mask, dict[str, Any]]]
+Told = dict[str, tuple[Mask, dict[str, Any]]]
 
 
 @check("RCA120", "production computes a feature otherwise than training")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,18 +11,14 @@ import pandas as pd
 from rca.errors import NotApplicable
 from rca.integrity._common import chance, filled, iso, report, time_of
 from rca.integrity._law import Seen, law_of, seen_of
-from rca.integrity._series import entity_of, ordered
+from rca.integrity._series import Rows, entity_of, ordered
 from rca.registry import check
+from rca.stats import Floats
 from rca.tables import SAMPLE, Table
+from rca.types import Case, Finding
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+Lag = tuple[int, str, Rows]
 
-    from rca.integrity._series import Rows
-    from rca.stats import Floats
-    from rca.types import Case, Finding
-
-    Lag = tuple[int, str, Rows]
 
 _LAGS = range(1, 31)
 _FLOOR = 0.05

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from rca.integrity._common import apart, filled, noise, part_of, report, views
+from rca.integrity._common import Mask, apart, filled, noise, part_of, report, views
 from rca.integrity._law import Law, Seen, law_of, seen_of
 from rca.registry import check
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rca.integrity._common import Mask
-    from rca.stats import Floats
-    from rca.types import Case, Finding, Pair
+from rca.stats import Floats
+from rca.types import Case, Finding, Pair
 
 _MOST = 40  # columns that are looked at in pairs
 _BINS = 32

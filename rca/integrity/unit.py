@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from rca.integrity._common import numbers, report
 from rca.integrity._units import explain
 from rca.registry import check
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rca.types import Case, Finding
+from rca.types import Case, Finding
 
 
 @check("RCA104", "unit or scale changed")

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from rca.errors import NotApplicable
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from rca.types import Finding
+from rca.types import Finding
 
 
 def column_of(frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame) -> str:

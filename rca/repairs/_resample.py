@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from rca.errors import NotApplicable
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from rca.stats import Floats
+from rca.stats import Floats
 
 _LEAF = 25  # reference rows that are alike enough to stand for each other
 _ROWS = 20_000

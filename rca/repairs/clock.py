@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
+from numpy.random import Generator
+from pandas import DataFrame
 
 from rca.registry import repair
 from rca.repairs._common import column_of, where
 from rca.repairs._resample import resample, restore
-
-if TYPE_CHECKING:
-    from numpy.random import Generator
-    from pandas import DataFrame
-
-    from rca.types import Finding
+from rca.types import Finding
 
 
 @repair("frozen_column", "draw the frozen values from the reference")

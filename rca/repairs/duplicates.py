@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import numpy as np
+import pandas as pd
 
 from rca.errors import NotApplicable
 from rca.registry import repair
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-
-    from rca.types import Finding
+from rca.types import Finding
 
 
 @repair("duplicate_rows", "drop the copies of rows")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
 from rca.registry import repair
 from rca.repairs._common import column_of
 from rca.repairs._resample import resample
-
-if TYPE_CHECKING:
-    from rca.types import Finding
+from rca.types import Finding
 
 
 @repair("leakage", "make the feature forget the target")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import numpy as np
+import pandas as pd
 
 from rca.errors import NotApplicable
 from rca.registry import repair
 from rca.repairs._common import column_of
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-
-    from rca.types import Finding
+from rca.types import Finding
 
 
 @repair("label_noise", "take the labels of common rows from the reference")

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from rca.errors import NotApplicable
 from rca.registry import repair
 from rca.repairs._common import column_of, where
 from rca.repairs._resample import resample
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from rca.types import Finding
+from rca.types import Finding
 
 
 @repair("range_violation", "draw the impossible values from the reference")

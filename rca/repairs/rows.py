@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from rca.errors import NotApplicable
 from rca.registry import repair
-
-if TYPE_CHECKING:
-    from rca.types import Finding
+from rca.types import Finding
 
 
 @repair("truncation", "bring back the rows that were lost")

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import numpy as np
+import pandas as pd
 
 from rca.registry import repair
 from rca.repairs._common import column_of, where
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-
-    from rca.types import Finding
+from rca.types import Finding
 
 
 @repair("sign_flip", "turn the sign back")

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import numpy as np
+import pandas as pd
 
 from rca.integrity.swap import score
 from rca.registry import repair
 from rca.repairs._common import column_of, plain, where
 from rca.repairs._resample import restore
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-
-    from rca.types import Finding
+from rca.types import Finding
 
 
 @repair("column_swap", "exchange the columns back")

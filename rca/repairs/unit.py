@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
@@ -11,9 +9,7 @@ from rca.errors import NotApplicable
 from rca.registry import repair
 from rca.repairs._common import column_of, where
 from rca.repairs._resample import restore
-
-if TYPE_CHECKING:
-    from rca.types import Finding
+from rca.types import Finding
 
 
 @repair("unit_change", "undo the change of unit")

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from pandas import DataFrame
 
 from rca.errors import NotApplicable
 from rca.integrity.category import marked, mended
 from rca.registry import repair
 from rca.repairs._common import column_of, plain
 from rca.repairs._resample import chance_missing, resample, restore
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from pandas import DataFrame
-
-    from rca.types import Finding
+from rca.types import Finding
 
 _MANY = 200
 _TRUTH = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
