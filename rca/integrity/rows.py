@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 #: What file formats and programs hold at most, with and without a header row.
 LIMITS = (65_535, 65_536, 1_048_575, 1_048_576)
 _STEPS = 20
-_FEWEST = 15  # rows that are expected where there is none
 
 
 @check("RCA110", "rows were lost")
@@ -170,7 +169,7 @@ def _gap(pair: Pair, case: Case, time: str | None) -> tuple[str, dict[str, Any]]
     expected = longest * min(((now >= a) & (now <= b)).sum() / (b - a) for a, b in beside)
     # the longest of many steps is long by nature, by so much as the tail of their law says (Hill, 1975)
     tail = float(np.log(order[-_STEPS:-1] / order[-_STEPS]).mean())
-    if longest < 3 * max(third, old.max(initial=0.0)) or expected < _FEWEST or np.log(longest / third) < 5 * tail:
+    if longest < 3 * max(third, old.max(initial=0.0)) or expected < 15 or np.log(longest / third) < 5 * tail:
         return "", {}
     words, which = _between(time, *(pd.Timestamp(round(s * 1e6), unit="us") for s in (start, stop)))
     return words, {**which, "lost": expected * rows(pair)[1] / len(now)}
