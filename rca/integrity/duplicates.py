@@ -86,8 +86,9 @@ def _copies(pair: Pair, key: tuple[str, ...], time: str | None, floor: float) ->
     names = sorted(set(old.columns) & set(new.columns))
     cells = [{n: _hash(side[n]) for n in names} for side in sides]
     # a copy may have a number or a name of its own
-    once = [n for n in names if old[n].nunique() == len(old)]
-    numbers = {n for n in once if old[n].dtype == "category" or (old[n].to_numpy(dtype=float) % 1 == 0).all()} | {*key}
+    once = [n for n in names if n not in key and old[n].nunique() == len(old)]
+    floats = {n: old[n].to_numpy(dtype=float) for n in once if old[n].dtype != "category"}
+    numbers = {n for n in once if n not in floats or (np.trunc(floats[n]) == floats[n]).all()} | {*key}
     whole = [n for n in names if n not in numbers]
     # rows are the same in all columns, by their key and time, or in all columns but one
     ways: list[list[str]] = [whole, [*key, *(n for n in names if n == time)] if key else []]

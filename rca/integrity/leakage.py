@@ -14,9 +14,6 @@ from rca.registry import check
 from rca.types import Case, Finding
 
 _ROWS = 10_000
-_FEWEST = 60
-_CLASSES = 10
-_LEVELS = 50
 
 
 @check("RCA116", "a feature knows the target")
@@ -52,7 +49,9 @@ def leakage(case: Case, *, strength: float = 0.75, rise: float = 0.3) -> Iterato
         if target is None or any(target not in side for side in samples(pair)):
             continue
         found = True
-        before, after = (_rows(table, target) for table in (pair.reference, pair.current))
+        # rows with a target, in an order that is theirs
+        sides = (t.sample.iloc[np.argsort(t.hashes, kind="stable")] for t in (pair.reference, pair.current))
+        before, after = (side[side[target].notna()].iloc[:_ROWS] for side in sides)
         time = time_of(pair, case)
         skip = {target, case.roles.prediction, time, *case.roles.key}
         names = [n for n in sorted(set(after.columns) - skip) if n in before or n not in pair.reference.columns]
@@ -79,22 +78,16 @@ def leakage(case: Case, *, strength: float = 0.75, rise: float = 0.3) -> Iterato
         raise NotApplicable("no table has the target on both sides.")
 
 
-def _rows(table: Any, target: str) -> pd.DataFrame:
-    """Return rows with a target, in an order that is theirs."""
-    frame: pd.DataFrame = table.sample.iloc[np.argsort(table.hashes, kind="stable")]
-    return frame[frame[target].notna()].iloc[:_ROWS]
-
-
 def _told(values: pd.Series, target: pd.Series) -> list[float]:
     """Return the share of the target's variance that a tree on a column tells: of each half, learned from the other."""
     from sklearn.tree import DecisionTreeRegressor
 
-    if len(values) < _FEWEST or values.nunique() < 2:
+    if len(values) < 60 or values.nunique() < 2:
         return [0.0]
     answer: Any
-    if target.dtype == "category" or target.nunique() <= _CLASSES:
+    if target.dtype == "category" or target.nunique() <= 10:
         classes = pd.factorize(target, sort=True)[0]
-        answer = np.eye(classes.max() + 1)[classes][:, :_LEVELS]
+        answer = np.eye(classes.max() + 1)[classes][:, :50]
     else:
         answer = target.rank(pct=True).to_numpy()[:, None]
     known = (values.cat.codes if values.dtype == "category" else values).to_numpy().astype(float)[:, None]

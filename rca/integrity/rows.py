@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,14 +10,17 @@ import pandas as pd
 from rca.integrity._common import filled, iso, noise, percent, rows, samples, time_of
 from rca.integrity.selection import lost_by_label
 from rca.registry import check
-from rca.stats import Floats, rate_change
-from rca.types import Case, Finding, Pair
+from rca.stats import rate_change
+from rca.types import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rca.types import Case, Pair
 
 #: What file formats and programs hold at most, with and without a header row.
 LIMITS = (65_535, 65_536, 1_048_575, 1_048_576)
 _STEPS = 20
-_FEWEST = 15  # rows that are expected where there is none
-_DAY = 86_400.0
 
 
 @check("RCA110", "rows were lost")
@@ -26,8 +28,7 @@ def truncation(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
     """Find tables that lack rows, and say which.
 
     Fewer rows than the reference tell it between tables of one role: by key, by time, by counts. In any table a gap
-    in time tells it that its rhythm does not explain, a category that was always there, or volume that falls off at
-    the end.
+    in time tells it that its rhythm does not explain, or a category that was always there.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ def truncation(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
             text = f"{pair.name} has exactly {after:,} rows, which is as many as a file of some formats can hold."
             yield Finding("", "truncation", f"data.{pair.name}", text, evidence={"rows_current": after, **facts})
         else:
-            for find in (_gap, _vanished, _late):
+            for find in (_gap, _vanished):
                 words, which = find(pair, case, time)
                 if which and which["lost"] > floor / 5 * after:
                     yield _finding(pair, (words, which), round(which.pop("lost")), after, floor / 5, facts)
@@ -152,20 +153,14 @@ def _text(value: Any) -> str:
     return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
-# -- what a table lacks by its own measure ----------------------------------------------------------------
-
-
-def _seconds(pair: Pair, time: str | None) -> list[Floats]:
-    """Return the seconds of the time column of both sides, in order."""
-    known = [np.sort(side[time].dropna().to_numpy()) if time else np.zeros(0) for side in samples(pair)]
-    return [side.astype("datetime64[us]").astype("int64") / 1e6 if time else side for side in known]
-
-
 def _gap(pair: Pair, case: Case, time: str | None) -> tuple[str, dict[str, Any]]:
     """Return the span of time that holds no rows though its rhythm would have it."""
-    then, now = _seconds(pair, time)
+    if time is None:
+        return "", {}
+    moments = [np.sort(side[time].dropna().to_numpy()) for side in samples(pair)]
+    then, now = (side.astype("datetime64[us]").astype("int64") / 1e6 for side in moments)
     old, steps = np.diff(np.unique(then)), np.diff(np.unique(now))
-    if time is None or len(steps) < _STEPS:
+    if len(steps) < _STEPS:
         return "", {}
     order, start = np.sort(steps), float(np.unique(now)[steps.argmax()])
     longest, third = float(order[-1]), order[-3]
@@ -174,7 +169,7 @@ def _gap(pair: Pair, case: Case, time: str | None) -> tuple[str, dict[str, Any]]
     expected = longest * min(((now >= a) & (now <= b)).sum() / (b - a) for a, b in beside)
     # the longest of many steps is long by nature, by so much as the tail of their law says (Hill, 1975)
     tail = float(np.log(order[-_STEPS:-1] / order[-_STEPS]).mean())
-    if longest < 3 * max(third, old.max(initial=0.0)) or expected < _FEWEST or np.log(longest / third) < 5 * tail:
+    if longest < 3 * max(third, old.max(initial=0.0)) or expected < 15 or np.log(longest / third) < 5 * tail:
         return "", {}
     words, which = _between(time, *(pd.Timestamp(round(s * 1e6), unit="us") for s in (start, stop)))
     return words, {**which, "lost": expected * rows(pair)[1] / len(now)}
@@ -208,30 +203,3 @@ def _vanished(pair: Pair, case: Case, time: str | None) -> tuple[str, dict[str, 
     name, text, since = best
     which = {"column": name, "value": text, "lost": most} | ({"time": time, "since": since} if since else {})
     return f"those with {name} '{text}'" + (f" after {since[:10]}" if since else ""), which
-
-
-def _late(pair: Pair, case: Case, time: str | None) -> tuple[str, dict[str, Any]]:
-    """Return the last days in which fewer rows came than ever in so many days before."""
-    words, most = "", 0.0
-    best: dict[str, Any] = {}
-    seconds = _seconds(pair, time)
-    if not all(len(side) and np.ptp(side) < 20_000 * _DAY for side in seconds):
-        return "", {}
-    days = [np.floor(side / _DAY).astype(int) for side in seconds]
-    for width in (7, 5, 4, 3, 2):
-        falls = []
-        for side in days:
-            sums = pd.Series(np.bincount(side - side[0])).rolling(width).sum()
-            level = sums.shift(width).rolling(7 * width + 1).median()
-            falls.append((level, sums, (sums / level.clip(1e-9)).dropna()))
-        (_, _, usual), (level, sums, ratio) = falls
-        if len(ratio) < 3 * width:
-            continue
-        lost = float(level.iloc[-1] - sums.iloc[-1])
-        lowest = min(1.0, usual.iloc[-1] if len(usual) > 3 * width else 1.0, ratio.iloc[:-1].min())
-        if lost >= max(_FEWEST, most) and ratio.iloc[-1] < 0.5 * lowest:
-            since = str(iso(pd.Timestamp((days[1][-1] - width + 1) * _DAY, unit="s").to_pydatetime()))
-            best = {"time": time, "since": since, "newest": True, "days": width, "ratio": float(ratio.iloc[-1])}
-            words = f"since in the last {width} days came {percent(float(ratio.iloc[-1]))} of the usual"
-            most, best["lost"] = lost, lost * rows(pair)[1] / len(seconds[1])
-    return words, best

@@ -15,7 +15,6 @@ from rca.stats import rate_change
 from rca.tables import SAMPLE
 from rca.types import Case, Finding, Pair
 
-_CLASSES = 10
 _ALPHA = 1e-4
 
 
@@ -97,7 +96,7 @@ def lost_by_label(pair: Pair, case: Case, floor: float = 0.05) -> dict[str, Any]
 def _classes(before: pd.Series, after: pd.Series) -> Iterator[tuple[dict[str, Any], Any, Any]]:
     """Each class of a target, or each side of some numbers, and which rows of both sides are of it."""
     levels = before.dropna().unique()
-    if before.dtype == "category" or len(levels) <= _CLASSES:
+    if before.dtype == "category" or len(levels) <= 10:
         for level in sorted(levels)[:50]:
             yield {"value": str(level)}, before.eq(level).to_numpy(), after.eq(level).to_numpy()
         return

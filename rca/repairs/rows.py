@@ -1,4 +1,4 @@
-"""The repair of lost rows."""
+"""The repairs of lost rows and of rows that are there more than once."""
 
 from __future__ import annotations
 
@@ -37,6 +37,33 @@ def truncation(
     first = int(frame.index.max()) + 1 if len(frame) and pd.api.types.is_integer_dtype(frame.index) else len(frame)
     lost.index = pd.RangeIndex(first, first + len(lost))
     return pd.concat([frame, lost]) if len(lost) else frame.copy()
+
+
+@repair("duplicate_rows", "drop the copies of rows")
+@repair("train_test_overlap", "drop the training rows from the exam")
+@repair("join_fanout", "drop the rows that a join added")
+def duplicates(
+    frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Keep the first of the rows that are equal but for the finding's `numbered` and `joined` columns.
+
+    Returns
+    -------
+    DataFrame
+        The rows that are left, with their labels.
+
+    Examples
+    --------
+    >>> from rca.types import Finding
+    >>> finding = Finding("RCA113", "join_fanout", "data.train", "", evidence={"joined": ["price"]})
+    >>> duplicates(pd.DataFrame({"id": [1, 2, 2], "price": [5, 6, 7]}), finding, None, None).index.tolist()
+    [0, 1]
+    """
+    if finding.kind == "train_test_overlap":
+        raise NotApplicable("only the training table tells which rows of the exam are its own: split them again.")
+    varying = {*finding.evidence.get("numbered", ()), *finding.evidence.get("joined", ())}
+    same = [name for name in frame.columns if name not in varying]
+    return frame[~_hashes(frame, same).duplicated().to_numpy()] if same else frame.copy()
 
 
 def _lost(frame: pd.DataFrame, told: Any, reference: pd.DataFrame, rng: np.random.Generator) -> Any:

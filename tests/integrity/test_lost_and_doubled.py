@@ -85,15 +85,6 @@ def test_a_gap_in_another_period(findings: Findings) -> None:
     assert findings("RCA110", before, after, time="at", same_role=False) == []
 
 
-def test_volume_that_falls_off_at_the_end(findings: Findings) -> None:
-    draw = np.random.default_rng(0)
-    at = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.sort(draw.uniform(0, 200, 8000)), unit="D").round("s")
-    before, after = pd.DataFrame({"at": at[:4000]}), pd.DataFrame({"at": at[4000:]})
-    thin = after[(after["at"] < after["at"].max() - pd.Timedelta(days=5)) | (np.arange(len(after)) % 10 == 0)]
-    (found,) = findings("RCA110", before, thin, time="at", same_role=False)
-    assert (found.kind, found.evidence["newest"]) == ("truncation", True)
-
-
 @pytest.mark.parametrize("since", ["2024-01-01", "2024-10-01"])
 def test_a_category_that_was_always_there(findings: Findings, since: str) -> None:
     draw = np.random.default_rng(0)
