@@ -36,11 +36,6 @@ def check(
     **roles
         For two tables: ``target``, ``key``, ``time``, ``features``, as in ``rca.yaml``.
 
-    Returns
-    -------
-    Investigation
-        Without gap and causes: a finding is no cause before its effect is known.
-
     Examples
     --------
     >>> import numpy as np, pandas as pd
@@ -68,13 +63,7 @@ def diff(
     seed: int = 0,
     say: Say = lambda _: None,
 ) -> Investigation:
-    """Tell what changed between two versions: parameters, code, environment, data, model.
-
-    Returns
-    -------
-    Investigation
-        Without gap and causes: what of it mattered is what :func:`replay` answers.
-    """
+    """Tell what changed between two versions; what of it mattered is what :func:`replay` answers."""
     case, settings = cases.of_versions(reference, current, config=config, seed=seed)
     found = registry.run(registry.diff.load().values(), case, say)
     return _without_gap(base(case, settings.system, *found, seed))
@@ -91,11 +80,8 @@ def replay(
 ) -> Investigation:
     """Run the pipeline with the changes put back one by one: what of the change between models came from which.
 
-    Returns
-    -------
-    Investigation
-        The causes sum, with the remainder, to the difference between the two models as the mean over both
-        exams, of which the current one is repaired first; its own shift is not part of it.
+    The causes sum, with the remainder, to the difference between the two models as the mean over both exams,
+    of which the current one is repaired first; its own shift is not part of it.
     """
     case, settings = cases.of_versions(reference, current, config=config, seed=seed)
     outcomes, findings = look(case, say)
@@ -132,13 +118,7 @@ def shift(
     seed: int = 0,
     say: Say = lambda _: None,
 ) -> Investigation:
-    """Attribute the gap between two versions to external inputs, once what is broken is repaired.
-
-    Returns
-    -------
-    Investigation
-        The model's part stays in one piece: nothing is run again.
-    """
+    """Attribute the gap between two versions to external inputs, once what is broken is repaired; nothing is run."""
     case, settings = cases.of_versions(reference, current, config=config, since=since, seed=seed)
     return explained(case, settings, look(case, say, [registry.check]), None, since, seed, say)
 

@@ -47,19 +47,7 @@ class Explained:
 
 
 def explain(setting: Setting, gap: Gap, difference: Estimate, options: Options | None, command: str) -> Explained:
-    """Explain a gap.
-
-    Parameters
-    ----------
-    setting : Setting
-        The case, both models on both exams, and the findings.
-    difference : Estimate
-        The gap with the influence of every row.
-    options : Options, optional
-        How to run the pipeline again; None does without.
-    command : str
-        What reproduces the numbers, run again included.
-    """
+    """Explain a gap, whose rows `difference` knows; `command` reproduces the numbers, run again included."""
     floor = SHARE * abs(gap.difference)
     damage, healthy = broken(setting)
     branches = [damage, moved(healthy), model_part(healthy, floor, options)]
@@ -91,26 +79,12 @@ def judge(branches: Sequence[Branch], gap: Gap, difference: Estimate, command: s
 
 
 def _status(term: Term, floor: float) -> Status | Rejected:
-    """Judge a term by its size, its interval and whether it was tested by intervention.
-
-    Examples
-    --------
-    >>> from rca.tree import Term
-    >>> term = Term("evolution", "hyperparameter", "params.depth", Estimate(-0.04), "depth changed", tested=True)
-    >>> _status(term, 0.005)
-    'confirmed'
-    >>> _status(replace(term, floor=0.05), 0.005).reason
-    'below the noise of other seeds, which alone moves the metric by 0.05'
-    >>> _status(replace(term, tested=False), 0.005)
-    'likely'
-    """
+    """Judge a term by its size, its interval and whether it was tested by intervention."""
     low, high = term.part.interval(extra_se=term.extra_se)
     size = abs(term.part.value)
 
     def refuted(reason: str) -> Rejected:
-        return Rejected(
-            term.pillar, term.kind, term.subject, reason, term.part.value, low, high, findings=term.findings
-        )
+        return Rejected(term.pillar, term.kind, term.subject, reason, term.part.value, low, high, term.findings)
 
     if size < floor and max(-low, high) < floor:
         return refuted(f"too small: it moves the metric by {term.part.value:+.4g}, and {floor:.2g} would matter")

@@ -15,23 +15,13 @@ from rca.errors import ConfigError, VersionError, choices
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-
 _COMMENT = re.compile(r"(^\s*(--|//)|(^|\s)#).*")
 
 
 def git(folder: Path, *arguments: str, stdin: bytes | None = None) -> bytes:
     """Run a git command that reads."""
-    command = [
-        "git",
-        "--no-optional-locks",
-        "-c",
-        "core.hooksPath=/dev/null",
-        "-c",
-        "core.fsmonitor=false",
-        "-C",
-        str(folder),
-        *arguments,
-    ]
+    options = ["--no-optional-locks", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"]
+    command = ["git", *options, "-C", str(folder), *arguments]
     try:
         done = subprocess.run(command, input=stdin, capture_output=True, check=False)
     except FileNotFoundError:

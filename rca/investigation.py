@@ -52,12 +52,6 @@ def investigate(
         Whether the pipeline may be run again, in throw-away copies.
     options : Options, optional
         How it is run: repeats, runs at most, side by side.
-
-    Returns
-    -------
-    Investigation
-        With the verdict ``no_incident`` where the metric did not move materially, and ``inconclusive``
-        where inputs are missing; the summary then says what.
     """
     say("reading both versions")
     case, settings = cases.of_versions(reference, current, config=config, since=since, seed=seed)
@@ -107,17 +101,12 @@ def setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], see
             reason = side.model_problem if side else "there is no version"
             raise InconclusiveError(f"the model of {side.rev if side else 'a side'} cannot be asked: {reason}.")
         models.append(side.model)
-    if _same_model(case):
+    found = [side.artifacts.get("model") for side in (case.reference, case.current) if side]
+    if len({a.md5 or a.file if a else None for a in found}) == 1 and all(found):
         models[0] = models[1]
     case = replace(case, exams=exams)
     grid = Grid(metric, (models[0], models[1]), exams, case.roles)
     return Setting(case, grid, findings, cases.exam_pair(case).name, seed)
-
-
-def _same_model(case: Case) -> bool:
-    sides = [side.artifacts.get("model") for side in (case.reference, case.current) if side]
-    hashes = [a.md5 or a.file for a in sides if a]
-    return len(hashes) == 2 and hashes[0] == hashes[1]
 
 
 def rows(on: Setting) -> tuple[int, int]:

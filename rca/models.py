@@ -32,14 +32,7 @@ FUNCTIONS = {"dtype", "f_classif", "f_regression", "chi2"}
 
 
 def load(file: str, name: str | None = None) -> Model:
-    """Read a model that skops saved.
-
-    Parameters
-    ----------
-    file : str
-        The bytes, which in a DVC cache lie in a file without extension.
-    name : str, optional
-        The path in the project, whose extension tells the format.
+    """Read a model that skops saved; `name` is its path in the project, for a DVC cache has no extensions.
 
     Examples
     --------

@@ -7,7 +7,7 @@ are where differences enter. These are the players of a replay.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -140,11 +140,7 @@ def _dependency(case: Case, name: str, path: str) -> Iterator[Change]:
 def _name_data(changes: list[Change]) -> list[Change]:
     """One changed source is "the training data"; several keep their paths."""
     data = [c for c in changes if c.kind == "training_data"]
-    if len(data) != 1:
-        return changes
-    one = data[0]
-    named = Change("data.train", one.kind, one.stage, one.paths, one.keys, one.text)
-    return [named if c is one else c for c in changes]
+    return [replace(c, subject="data.train") if data == [c] else c for c in changes]
 
 
 def texts(case: Case, path: str) -> tuple[str | None, str | None]:
@@ -220,9 +216,6 @@ def kind_of_key(key: str, seed_key: str | None = None) -> str:
     if key == seed_key:
         return "seed"
     leaf = key.rsplit(".", 1)[-1].lower()
-    return next((kind for kind, words in _WORDS.items() if any(_says(leaf, w, kind) for w in words)), "hyperparameter")
-
-
-def _says(leaf: str, word: str, kind: str) -> bool:
-    """Short words of an algorithm's name count only when they are the whole key."""
-    return leaf == word if kind == "algorithm" else word in leaf
+    # Short words of an algorithm's name count only when they are the whole key.
+    found = (k for k, words in _WORDS.items() if (leaf in words if k == "algorithm" else any(w in leaf for w in words)))
+    return next(found, "hyperparameter")

@@ -96,11 +96,6 @@ def replay(
         The difference in worth between the two recorded models.
     material : float
         Contributions smaller than this in absolute value are not worth more runs.
-
-    Returns
-    -------
-    Replay
-        The shares sum to the reproduced difference; `residual` is what the re-run did not give again.
     """
     options = options or Options()
     found, stages = players(case)

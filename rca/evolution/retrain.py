@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rca.errors import NotApplicable
@@ -18,13 +18,7 @@ if TYPE_CHECKING:
 
 
 def retrain(case: Case, path: str, table: pd.DataFrame, options: Options | None = None) -> Model:
-    """Run the stages between a table and the model, with `table` in its place.
-
-    Parameters
-    ----------
-    path : str
-        The training table in the project.
-    """
+    """Run the stages between a training table of the project and the model, with `table` in its place."""
     options = options or Options()
     _, current = sides(case)
     target = producer(current, case.model_path)
@@ -37,18 +31,13 @@ def retrain(case: Case, path: str, table: pd.DataFrame, options: Options | None 
         target_file = box.root / path
         target_file.parent.mkdir(parents=True, exist_ok=True)
         target_file.unlink(missing_ok=True)
-        _write(table, target_file)
+        if target_file.suffix == ".parquet":
+            table.to_parquet(target_file, index=False)
+        elif target_file.suffix in {".csv", ".tsv"}:
+            table.to_csv(target_file, index=False, sep="\t" if target_file.suffix == ".tsv" else ",")
+        else:
+            raise NotApplicable(f"a table cannot be written as {path} here: the formats are parquet and csv")
         # Not the run cache: the table is a hypothesis, and the user's cache need not remember it.
         how = ("--force", "--no-run-cache", "--no-commit", "--single-item", *order)
         box.dvc("repro", *how, timeout=options.timeout)
         return load_model(box, case)
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    suffix = PurePosixPath(path.name).suffix
-    if suffix == ".parquet":
-        table.to_parquet(path, index=False)
-    elif suffix in {".csv", ".tsv"}:
-        table.to_csv(path, index=False, sep="\t" if suffix == ".tsv" else ",")
-    else:
-        raise NotApplicable(f"a table cannot be written as {suffix or path.name} here: the formats are parquet and csv")
