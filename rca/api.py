@@ -14,7 +14,7 @@ from rca.datapart import broken, shifted
 from rca.errors import InconclusiveError, ModelError
 from rca.evolution._bench import Options
 from rca.inputs.attribute import attribute
-from rca.investigation import Say, base, command, conclude, explained, look, rows, setting
+from rca.investigation import Say, base, command, conclude, explained, look, setting
 from rca.modelpart import model_part
 from rca.stats import gap_of, total
 from rca.tree import ALARM, is_material
@@ -47,12 +47,14 @@ def check(
     >>> check(good, good.sample(frac=1, random_state=0)).findings
     ()
     """
-    if _is_table(reference) and _is_table(current):
+    if all(not isinstance(s, str) or Path(s).is_file() or "://" in s for s in (reference, current)):
         case, system = cases.of_tables(reference, current, **roles), "two tables"
     else:
         case, settings = cases.of_versions(str(reference), str(current), config=config, seed=seed)
         system = settings.system
-    return _without_gap(base(case, system, *look(case, say, [registry.check]), seed))
+    start = base(case, system, *look(case, say, [registry.check]), seed)
+    # Findings alone prove no incident, and their absence shows none.
+    return conclude(start, "inconclusive" if start.findings else "no_incident")
 
 
 def diff(
@@ -65,8 +67,8 @@ def diff(
 ) -> Investigation:
     """Tell what changed between two versions; what of it mattered is what :func:`replay` answers."""
     case, settings = cases.of_versions(reference, current, config=config, seed=seed)
-    found = registry.run(registry.diff.load().values(), case, say)
-    return _without_gap(base(case, settings.system, *found, seed))
+    start = base(case, settings.system, *registry.run(registry.diff.load().values(), case, say), seed)
+    return conclude(start, "inconclusive" if start.findings else "no_incident")
 
 
 def replay(
@@ -92,21 +94,12 @@ def replay(
     except (InconclusiveError, ModelError) as missing:
         return conclude(start, "inconclusive", reason=str(missing))
     difference = worth[1] - worth[0]
-    gap = gap_of(settings.metric, worth[0], worth[1], rows(healthy), ALARM)
+    gap = gap_of(settings.metric, worth[0], worth[1], healthy.rows, ALARM)
     branch = model_part(healthy, SHARE * abs(gap.difference), replace(options or Options(), say=say))
     found = judge([branch], gap, difference, command(case, None, seed))
     moved = is_material(gap, difference, settings.material)
     verdict: Verdict = "cause_found" if found.causes else "inconclusive" if moved else "no_incident"
     return conclude(start, verdict, gap, difference, found)
-
-
-def _without_gap(start: Investigation) -> Investigation:
-    """Return what is known without a gap: findings alone prove no incident, and their absence shows none."""
-    return conclude(start, "inconclusive" if start.findings else "no_incident")
-
-
-def _is_table(source: Any) -> bool:
-    return not isinstance(source, str) or Path(source).is_file() or "://" in source
 
 
 def shift(

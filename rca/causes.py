@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -50,8 +50,7 @@ def explain(setting: Setting, gap: Gap, difference: Estimate, options: Options |
     """Explain a gap, whose rows `difference` knows; `command` reproduces the numbers, run again included."""
     floor = SHARE * abs(gap.difference)
     damage, healthy = broken(setting)
-    branches = [damage, moved(healthy), model_part(healthy, floor, options)]
-    return judge(branches, gap, difference, command)
+    return judge([damage, moved(healthy), model_part(healthy, floor, options)], gap, difference, command)
 
 
 def judge(branches: Sequence[Branch], gap: Gap, difference: Estimate, command: str) -> Explained:
@@ -62,9 +61,10 @@ def judge(branches: Sequence[Branch], gap: Gap, difference: Estimate, command: s
     kept = [(t, s) for t, s in verdicts if isinstance(s, str)]
     outer = [(t, s) for t, s in kept if t.parent is None or t.parent not in {k.subject for k, _ in kept}]
     ranked = _rank(kept, outer)
-    causes = [_cause(i + 1, t, s, gap, command) for i, (t, s) in enumerate(ranked)]
-    ranks = {t.subject: i + 1 for i, (t, _) in enumerate(ranked) if t.parent is None}
-    causes = [replace(c, within=ranks.get(t.parent or "")) for c, (t, _) in zip(causes, ranked, strict=True)]
+    ranks = {t.subject: i for i, (t, _) in enumerate(ranked, 1) if t.parent is None}
+    causes = [
+        replace(_cause(i, *k, gap, command), within=ranks.get(k[0].parent or "")) for i, k in enumerate(ranked, 1)
+    ]
     # The remainder is the difference itself minus what was named, so that the sum is exact.
     rest = difference - total(t.part for t, _ in outer)
     left = gap.difference - sum(c.contribution for c in causes if c.within is None)
@@ -138,6 +138,5 @@ def _cause(rank: int, term: Term, status: Status, gap: Gap, command: str) -> Cau
 @functools.cache
 def mitigations() -> dict[str, list[str]]:
     """Return what to do about a cause, by kind."""
-    text = (Path(__file__).parent / "mitigations.yaml").read_text(encoding="utf-8")
-    content: dict[str, Any] = yaml.safe_load(text)
-    return content
+    found: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "mitigations.yaml").read_text("utf-8"))
+    return found

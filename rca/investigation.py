@@ -73,7 +73,7 @@ def explained(
     start = base(case, settings.system, *looked, seed)
     try:
         on = setting(case, metrics.get(settings.metric), start.findings, seed)
-        gap, difference = measure(on.grid, settings.metric, rows(on))
+        gap, difference = measure(on.grid, settings.metric, on.rows)
     except (InconclusiveError, ModelError) as missing:
         return conclude(start, "inconclusive", reason=str(missing))
     if not is_material(gap, difference, settings.material):
@@ -106,14 +106,7 @@ def setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], see
         models[0] = models[1]
     case = replace(case, exams=exams)
     grid = Grid(metric, (models[0], models[1]), exams, case.roles)
-    return Setting(case, grid, findings, cases.exam_pair(case).name, seed)
-
-
-def rows(on: Setting) -> tuple[int, int]:
-    """Return the rows of both exams."""
-    exams = on.case.exams
-    assert exams is not None  # noqa: S101  a setting has exams
-    return exams[0].rows, exams[1].rows
+    return Setting(case, grid, findings, cases.exam_pair(case).name, seed, (exams[0].rows, exams[1].rows))
 
 
 def conclude(

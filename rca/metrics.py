@@ -49,23 +49,19 @@ def score(y: Any, response: Any, sample: str) -> Scored:
     return Scored(y, np.asarray(response, dtype=float), sample, np.arange(len(y)), len(y))
 
 
-def _true_class(s: Scored) -> Floats:
-    if s.response.ndim == 1:
-        return np.where(s.y == 1, s.response, 1 - s.response)
-    known = s.y >= 0
-    picked = s.response[np.arange(len(s.y)), np.where(known, s.y, 0).astype(int)]
-    return np.where(known, picked, 0.0)
-
-
 def _log_loss(s: Scored) -> Floats:
-    return -np.log(np.clip(_true_class(s), np.finfo(np.float64).eps, 1.0))
+    if s.response.ndim == 1:
+        picked = np.where(s.y == 1, s.response, 1 - s.response)
+    else:
+        known = s.y >= 0
+        picked = np.where(known, s.response[np.arange(len(s.y)), np.where(known, s.y, 0).astype(int)], 0.0)
+    return np.asarray(-np.log(np.clip(picked, np.finfo(np.float64).eps, 1.0)))
 
 
 def _brier(s: Scored) -> Floats:
     if s.response.ndim == 1:
         return np.square(s.y - s.response)
-    hot = s.y[:, None] == np.arange(s.response.shape[1])
-    squares: Floats = np.square(hot - s.response).sum(axis=1)
+    squares: Floats = np.square((s.y[:, None] == np.arange(s.response.shape[1])) - s.response).sum(axis=1)
     return squares
 
 
@@ -258,8 +254,7 @@ def linearised(metric: Metric, reference: Scored, current: Scored) -> tuple[Floa
 
 
 def _auc(s: Scored, weights: Floats | None) -> Estimate:
-    weights = np.ones(len(s.y)) if weights is None else weights
-    positive = s.y == 1
+    weights, positive = np.ones(len(s.y)) if weights is None else weights, s.y == 1
     mass = weights[positive].sum(), weights[~positive].sum()
     if not all(m > 0 for m in mass):
         raise InconclusiveError(f"roc_auc is not defined on {s.sample}: it needs rows of both classes.")

@@ -71,9 +71,7 @@ class Snapshot:
         blob = self.files.get(path)
         if blob is None:
             return None
-        if path not in self._read:
-            self._read[path] = self.repository.blobs([blob])[blob]
-        return self._read[path]
+        return self._read.get(path) or self._read.setdefault(path, self.repository.blobs([blob])[blob])
 
     @cached_property
     def stages(self) -> dict[str, Stage]:

@@ -77,8 +77,7 @@ class Bench:
     @property
     def coalitions(self) -> list[Coalition]:
         """Every set of players."""
-        sizes = range(len(self.players) + 1)
-        return [frozenset(s) for size in sizes for s in combinations(self.subjects, size)]
+        return [frozenset(s) for size in range(len(self.players) + 1) for s in combinations(self.subjects, size)]
 
     @property
     def corners(self) -> tuple[Coalition, Coalition]:

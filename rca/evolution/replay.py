@@ -109,6 +109,10 @@ def replay(
     value = _table(bench, None)
     base = shapley(value, bench.subjects)
     reproduced = _difference(bench, None)
+
+    def w(*together: str) -> float:
+        return value(frozenset(together)).value
+
     spread, effects = _repeat(bench, base, material)
     shares = tuple(_share(p, base[p.subject], spread, effects.get(p.subject, [])) for p in bench.players)
     return Replay(
@@ -118,7 +122,8 @@ def replay(
         stages_run=bench.stages_run,
         coalitions=len(bench.worth),
         merged=merged,
-        interactions=_interactions(value, bench.subjects),
+        # what two changes do together beyond what they do alone
+        interactions={f"{a} and {b}": w(a, b) - w(a) - w(b) + w() for a, b in combinations(bench.subjects, 2)},
         failures=tuple(bench.failures),
         worth={s: e for (s, seed), e in bench.worth.items() if seed is None and e is not None},
     )
@@ -173,14 +178,16 @@ def _difference(bench: Bench, seed: int | None) -> Estimate:
 def _repeat(bench: Bench, base: Mapping[str, Estimate], material: float) -> tuple[float, dict[str, list[Estimate]]]:
     """Repeat with other seeds, as far as it can change the answer."""
     subjects, largest = bench.subjects, max(abs(e.value) for e in base.values())
-    seeds = _seeds(bench.case, bench.options.repeats)
+    recorded = sides(bench.case)[0].params.get(bench.case.seed_key or "")
+    known = isinstance(recorded, int) and not isinstance(recorded, bool)
+    seeds = [int(recorded or 0) + i for i in range(1, bench.options.repeats)] if known else []
     # What does not fit into the budget is not begun: one seed's answer stands, with less known of its noise.
     seeds = seeds[: (bench.options.max_runs - len(bench.worth)) // len(bench.corners)]
     if not seeds or f"params.{bench.case.seed_key}" in subjects or largest < material:
         return 0.0, {}
     for seed in seeds:
         bench.need(bench.corners, seed)
-    spread = _sd([_difference(bench, seed).value for seed in (None, *seeds)])
+    spread = float(np.std([_difference(bench, seed).value for seed in (None, *seeds)], ddof=1))
     if len(subjects) > 1 and largest < max(1.645 * spread, material):
         return spread, {}
     left = bench.options.max_runs - len(bench.worth)
@@ -193,14 +200,6 @@ def _repeat(bench: Bench, base: Mapping[str, Estimate], material: float) -> tupl
     return spread, effects
 
 
-def _seeds(case: Case, repeats: int) -> list[int]:
-    reference, _ = sides(case)
-    recorded = reference.params.get(case.seed_key) if case.seed_key else None
-    if not isinstance(recorded, int) or isinstance(recorded, bool):
-        return []
-    return [recorded + i for i in range(1, repeats)]
-
-
 def _share(player: Player, base: Estimate, spread: float, effects: Sequence[Estimate]) -> Share:
     """Return a change's contribution with the recorded seed; the other seeds tell how far to trust it."""
     from scipy.stats import t
@@ -209,17 +208,4 @@ def _share(player: Player, base: Estimate, spread: float, effects: Sequence[Esti
         return Share(player, base, 0.0, spread, 1)
     # Few repeats know their own spread badly: widen as Student's t does.
     wider = float(t.ppf(0.95, len(effects) - 1)) / quantile(0.9)
-    return Share(player, base, wider * _sd([e.value for e in effects]), spread, len(effects))
-
-
-def _sd(values: Sequence[float]) -> float:
-    return float(np.std(values, ddof=1))
-
-
-def _interactions(value: Callable[[Coalition], Estimate], subjects: Sequence[str]) -> dict[str, float]:
-    """How much two changes do together beyond what they do alone, from the reference."""
-
-    def worth(*together: str) -> float:
-        return value(frozenset(together)).value
-
-    return {f"{a} and {b}": worth(a, b) - worth(a) - worth(b) + worth() for a, b in combinations(subjects, 2)}
+    return Share(player, base, wider * float(np.std([e.value for e in effects], ddof=1)), spread, len(effects))
