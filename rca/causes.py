@@ -1,9 +1,7 @@
 """The gap tree: every cause is a term of one sum.
 
-First, what is broken in the current exam is undone, and the current model scored again. What remains of the gap
-is split into what the model did and what the data did: the Shapley values of the grid of both models on both
-exams, the reference's and the repaired one. Each part is split into terms (:mod:`rca.datapart`,
-:mod:`rca.modelpart`). Here the terms are judged: which are causes, which are ruled out, what is left.
+What is broken in the current exam is undone first. What remains is split into what the model did and what the data
+did: the Shapley values of both models on both exams. Here their terms are judged, and what is left is told.
 """
 
 from __future__ import annotations

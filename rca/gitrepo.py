@@ -149,12 +149,6 @@ _DATA = {
 
 
 def is_code(path: str) -> bool:
-    """Whether a git-tracked file is code rather than data, a lock or a text.
-
-    Examples
-    --------
-    >>> is_code("src/train.py"), is_code("queries/join.sql"), is_code("data/raw.csv"), is_code("dvc.lock")
-    (True, True, False, False)
-    """
+    """Whether a git-tracked file is code rather than data, a lock or a text."""
     name = PurePosixPath(path)
     return name.suffix not in _DATA and name.name not in {"params.yaml", ".gitignore", ".dvcignore", "rca.yaml"}

@@ -21,7 +21,7 @@ from rca.gitrepo import Repository
 from rca.lineage import trace
 from rca.summary import sentence
 from rca.tree import Setting, is_material, measure
-from rca.types import Case, Finding, Gap, Investigation, Outcome, Remainder, Side, Verdict, Version
+from rca.types import Case, Finding, Gap, Investigation, Outcome, Remainder, Side, Verdict
 
 if TYPE_CHECKING:
     from rca.stats import Estimate
@@ -121,16 +121,10 @@ def conclude(
     rest = None
     if gap is not None and difference is not None:
         rest = found.unexplained if found else Remainder(gap.difference, gap.low, gap.high)
-    done = replace(
-        start,
-        verdict=verdict,
-        gap=gap,
-        causes=found.causes if found else (),
-        ruled_out=found.ruled_out if found else (),
-        not_testable=found.not_testable if found else (),
-        unexplained=rest,
-        provenance={**start.provenance, "notes": list(found.notes) if found else []},
-    )
+    provenance = {**start.provenance, "notes": list(found.notes) if found else []}
+    done = replace(start, verdict=verdict, gap=gap, unexplained=rest, provenance=provenance)
+    if found is not None:
+        done = replace(done, causes=found.causes, ruled_out=found.ruled_out, not_testable=found.not_testable)
     return replace(done, summary=sentence(done, reason))
 
 
@@ -138,12 +132,19 @@ def base(
     case: Case, system: str, outcomes: tuple[Outcome, ...], findings: tuple[Finding, ...], seed: int
 ) -> Investigation:
     """Return what is known before the gap is measured."""
+    try:
+        pair = cases.exam_pair(case)
+        data = [str(getattr(table, "name", "")) or None for table in (pair.reference, pair.current)]
+    except VersionError:
+        data = [None, None]
+    both = zip((case.reference, case.current), data, strict=True)
+    sides = [Side(side.rev if side else None, side.commit if side else None, name) for side, name in both]
     return Investigation(
         system=system,
         summary="",
         verdict="inconclusive",
-        reference=_side(case, case.reference, 0),
-        current=_side(case, case.current, 1),
+        reference=sides[0],
+        current=sides[1],
         gap=None,
         causes=(),
         ruled_out=(),
@@ -151,20 +152,11 @@ def base(
         unexplained=None,
         outcomes=outcomes,
         findings=findings,
-        provenance=provenance(case, seed),
+        provenance=_provenance(case, seed),
     )
 
 
-def _side(case: Case, side: Version | None, which: int) -> Side:
-    try:
-        pair = cases.exam_pair(case)
-        data = str(getattr((pair.reference, pair.current)[which], "name", "")) or None
-    except VersionError:
-        data = None
-    return Side(side.rev if side else None, side.commit if side else None, data)
-
-
-def provenance(case: Case, seed: int) -> dict[str, Any]:
+def _provenance(case: Case, seed: int) -> dict[str, Any]:
     """Return what a reader needs to trust and repeat the numbers; it holds no time, so that runs compare equal."""
     found: dict[str, Any] = {
         "rca": version("rca"),

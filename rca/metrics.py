@@ -142,13 +142,7 @@ class Metric:
 
 
 def get(name: str) -> Metric:
-    """Return a metric by the name of a scikit-learn scorer, or of a row loss.
-
-    Examples
-    --------
-    >>> get("roc_auc").estimate(score([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], "toy")).value
-    0.75
-    """
+    """Return a metric by the name of a scikit-learn scorer, or of a row loss."""
     if name in LOSSES:
         loss, response = LOSSES[name]
         return Metric(name, response, loss)

@@ -1,9 +1,4 @@
-"""A throw-away copy of a project at a revision, in which pipelines may run.
-
-The copy is a shared clone, not a worktree: it borrows the user's objects and writes nothing into the
-user's repository, so even a killed process leaves no trace there. The DVC cache is shared on purpose:
-stages that ever ran are not run again.
-"""
+"""A throw-away copy of a project in which pipelines may run, on the user's DVC cache; it leaves no trace there."""
 
 from __future__ import annotations
 

@@ -1,9 +1,7 @@
 """Numbers with their uncertainty: estimates that add up, Shapley values, multiplicity.
 
-The one mechanism here is :class:`Estimate`. A metric on a sample is a value and, for every row, how
-much that row pulls it (its influence, scaled so that the squares sum to the variance). Sums and
-differences of metrics are then sums of values and of influences, so every term of the gap tree has an
-interval that knows which rows it shares with the others, without drawing a single bootstrap sample.
+An :class:`Estimate` is a value and, for every row, how much that row pulls it (its influence, scaled so that the
+squares sum to the variance), so that sums and differences have intervals that know which rows they share.
 """
 
 from __future__ import annotations
@@ -129,13 +127,7 @@ def shapley(value: Callable[[frozenset[Player]], Estimate], players: Sequence[Pl
 
 
 def benjamini_hochberg(p_values: Sequence[float], tests: int | None = None) -> Floats:
-    """Adjust p-values for the false discovery rate (Benjamini and Hochberg, 1995), `tests` being all that were made.
-
-    Examples
-    --------
-    >>> benjamini_hochberg([0.01, 0.04, 0.03]).tolist()
-    [0.03, 0.04, 0.04]
-    """
+    """Adjust p-values for the false discovery rate (Benjamini and Hochberg, 1995), `tests` being all that were made."""
     p = np.asarray(p_values, dtype=np.float64)
     m = max(tests or 0, len(p))
     order = np.argsort(p)

@@ -1,9 +1,6 @@
-"""Counterfactual replay: run the pipeline again with the changes put back one by one.
+"""Counterfactual replay: run the reference's pipeline with each set of changes taken from the current version.
 
-The players are the root changes between two versions. For a set of them, the pipeline of the reference
-is run with these taken from the current version; the worth of the set is what the resulting model does.
-The contribution of a change is its exact Shapley value over all sets. A set that cannot run (new code that
-needs a new parameter) has no worth, so changes that never ran apart are merged and judged as one.
+The contribution of a change is its exact Shapley value. Changes that never ran apart are merged.
 """
 
 from __future__ import annotations
