@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rca.errors import NotApplicable, ReplayError
-from rca.evolution._bench import Bench, Coalition, Judge, Options, Player
+from rca.evolution._bench import Bench, Coalition, Judge, Options, Player, load_model, pull
 from rca.evolution._changes import Change, producer, root_changes, sides, upstream
 from rca.gitrepo import Repository
+from rca.sandbox import sandbox
 from rca.stats import Estimate, quantile, shapley, total
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from rca.types import Case
+    import pandas as pd
+
+    from rca.types import Case, Model
 
 #: A full factorial up to this many players.
 PLAYERS = 4
@@ -206,3 +209,29 @@ def _share(player: Player, base: Estimate, spread: float, effects: Sequence[Esti
     # Few repeats know their own spread badly: widen as Student's t does.
     wider = float(t.ppf(0.95, len(effects) - 1)) / quantile(0.9)
     return Share(player, base, wider * float(np.std([e.value for e in effects], ddof=1)), spread, len(effects))
+
+
+def retrain(case: Case, path: str, table: pd.DataFrame, options: Options | None = None) -> Model:
+    """Run the stages between a training table of the project and the model, with `table` in its place."""
+    options = options or Options()
+    _, current = sides(case)
+    target = producer(current, case.model_path)
+    readers = {name for name, stage in current.stages.items() if path in stage.deps}
+    order = [name for name in upstream(current, target) if name in readers or readers & set(upstream(current, name))]
+    if case.root is None or target is None or not order:
+        raise NotApplicable(f"no stage of dvc.lock makes the model from {path}")
+    with sandbox(Repository(Path(case.root)), current.commit) as box:
+        pull(box, [current], order, options, but=path)
+        target_file = box.root / path
+        target_file.parent.mkdir(parents=True, exist_ok=True)
+        target_file.unlink(missing_ok=True)
+        if target_file.suffix == ".parquet":
+            table.to_parquet(target_file, index=False)
+        elif target_file.suffix in {".csv", ".tsv"}:
+            table.to_csv(target_file, index=False, sep="\t" if target_file.suffix == ".tsv" else ",")
+        else:
+            raise NotApplicable(f"a table cannot be written as {path} here: the formats are parquet and csv")
+        # Not the run cache: the table is a hypothesis, and the user's cache need not remember it.
+        how = ("--force", "--no-run-cache", "--no-commit", "--single-item", *order)
+        box.dvc("repro", *how, timeout=options.timeout)
+        return load_model(box, case)
