@@ -14,7 +14,7 @@ from rca.datapart import broken, shifted
 from rca.errors import InconclusiveError, ModelError
 from rca.evolution._bench import Options
 from rca.inputs.attribute import attribute
-from rca.investigation import Say, base, command, conclude, explained, look, rows, setting
+from rca.investigation import Say, base, command, conclude, explained, look, setting
 from rca.modelpart import model_part
 from rca.stats import gap_of, total
 from rca.tree import ALARM, is_material
@@ -42,11 +42,6 @@ def check(
     **roles
         For two tables: ``target``, ``key``, ``time``, ``features``, as in ``rca.yaml``.
 
-    Returns
-    -------
-    Investigation
-        Without gap and causes: a finding is no cause before its effect is known.
-
     Examples
     --------
     >>> import numpy as np, pandas as pd
@@ -58,13 +53,14 @@ def check(
     >>> check(good, good.sample(frac=1, random_state=0)).findings
     ()
     """
-    if _is_table(reference) and _is_table(current):
+    if all(not isinstance(s, str) or Path(s).is_file() or "://" in s for s in (reference, current)):
         case, system = cases.of_tables(reference, current, **roles), "two tables"
     else:
         case, settings = cases.of_versions(str(reference), str(current), config=config, seed=seed)
         system = settings.system
-    done = look(case, say, [registry.check])
-    return _without_gap(base(case, system, *done, seed))
+    start = base(case, system, *look(case, say, [registry.check]), seed)
+    # Findings alone prove no incident, and their absence shows none.
+    return conclude(start, "inconclusive" if start.findings else "no_incident")
 
 
 def diff(
@@ -75,16 +71,10 @@ def diff(
     seed: int = 0,
     say: Say = lambda _: None,
 ) -> Investigation:
-    """Tell what changed between two versions: parameters, code, environment, data, model.
-
-    Returns
-    -------
-    Investigation
-        Without gap and causes: what of it mattered is what :func:`replay` answers.
-    """
+    """Tell what changed between two versions; what of it mattered is what :func:`replay` answers."""
     case, settings = cases.of_versions(reference, current, config=config, seed=seed)
-    found = registry.run(registry.diff.load().values(), case, say)
-    return _without_gap(base(case, settings.system, *found, seed))
+    start = base(case, settings.system, *registry.run(registry.diff.load().values(), case, say), seed)
+    return conclude(start, "inconclusive" if start.findings else "no_incident")
 
 
 def replay(
@@ -98,11 +88,8 @@ def replay(
 ) -> Investigation:
     """Run the pipeline with the changes put back one by one: what of the change between models came from which.
 
-    Returns
-    -------
-    Investigation
-        The causes sum, with the remainder, to the difference between the two models as the mean over both
-        exams, of which the current one is repaired first; its own shift is not part of it.
+    The causes sum, with the remainder, to the difference between the two models as the mean over both exams,
+    of which the current one is repaired first; its own shift is not part of it.
     """
     case, settings = cases.of_versions(reference, current, config=config, seed=seed)
     outcomes, findings = look(case, say)
@@ -113,21 +100,12 @@ def replay(
     except (InconclusiveError, ModelError) as missing:
         return conclude(start, "inconclusive", reason=str(missing))
     difference = worth[1] - worth[0]
-    gap = gap_of(settings.metric, worth[0], worth[1], rows(healthy), ALARM)
+    gap = gap_of(settings.metric, worth[0], worth[1], healthy.rows, ALARM)
     branch = model_part(healthy, SHARE * abs(gap.difference), replace(options or Options(), say=say))
     found = judge([branch], gap, difference, command(case, None, seed))
     moved = is_material(gap, difference, settings.material)
     verdict: Verdict = "cause_found" if found.causes else "inconclusive" if moved else "no_incident"
     return conclude(start, verdict, gap, difference, found)
-
-
-def _without_gap(start: Investigation) -> Investigation:
-    """Return what is known without a gap: findings alone prove no incident, and their absence shows none."""
-    return conclude(start, "inconclusive" if start.findings else "no_incident")
-
-
-def _is_table(source: Any) -> bool:
-    return not isinstance(source, str) or Path(source).is_file() or "://" in source
 
 
 def shift(
@@ -139,13 +117,7 @@ def shift(
     seed: int = 0,
     say: Say = lambda _: None,
 ) -> Investigation:
-    """Attribute the gap between two versions to external inputs, once what is broken is repaired.
-
-    Returns
-    -------
-    Investigation
-        The model's part stays in one piece: nothing is run again.
-    """
+    """Attribute the gap between two versions to external inputs, once what is broken is repaired; nothing is run."""
     case, settings = cases.of_versions(reference, current, config=config, since=since, seed=seed)
     return explained(case, settings, look(case, say, [registry.check]), None, since, seed, say)
 

@@ -29,15 +29,7 @@ def of_versions(
     since: str | None = None,
     seed: int = 0,
 ) -> tuple[Case, Config]:
-    """Read two versions of the project whose ``rca.yaml`` is given.
-
-    Parameters
-    ----------
-    reference, current : str
-        Git revisions.
-    since : str, optional
-        Split the current version's production table at this time: the rows before are the reference exam.
-    """
+    """Read two revisions of a project; `since` splits production: the rows before are the reference."""
     path = Path(config)
     settings = load_config(path)
     repository = Repository(path.resolve().parent)
@@ -66,15 +58,7 @@ def of_versions(
 
 
 def of_tables(reference: Any, current: Any, **roles: Any) -> Case:
-    """Make a case of two tables (paths, DataFrames, Arrow or Ibis tables).
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> case = of_tables(pd.DataFrame({"a": [1, 2]}), pd.DataFrame({"a": [3]}), target="a")
-    >>> [(pair.name, column) for pair, column in case.columns()]
-    [('current', 'a')]
-    """
+    """Make a case of two tables (paths, DataFrames, Arrow or Ibis tables)."""
     tables = open_table(reference, "the reference table"), open_table(current, "the current table")
     known = Roles(**roles)
     for table in tables:
@@ -130,7 +114,8 @@ def exams(case: Case, seed: int = 0, limit: int = LIMIT) -> tuple[Exam, Exam]:
     for table in (pair.reference, pair.current):
         assert isinstance(table, Table)  # noqa: S101  cases are made here, of rca's own tables
         roles = case.roles
-        table.require(roles.target, roles.time, *roles.features, *roles.key, *roles.sensitive, *_grouped(roles))
+        inputs = [column for columns in roles.inputs.values() for column in columns]
+        table.require(roles.target, roles.time, *roles.features, *roles.key, *roles.sensitive, *inputs)
         frame = table.frame(limit, seed).reset_index(drop=True)
         labelled = int(frame[roles.target].notna().sum()) if roles.target else len(frame)
         if labelled < FEWEST:
@@ -140,10 +125,6 @@ def exams(case: Case, seed: int = 0, limit: int = LIMIT) -> tuple[Exam, Exam]:
             )
         found.append(Exam(table.name, frame, table.rows))
     return found[0], found[1]
-
-
-def _grouped(roles: Roles) -> list[str]:
-    return [column for columns in roles.inputs.values() for column in columns]
 
 
 def _split(version: Version, since: str, roles: Roles) -> tuple[Table, Table]:
@@ -166,13 +147,7 @@ def _split(version: Version, since: str, roles: Roles) -> tuple[Table, Table]:
 
 
 def timestamp(text: str) -> pd.Timestamp:
-    """Read a moment in time.
-
-    Examples
-    --------
-    >>> timestamp("2009-06-01")
-    Timestamp('2009-06-01 00:00:00')
-    """
+    """Read a moment in time."""
     import pandas as pd
 
     try:

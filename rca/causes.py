@@ -1,9 +1,7 @@
 """The gap tree: every cause is a term of one sum.
 
-First, what is broken in the current exam is undone, and the current model scored again. What remains of the gap
-is split into what the model did and what the data did: the Shapley values of the grid of both models on both
-exams, the reference's and the repaired one. Each part is split into terms (:mod:`rca.datapart`,
-:mod:`rca.modelpart`). Here the terms are judged: which are causes, which are ruled out, what is left.
+What is broken in the current exam is undone first. What remains is split into what the model did and what the data
+did: the Shapley values of both models on both exams. Here their terms are judged, and what is left is told.
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -47,23 +45,10 @@ class Explained:
 
 
 def explain(setting: Setting, gap: Gap, difference: Estimate, options: Options | None, command: str) -> Explained:
-    """Explain a gap.
-
-    Parameters
-    ----------
-    setting : Setting
-        The case, both models on both exams, and the findings.
-    difference : Estimate
-        The gap with the influence of every row.
-    options : Options, optional
-        How to run the pipeline again; None does without.
-    command : str
-        What reproduces the numbers, run again included.
-    """
+    """Explain a gap, whose rows `difference` knows; `command` reproduces the numbers, run again included."""
     floor = SHARE * abs(gap.difference)
     damage, healthy = broken(setting)
-    branches = [damage, moved(healthy), model_part(healthy, floor, options)]
-    return judge(branches, gap, difference, command)
+    return judge([damage, moved(healthy), model_part(healthy, floor, options)], gap, difference, command)
 
 
 def judge(branches: Sequence[Branch], gap: Gap, difference: Estimate, command: str) -> Explained:
@@ -74,9 +59,10 @@ def judge(branches: Sequence[Branch], gap: Gap, difference: Estimate, command: s
     kept = [(t, s) for t, s in verdicts if isinstance(s, str)]
     outer = [(t, s) for t, s in kept if t.parent is None or t.parent not in {k.subject for k, _ in kept}]
     ranked = _rank(kept, outer)
-    causes = [_cause(i + 1, t, s, gap, command) for i, (t, s) in enumerate(ranked)]
-    ranks = {t.subject: i + 1 for i, (t, _) in enumerate(ranked) if t.parent is None}
-    causes = [replace(c, within=ranks.get(t.parent or "")) for c, (t, _) in zip(causes, ranked, strict=True)]
+    ranks = {t.subject: i for i, (t, _) in enumerate(ranked, 1) if t.parent is None}
+    causes = [
+        replace(_cause(i, *k, gap, command), within=ranks.get(k[0].parent or "")) for i, k in enumerate(ranked, 1)
+    ]
     # The remainder is the difference itself minus what was named, so that the sum is exact.
     rest = difference - total(t.part for t, _ in outer)
     left = gap.difference - sum(c.contribution for c in causes if c.within is None)
@@ -91,26 +77,12 @@ def judge(branches: Sequence[Branch], gap: Gap, difference: Estimate, command: s
 
 
 def _status(term: Term, floor: float) -> Status | Rejected:
-    """Judge a term by its size, its interval and whether it was tested by intervention.
-
-    Examples
-    --------
-    >>> from rca.tree import Term
-    >>> term = Term("evolution", "hyperparameter", "params.depth", Estimate(-0.04), "depth changed", tested=True)
-    >>> _status(term, 0.005)
-    'confirmed'
-    >>> _status(replace(term, floor=0.05), 0.005).reason
-    'below the noise of other seeds, which alone moves the metric by 0.05'
-    >>> _status(replace(term, tested=False), 0.005)
-    'likely'
-    """
+    """Judge a term by its size, its interval and whether it was tested by intervention."""
     low, high = term.part.interval(extra_se=term.extra_se)
     size = abs(term.part.value)
 
     def refuted(reason: str) -> Rejected:
-        return Rejected(
-            term.pillar, term.kind, term.subject, reason, term.part.value, low, high, findings=term.findings
-        )
+        return Rejected(term.pillar, term.kind, term.subject, reason, term.part.value, low, high, term.findings)
 
     if size < floor and max(-low, high) < floor:
         return refuted(f"too small: it moves the metric by {term.part.value:+.4g}, and {floor:.2g} would matter")
@@ -164,6 +136,5 @@ def _cause(rank: int, term: Term, status: Status, gap: Gap, command: str) -> Cau
 @functools.cache
 def mitigations() -> dict[str, list[str]]:
     """Return what to do about a cause, by kind."""
-    text = (Path(__file__).parent / "mitigations.yaml").read_text(encoding="utf-8")
-    content: dict[str, Any] = yaml.safe_load(text)
-    return content
+    found: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "mitigations.yaml").read_text("utf-8"))
+    return found

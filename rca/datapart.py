@@ -1,8 +1,4 @@
-"""What the data did, in this order: broken, outside support, covariate shift, concept shift.
-
-What is broken is repaired and re-scored, an intervention; the rest is estimated from the repaired rows, averaged
-over both models.
-"""
+"""What the data did: what is broken is repaired and scored again; then support, covariate and concept are estimated."""
 
 from __future__ import annotations
 
@@ -29,7 +25,6 @@ if TYPE_CHECKING:
 
 #: Damages are told apart by exact Shapley values up to this many; smaller ones share a place.
 MOST = 6
-OTHER = "other"
 
 
 def broken(setting: Setting) -> tuple[Branch, Setting]:
@@ -89,14 +84,18 @@ def broken(setting: Setting) -> tuple[Branch, Setting]:
 def moved(setting: Setting) -> Branch:
     """Split what the data did into support, covariates by group of inputs, and concept, or label shift instead."""
     grid = setting.grid
-    groups = input_groups(setting)
+    have = set(grid.tables[REFERENCE].columns) & set(grid.tables[CURRENT].columns)
+    roles = setting.case.roles
+    features = [c for c in roles.features if c in have]
+    kept = {n: [c for c in named if c in (features if roles.features else have)] for n, named in roles.inputs.items()}
+    groups = {name: named for name, named in kept.items() if named}
+    columns = list(dict.fromkeys([*features, *(column for named in groups.values() for column in named)]))
     pairs = [[grid.scored(m, grid.tables[side], side) for side in (REFERENCE, CURRENT)] for m in grid.models]
     each = [linearised(grid.metric, *pair) for pair in pairs]
     # Each row's share of the gap, averaged over both models, which also say what they know of it.
     values_p, values_q = ((each[0][i] + each[1][i]) / 2 for i in (0, 1))
     hints = [np.column_stack([pair[i].response for pair in pairs]) for i in (0, 1)]
     rows = {REFERENCE: pairs[0][0].rows, CURRENT: pairs[0][1].rows}
-    columns = [column for names in groups.values() for column in names]
     p, q = (grid.tables[side].loc[at, columns] for side, at in rows.items())
     rng = np.random.default_rng(setting.seed)
     try:
@@ -141,18 +140,3 @@ def shifted(
 
 def _term(kind: str, subject: str, part: Estimate, text: str, *, identified: bool = True) -> Term:
     return Term("inputs", kind, subject, part, text, tested=False, identified=identified)
-
-
-def input_groups(setting: Setting) -> dict[str, tuple[str, ...]]:
-    """Return the features by group of inputs; those in none form the group "other"."""
-    roles = setting.case.roles
-    have = set(setting.grid.tables[REFERENCE].columns) & set(setting.grid.tables[CURRENT].columns)
-    features = [c for c in roles.features if c in have]
-    groups = {
-        name: kept
-        for name, columns in roles.inputs.items()
-        if (kept := tuple(c for c in columns if c in have and (c in features or not roles.features)))
-    }
-    taken = {c for columns in groups.values() for c in columns}
-    rest = tuple(c for c in features if c not in taken)
-    return {**groups, **({OTHER: rest} if rest else {})}

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 #: The samples: rows of one share noise, rows of two do not.
 REFERENCE, CURRENT = "reference", "current"
 
-
 Positions = np.ndarray[Any, np.dtype[np.int64]]
 
 

@@ -15,23 +15,13 @@ from rca.errors import ConfigError, VersionError, choices
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-
 _COMMENT = re.compile(r"(^\s*(--|//)|(^|\s)#).*")
 
 
 def git(folder: Path, *arguments: str, stdin: bytes | None = None) -> bytes:
     """Run a git command that reads."""
-    command = [
-        "git",
-        "--no-optional-locks",
-        "-c",
-        "core.hooksPath=/dev/null",
-        "-c",
-        "core.fsmonitor=false",
-        "-C",
-        str(folder),
-        *arguments,
-    ]
+    options = ["--no-optional-locks", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"]
+    command = ["git", *options, "-C", str(folder), *arguments]
     try:
         done = subprocess.run(command, input=stdin, capture_output=True, check=False)
     except FileNotFoundError:
@@ -159,12 +149,6 @@ _DATA = {
 
 
 def is_code(path: str) -> bool:
-    """Whether a git-tracked file is code rather than data, a lock or a text.
-
-    Examples
-    --------
-    >>> is_code("src/train.py"), is_code("queries/join.sql"), is_code("data/raw.csv"), is_code("dvc.lock")
-    (True, True, False, False)
-    """
+    """Whether a git-tracked file is code rather than data, a lock or a text."""
     name = PurePosixPath(path)
     return name.suffix not in _DATA and name.name not in {"params.yaml", ".gitignore", ".dvcignore", "rca.yaml"}

@@ -1,9 +1,4 @@
-"""From findings to hypotheses: one for each damaged thing, with the repair that would undo it.
-
-Several checks see one damage (a changed unit also leaves the range), so findings on one subject are one
-hypothesis. Which repair it deserves is decided by trying: the one after which most of them vanish; among
-equals an inverse, which needs no chance, before a guess.
-"""
+"""From findings to damages: one for each thing, with the repair after which most of its findings vanish."""
 
 from __future__ import annotations
 

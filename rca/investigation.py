@@ -20,7 +20,7 @@ from rca.findings import significant
 from rca.gitrepo import Repository
 from rca.lineage import trace
 from rca.tree import Setting, is_material, measure
-from rca.types import Case, Finding, Gap, Investigation, Outcome, Remainder, Side, Verdict, Version
+from rca.types import Case, Finding, Gap, Investigation, Outcome, Remainder, Side, Verdict
 from rca.words import sentence
 
 if TYPE_CHECKING:
@@ -52,12 +52,6 @@ def investigate(
         Whether the pipeline may be run again, in throw-away copies.
     options : Options, optional
         How it is run: repeats, runs at most, side by side.
-
-    Returns
-    -------
-    Investigation
-        With the verdict ``no_incident`` where the metric did not move materially, and ``inconclusive``
-        where inputs are missing; the summary then says what.
     """
     say("reading both versions")
     case, settings = cases.of_versions(reference, current, config=config, since=since, seed=seed)
@@ -79,7 +73,7 @@ def explained(
     start = base(case, settings.system, *looked, seed)
     try:
         on = setting(case, metrics.get(settings.metric), start.findings, seed)
-        gap, difference = measure(on.grid, settings.metric, rows(on))
+        gap, difference = measure(on.grid, settings.metric, on.rows)
     except (InconclusiveError, ModelError) as missing:
         return conclude(start, "inconclusive", reason=str(missing))
     if not is_material(gap, difference, settings.material):
@@ -107,24 +101,12 @@ def setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], see
             reason = side.model_problem if side else "there is no version"
             raise InconclusiveError(f"the model of {side.rev if side else 'a side'} cannot be asked: {reason}.")
         models.append(side.model)
-    if _same_model(case):
+    found = [side.artifacts.get("model") for side in (case.reference, case.current) if side]
+    if len({a.md5 or a.file if a else None for a in found}) == 1 and all(found):
         models[0] = models[1]
     case = replace(case, exams=exams)
     grid = Grid(metric, (models[0], models[1]), exams, case.roles)
-    return Setting(case, grid, findings, cases.exam_pair(case).name, seed)
-
-
-def _same_model(case: Case) -> bool:
-    sides = [side.artifacts.get("model") for side in (case.reference, case.current) if side]
-    hashes = [a.md5 or a.file for a in sides if a]
-    return len(hashes) == 2 and hashes[0] == hashes[1]
-
-
-def rows(on: Setting) -> tuple[int, int]:
-    """Return the rows of both exams."""
-    exams = on.case.exams
-    assert exams is not None  # noqa: S101  a setting has exams
-    return exams[0].rows, exams[1].rows
+    return Setting(case, grid, findings, cases.exam_pair(case).name, seed, (exams[0].rows, exams[1].rows))
 
 
 def conclude(
@@ -139,16 +121,10 @@ def conclude(
     rest = None
     if gap is not None and difference is not None:
         rest = found.unexplained if found else Remainder(gap.difference, gap.low, gap.high)
-    done = replace(
-        start,
-        verdict=verdict,
-        gap=gap,
-        causes=found.causes if found else (),
-        ruled_out=found.ruled_out if found else (),
-        not_testable=found.not_testable if found else (),
-        unexplained=rest,
-        provenance={**start.provenance, "notes": list(found.notes) if found else []},
-    )
+    provenance = {**start.provenance, "notes": list(found.notes) if found else []}
+    done = replace(start, verdict=verdict, gap=gap, unexplained=rest, provenance=provenance)
+    if found is not None:
+        done = replace(done, causes=found.causes, ruled_out=found.ruled_out, not_testable=found.not_testable)
     return replace(done, summary=sentence(done, reason))
 
 
@@ -156,12 +132,19 @@ def base(
     case: Case, system: str, outcomes: tuple[Outcome, ...], findings: tuple[Finding, ...], seed: int
 ) -> Investigation:
     """Return what is known before the gap is measured."""
+    try:
+        pair = cases.exam_pair(case)
+        data = [str(getattr(table, "name", "")) or None for table in (pair.reference, pair.current)]
+    except VersionError:
+        data = [None, None]
+    both = zip((case.reference, case.current), data, strict=True)
+    sides = [Side(side.rev if side else None, side.commit if side else None, name) for side, name in both]
     return Investigation(
         system=system,
         summary="",
         verdict="inconclusive",
-        reference=_side(case, case.reference, 0),
-        current=_side(case, case.current, 1),
+        reference=sides[0],
+        current=sides[1],
         gap=None,
         causes=(),
         ruled_out=(),
@@ -169,20 +152,11 @@ def base(
         unexplained=None,
         outcomes=outcomes,
         findings=findings,
-        provenance=provenance(case, seed),
+        provenance=_provenance(case, seed),
     )
 
 
-def _side(case: Case, side: Version | None, which: int) -> Side:
-    try:
-        pair = cases.exam_pair(case)
-        data = str(getattr((pair.reference, pair.current)[which], "name", "")) or None
-    except VersionError:
-        data = None
-    return Side(side.rev if side else None, side.commit if side else None, data)
-
-
-def provenance(case: Case, seed: int) -> dict[str, Any]:
+def _provenance(case: Case, seed: int) -> dict[str, Any]:
     """Return what a reader needs to trust and repeat the numbers; it holds no time, so that runs compare equal."""
     found: dict[str, Any] = {
         "rca": version("rca"),

@@ -31,14 +31,7 @@ _FILES = 20
 
 
 def trace(case: Case, findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Return the findings, those on tables with where the damage came in.
-
-    Returns
-    -------
-    tuple of Finding
-        With `stage` set where a stage let it in, and `lineage`, `commit`, `lines`, `source` and
-        `not_looked_at` in the evidence. Without a finding on a recorded table nothing is read.
-    """
+    """Return the findings, those on recorded tables with where the damage came in: a stage, and evidence of it."""
     old, new = case.reference, case.current
     if old is None or new is None or old.snapshot is None or new.snapshot is None:
         return tuple(findings)
@@ -89,15 +82,11 @@ class _Walk:
             return finding
         steps = [at]
         while at is not None:
-            last, changes = at, self._changes(at.stage)
+            last, both = at, [version.stages.get(at.stage or "") for version in (self.old, self.new)]
+            found = of_stage(self.case, at.stage, both[0], both[1]) if at.stage is not None else ()
+            changes = [change for change in found if change.kind != "training_data"]
             at = self._onward(finding, pair, at, bool(changes), steps)
         return self._told(finding, pair, last, changes, steps)
-
-    def _changes(self, stage: str | None) -> list[Change]:
-        """Return what changed of a stage itself: its command, code and parameters."""
-        both = [version.stages.get(stage or "") for version in (self.old, self.new)]
-        found = of_stage(self.case, stage, both[0], both[1]) if stage is not None else ()
-        return [change for change in found if change.kind != "training_data"]
 
     def _onward(self, finding: Finding, pair: Pair, at: _Step, changed: bool, steps: list[_Step]) -> _Step | None:
         """Return the input through which the damage came, if it did; what cannot be read is looked past."""

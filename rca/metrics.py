@@ -31,24 +31,15 @@ _NODES = 8  # of the path between two samples, by Gauss and Legendre
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A model's answers on the rows of a sample.
-
-    Attributes
-    ----------
-    y : ndarray of shape (n,)
-        Targets; of a classifier the class index, in binary cases 1 for the positive class.
-    response : ndarray of shape (n,) or (n, classes)
-        What the metric judges: predictions, or probabilities (binary: of the positive class).
-    sample : str
-        Which rows these are. Answers on one sample share noise, answers on two do not.
-    rows : ndarray of int of shape (n,)
-        The position of each row in the sample, whose length is `size`.
-    """
+    """A model's answers on the rows of a sample; answers on one sample share noise, answers on two do not."""
 
     y: Floats
+    """Targets; of a classifier the class index, in binary cases 1 for the positive class."""
     response: Floats
+    """What the metric judges: predictions, or probabilities (binary: of the positive class)."""
     sample: str
     rows: np.ndarray[Any, np.dtype[np.int64]]
+    """The position of each row in the sample, whose length is `size`."""
     size: int
 
 
@@ -58,23 +49,19 @@ def score(y: Any, response: Any, sample: str) -> Scored:
     return Scored(y, np.asarray(response, dtype=float), sample, np.arange(len(y)), len(y))
 
 
-def _true_class(s: Scored) -> Floats:
-    if s.response.ndim == 1:
-        return np.where(s.y == 1, s.response, 1 - s.response)
-    known = s.y >= 0
-    picked = s.response[np.arange(len(s.y)), np.where(known, s.y, 0).astype(int)]
-    return np.where(known, picked, 0.0)
-
-
 def _log_loss(s: Scored) -> Floats:
-    return -np.log(np.clip(_true_class(s), np.finfo(np.float64).eps, 1.0))
+    if s.response.ndim == 1:
+        picked = np.where(s.y == 1, s.response, 1 - s.response)
+    else:
+        known = s.y >= 0
+        picked = np.where(known, s.response[np.arange(len(s.y)), np.where(known, s.y, 0).astype(int)], 0.0)
+    return np.asarray(-np.log(np.clip(picked, np.finfo(np.float64).eps, 1.0)))
 
 
 def _brier(s: Scored) -> Floats:
     if s.response.ndim == 1:
         return np.square(s.y - s.response)
-    hot = s.y[:, None] == np.arange(s.response.shape[1])
-    squares: Floats = np.square(hot - s.response).sum(axis=1)
+    squares: Floats = np.square((s.y[:, None] == np.arange(s.response.shape[1])) - s.response).sum(axis=1)
     return squares
 
 
@@ -122,12 +109,8 @@ class Metric:
                 f"{self.name} needs rows, and {s.sample} has none: check the filter and the labels."
             )
         values = self.values(s)
-        if values is not None:
-            found = mean(values, s.sample, weights)
-        elif self.name == "roc_auc":
-            found = _auc(s, weights)
-        else:
-            found = self._jackknife(s, weights)
+        other = _auc if self.name == "roc_auc" else self._jackknife
+        found = mean(values, s.sample, weights) if values is not None else other(s, weights)
         if len(s.rows) == s.size and (s.rows == np.arange(s.size)).all():
             return found
         return Estimate(found.value, {s.sample: scatter(found.influence[s.sample], s.rows, s.size)})
@@ -159,20 +142,7 @@ class Metric:
 
 
 def get(name: str) -> Metric:
-    """Return a metric by the name of a scikit-learn scorer, or of a row loss.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> auc = get("roc_auc").estimate(score([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], "toy"))
-    >>> auc.value
-    0.75
-    >>> get("roc_aux")
-    Traceback (most recent call last):
-    ...
-    rca.errors.ConfigError: there is no metric 'roc_aux': did you mean 'roc_auc', 'roc_auc_ovr', 'roc_auc_ovo'? \
-(any name of sklearn.metrics.get_scorer_names())
-    """
+    """Return a metric by the name of a scikit-learn scorer, or of a row loss."""
     if name in LOSSES:
         loss, response = LOSSES[name]
         return Metric(name, response, loss)
@@ -198,13 +168,7 @@ def get(name: str) -> Metric:
 
 
 def answers(metric: Metric, model: Model, table: pd.DataFrame, target: str, positive: Any, sample: str) -> Scored:
-    """Let a model answer for the rows of a table that have a label.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Its index gives each row's position in the sample.
-    """
+    """Let a model answer for the rows of a table that have a label; the index is their position in the sample."""
     labelled = table[table[target].notna()]
     y = encode(labelled[target], classes(model), positive)
     columns = getattr(model, "feature_names_in_", None)
@@ -234,22 +198,14 @@ def _respond(metric: Metric, model: Model, inputs: pd.DataFrame, positive: Any, 
         return raw.astype(float)
     if method == "predict":
         return encode(raw, known, positive)
-    if len(known) == 2:
-        column = known.index(_positive(known, positive))
-        if raw.ndim == 1:
-            return raw if column == 1 else -raw
-        return raw[:, column].astype(float)
-    return raw.astype(float)
+    if len(known) != 2:
+        return raw.astype(float)
+    column = known.index(_positive(known, positive))
+    return raw[:, column].astype(float) if raw.ndim > 1 else raw if column == 1 else -raw
 
 
 def encode(labels: Any, known: Sequence[Any] | None, positive: Any = None) -> Floats:
-    """Return labels as numbers: class indices, 1 for the positive of two, or the values themselves.
-
-    Examples
-    --------
-    >>> encode(["no", "yes"], ["no", "yes"]).tolist(), encode(["a", "c", "?"], ["a", "b", "c"]).tolist()
-    ([0.0, 1.0], [0.0, 2.0, -1.0])
-    """
+    """Return labels as numbers: class indices, -1 for others, 1 for the positive of two, or the values themselves."""
     if known is None:
         try:
             return np.asarray(labels, dtype=float)
@@ -275,20 +231,14 @@ def linearised(metric: Metric, reference: Scored, current: Scored) -> tuple[Floa
     """Return row values whose means differ by (nearly) the gap between two samples.
 
     Exact for means. Otherwise the influence function, integrated along the straight path from the one
-    sample to the other (the integral of a derivative is the difference); one point of the path would not
-    do where the samples are far apart.
+    sample to the other (the integral of a derivative is the difference).
     """
     values = metric.values(reference), metric.values(current)
     if values[0] is not None and values[1] is not None:
         return values[0], values[1]
     n0, n1 = len(reference.y), len(current.y)
-    both = Scored(
-        np.concatenate([reference.y, current.y]),
-        np.concatenate([reference.response, current.response]),
-        "mixture",
-        np.arange(n0 + n1),
-        n0 + n1,
-    )
+    y, response = [np.concatenate([getattr(s, name) for s in (reference, current)]) for name in ("y", "response")]
+    both = score(y, response, "mixture")
     pulls = np.zeros(n0 + n1)
     for point, share in zip(*np.polynomial.legendre.leggauss(_NODES), strict=True):
         moved = (point + 1) / 2
@@ -298,8 +248,7 @@ def linearised(metric: Metric, reference: Scored, current: Scored) -> tuple[Floa
 
 
 def _auc(s: Scored, weights: Floats | None) -> Estimate:
-    weights = np.ones(len(s.y)) if weights is None else weights
-    positive = s.y == 1
+    weights, positive = np.ones(len(s.y)) if weights is None else weights, s.y == 1
     mass = weights[positive].sum(), weights[~positive].sum()
     if not all(m > 0 for m in mass):
         raise InconclusiveError(f"roc_auc is not defined on {s.sample}: it needs rows of both classes.")

@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rca.errors import NotApplicable, RcaError
-from rca.evolution.replay import Share, replay
-from rca.evolution.retrain import retrain
+from rca.evolution.replay import Share, replay, retrain
 from rca.exam import CURRENT
 from rca.hypotheses import Damage, damaged, damages
 from rca.stats import Estimate, shapley

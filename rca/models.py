@@ -13,33 +13,18 @@ if TYPE_CHECKING:
 #: Compiled parts of scikit-learn's estimators that skops leaves to its callers. Classes only: a function that a
 #: file may name is a function that it may call.
 TRUSTED = (
-    "numpy.dtype",
-    "sklearn._loss.",
-    "sklearn.calibration._",
-    "sklearn.ensemble._hist_gradient_boosting.",
-    "sklearn.feature_selection._univariate_selection.",
-    "sklearn.gaussian_process.kernels.",
-    "sklearn.linear_model._sgd_fast.",
-    "sklearn.metrics._dist_metrics.",
-    "sklearn.neighbors._ball_tree.",
-    "sklearn.neighbors._kd_tree.",
-    "sklearn.neural_network._stochastic_optimizers.",
-    "sklearn.tree._tree.",
-)
+    "numpy.dtype", "sklearn._loss.", "sklearn.calibration._", "sklearn.ensemble._hist_gradient_boosting.",
+    "sklearn.feature_selection._univariate_selection.", "sklearn.gaussian_process.kernels.",
+    "sklearn.linear_model._sgd_fast.", "sklearn.metrics._dist_metrics.", "sklearn.neighbors._ball_tree.",
+    "sklearn.neighbors._kd_tree.", "sklearn.neural_network._stochastic_optimizers.", "sklearn.tree._tree.",
+)  # fmt: skip
 
 #: What else may be named: a type of numbers, and the scores of scikit-learn's feature selection.
 FUNCTIONS = {"dtype", "f_classif", "f_regression", "chi2"}
 
 
 def load(file: str, name: str | None = None) -> Model:
-    """Read a model that skops saved.
-
-    Parameters
-    ----------
-    file : str
-        The bytes, which in a DVC cache lie in a file without extension.
-    name : str, optional
-        The path in the project, whose extension tells the format.
+    """Read a model that skops saved; `name` is its path in the project, for a DVC cache has no extensions.
 
     Examples
     --------

@@ -1,9 +1,4 @@
-"""A throw-away copy of a project at a revision, in which pipelines may run.
-
-The copy is a shared clone, not a worktree: it borrows the user's objects and writes nothing into the
-user's repository, so even a killed process leaves no trace there. The DVC cache is shared on purpose:
-stages that ever ran are not run again.
-"""
+"""A throw-away copy of a project in which pipelines may run, on the user's DVC cache; it leaves no trace there."""
 
 from __future__ import annotations
 
@@ -20,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rca.errors import ReplayError
+from rca.errors import ReplayError, VersionError
 from rca.gitrepo import Repository, git
 from rca.versions import Snapshot, cache_folder
 
@@ -64,16 +59,12 @@ class Sandbox:
 
     def checkout(self, commit: str, paths: Sequence[str]) -> None:
         """Take files from another commit; a file that is absent there is removed."""
-        for path in paths:
-            try:
-                content = git(self.root, "show", f"{commit}:./{path}")
-            except Exception:  # noqa: BLE001  absent at that commit is an answer
-                (self.root / path).unlink(missing_ok=True)
-                continue
-            target = self.root / path
-            target.parent.mkdir(parents=True, exist_ok=True)
+        for target in (self.root / path for path in paths):
             target.unlink(missing_ok=True)
-            target.write_bytes(content)
+            with suppress(VersionError):  # absent at that commit is an answer
+                content = git(self.root, "show", f"{commit}:./{target.relative_to(self.root).as_posix()}")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
 
     def dvc(self, *arguments: str, timeout: float | None = None) -> str:
         """Run dvc here and return what it printed."""
@@ -116,15 +107,7 @@ def environment(site: Path) -> dict[str, str]:
 
 @contextmanager
 def sandbox(repository: Repository, commit: str, cache: Path | None = None) -> Iterator[Sandbox]:
-    """Make a copy of the project at a commit and remove it afterwards.
-
-    Parameters
-    ----------
-    cache : Path, optional
-        The DVC cache to use; the user's own unless given.
-    """
-    if _ENDED.is_set():
-        raise ReplayError("the process is ending.")
+    """Make a copy of the project at a commit, on the user's DVC cache or another, and remove it afterwards."""
     home = Path(tempfile.mkdtemp(prefix="rca-sandbox-"))
     _HOMES.add(home)
     try:

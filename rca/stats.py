@@ -1,9 +1,7 @@
 """Numbers with their uncertainty: estimates that add up, Shapley values, multiplicity.
 
-The one mechanism here is :class:`Estimate`. A metric on a sample is a value and, for every row, how
-much that row pulls it (its influence, scaled so that the squares sum to the variance). Sums and
-differences of metrics are then sums of values and of influences, so every term of the gap tree has an
-interval that knows which rows it shares with the others, without drawing a single bootstrap sample.
+An :class:`Estimate` is a value and, for every row, how much that row pulls it (its influence, scaled so that the
+squares sum to the variance), so that sums and differences have intervals that know which rows they share.
 """
 
 from __future__ import annotations
@@ -34,13 +32,9 @@ class Estimate:
 
     Examples
     --------
-    >>> a = mean(np.array([1.0, 2.0, 3.0]), "ref")
-    >>> b = mean(np.array([2.0, 3.0, 4.0]), "cur")
-    >>> gap = b - a
-    >>> gap.value, round(gap.se, 3)
-    (1.0, 0.667)
-    >>> (a - a).se   # the same rows cancel
-    0.0
+    >>> a, b = mean(np.array([1.0, 2.0, 3.0]), "ref"), mean(np.array([2.0, 3.0, 4.0]), "cur")
+    >>> (b - a).value, round((b - a).se, 3), (a - a).se   # the same rows cancel
+    (1.0, 0.667, 0.0)
     """
 
     value: float
@@ -51,7 +45,10 @@ class Estimate:
             return Estimate(self.value + other, self.influence)
         merged = dict(self.influence)
         for sample, rows in other.influence.items():
-            merged[sample] = _longer(merged[sample], rows) if sample in merged else rows
+            # Rows that a repair brought back are in one of the two alone.
+            short, long = sorted((merged.get(sample, rows[:0]), rows), key=len)
+            merged[sample] = long.copy()
+            merged[sample][: len(short)] += short
         return Estimate(self.value + other.value, merged)
 
     __radd__ = __add__
@@ -81,16 +78,6 @@ class Estimate:
         return self.value - half, self.value + half
 
 
-def _longer(one: Floats, other: Floats) -> Floats:
-    """Add influences; rows that a repair brought back are in one of the two alone."""
-    if len(one) == len(other):
-        return one + other
-    longer, shorter = (one, other) if len(one) > len(other) else (other, one)
-    result = longer.copy()
-    result[: len(shorter)] += shorter
-    return result
-
-
 def scatter(pull: Floats, rows: NDArray[np.int64], size: int) -> Floats:
     """Return the influence of some rows as one of all `size` rows of the sample."""
     full = np.zeros(size)
@@ -115,21 +102,10 @@ def mean(values: Floats, sample: str, weights: Floats | None = None) -> Estimate
 
 
 def shapley(value: Callable[[frozenset[Player]], Estimate], players: Sequence[Player]) -> dict[Player, Estimate]:
-    """Return each player's exact Shapley value; they sum to ``value(all) - value(none)``.
-
-    Parameters
-    ----------
-    value : callable
-        The worth of a coalition, asked once for each of the 2^k.
-
-    References
-    ----------
-    Shapley, L. S. (1953). A value for n-person games.
+    """Return each player's exact Shapley value (1953); they sum to ``value(all) - value(none)``.
 
     Examples
     --------
-    Two causes that only hurt together share the harm.
-
     >>> worth = {0: 0.0, 1: 0.0, 2: 0.0, 3: -4.0}
     >>> v = lambda s: Estimate(worth[sum({"code": 1, "data": 2}[p] for p in s)])
     >>> {p: e.value for p, e in shapley(v, ["code", "data"]).items()}
@@ -151,22 +127,7 @@ def shapley(value: Callable[[frozenset[Player]], Estimate], players: Sequence[Pl
 
 
 def benjamini_hochberg(p_values: Sequence[float], tests: int | None = None) -> Floats:
-    """Adjust p-values for the false discovery rate.
-
-    Parameters
-    ----------
-    tests : int, optional
-        How many tests were made in all, where only the small ones are passed on.
-
-    References
-    ----------
-    Benjamini and Hochberg (1995), Journal of the Royal Statistical Society B 57.
-
-    Examples
-    --------
-    >>> benjamini_hochberg([0.01, 0.04, 0.03]).tolist()
-    [0.03, 0.04, 0.04]
-    """
+    """Adjust p-values for the false discovery rate (Benjamini and Hochberg, 1995), `tests` being all that were made."""
     p = np.asarray(p_values, dtype=np.float64)
     m = max(tests or 0, len(p))
     order = np.argsort(p)
@@ -187,10 +148,7 @@ class Rate:
 
 
 def rate_change(k0: int, n0: int, k1: int, n1: int, floor: float = 0.0, level: float = LEVEL) -> Rate:
-    """Compare two shares, the current (k1 of n1) minus the reference (k0 of n0).
-
-    The interval is Newcombe's (1998, method 10), from two Wilson intervals. The p-value tests against
-    the floor, not against zero, so that a large sample does not make a small change a finding.
+    """Compare two shares, k1 of n1 minus k0 of n0, against the floor; with Newcombe's interval (1998, method 10).
 
     Examples
     --------

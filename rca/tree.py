@@ -69,6 +69,7 @@ class Setting:
     exam: str
     """The name of the pair of tables that are the exams."""
     seed: int = 0
+    rows: tuple[int, int] = (0, 0)
 
 
 def measure(grid: Grid, name: str, rows: tuple[int, int]) -> tuple[Gap, Estimate]:

@@ -42,19 +42,11 @@ def parse_yaml(text: bytes, name: str) -> Any:
 
 
 def flatten(content: Any, prefix: str = "") -> dict[str, Any]:
-    """Return nested mappings as dotted keys.
-
-    Examples
-    --------
-    >>> flatten({"train": {"depth": 3, "grid": [1, 2]}})
-    {'train.depth': 3, 'train.grid': [1, 2]}
-    """
+    """Return nested mappings as dotted keys."""
     if not isinstance(content, Mapping):
         return {prefix: content} if prefix else {}
-    result: dict[str, Any] = {}
-    for key, value in content.items():
-        result |= flatten(value, f"{prefix}.{key}" if prefix else str(key))
-    return result
+    inner = (flatten(value, f"{prefix}.{key}" if prefix else str(key)) for key, value in content.items())
+    return {key: value for part in inner for key, value in part.items()}
 
 
 @dataclass(frozen=True)
@@ -79,9 +71,7 @@ class Snapshot:
         blob = self.files.get(path)
         if blob is None:
             return None
-        if path not in self._read:
-            self._read[path] = self.repository.blobs([blob])[blob]
-        return self._read[path]
+        return self._read.get(path) or self._read.setdefault(path, self.repository.blobs([blob])[blob])
 
     @cached_property
     def stages(self) -> dict[str, Stage]:
@@ -170,8 +160,6 @@ class Snapshot:
         pins = re.findall(r"^\s*-?\s*([A-Za-z0-9._-]+)\s*={1,3}\s*([^\s;#]+)", text.decode(errors="replace"), re.M)
         return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in pins}
 
-    # -- artifacts --------------------------------------------------------------------------------
-
     def artifact(self, path: str, *, fetch: bool = True) -> Artifact:
         """Find a file's bytes and hold them against the recorded hash; problems are told, not raised."""
         clean = str(PurePosixPath(path))
@@ -253,27 +241,14 @@ def cache_folder(root: Path) -> Path:
 
 
 def read(repository: Repository, rev: str, config: Config, fetch: Any = None) -> Version:
-    """Read a version: locks, parameters, environment, metrics, tables and the model.
-
-    Parameters
-    ----------
-    rev : str
-        Anything that git resolves to a commit.
-    fetch : callable, optional
-        See :class:`Snapshot`.
-
-    Returns
-    -------
-    Version
-        A table or model that could not be read is absent from it; its artifact tells why.
-    """
+    """Read a version; a table or model that could not be read is absent from it, and its artifact tells why."""
     snap = Snapshot(repository, rev, repository.resolve(rev), fetch)
     artifacts, tables = {}, {}
     for role, path in config.data.model_dump(exclude_none=True).items():
         artifact = Artifact(path, None, path) if "://" in path else snap.artifact(path)
         if artifact.file is not None and not artifact.corrupt:
             try:
-                tables[role] = _table(artifact.file, path, rev)
+                tables[role] = open_table(artifact.file, f"{path} at {rev}", like=path)
             except DataError as problem:
                 artifact = Artifact(path, artifact.md5, None, str(problem).rstrip("."))
         artifacts[f"data.{role}"] = artifact
@@ -299,10 +274,6 @@ def read(repository: Repository, rev: str, config: Config, fetch: Any = None) ->
         model_problem=model_problem,
         snapshot=snap,
     )
-
-
-def _table(file: str, path: str, rev: str) -> Table:
-    return open_table(file, f"{path} at {rev}", like=path)
 
 
 def _stage(name: str, entry: Mapping[str, Any], wdir: PurePosixPath) -> Stage:

@@ -6,20 +6,16 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from rca import models
 from rca.errors import ModelError, ReplayError
 from rca.evolution._changes import PARAMS, Change, sides
+from rca.gitrepo import Repository
 from rca.sandbox import Sandbox, sandbox
 from rca.stats import Estimate
-from rca.types import Case, Model
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from rca.gitrepo import Repository
-    from rca.types import Version
+from rca.types import Case, Model, Version
 
 Coalition = frozenset[str]
 Judge = Callable[[Model], Estimate]
@@ -77,8 +73,7 @@ class Bench:
     @property
     def coalitions(self) -> list[Coalition]:
         """Every set of players."""
-        sizes = range(len(self.players) + 1)
-        return [frozenset(s) for size in sizes for s in combinations(self.subjects, size)]
+        return [frozenset(s) for size in range(len(self.players) + 1) for s in combinations(self.subjects, size)]
 
     @property
     def corners(self) -> tuple[Coalition, Coalition]:

@@ -7,17 +7,13 @@ are where differences enter. These are the players of a replay.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from rca.errors import NotApplicable
 from rca.gitrepo import is_code
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from rca.types import Case, Stage, Version
+from rca.types import Case, Stage, Version
 
 PARAMS = "params.yaml"
 
@@ -140,11 +136,7 @@ def _dependency(case: Case, name: str, path: str) -> Iterator[Change]:
 def _name_data(changes: list[Change]) -> list[Change]:
     """One changed source is "the training data"; several keep their paths."""
     data = [c for c in changes if c.kind == "training_data"]
-    if len(data) != 1:
-        return changes
-    one = data[0]
-    named = Change("data.train", one.kind, one.stage, one.paths, one.keys, one.text)
-    return [named if c is one else c for c in changes]
+    return [replace(c, subject="data.train") if data == [c] else c for c in changes]
 
 
 def texts(case: Case, path: str) -> tuple[str | None, str | None]:
@@ -154,13 +146,7 @@ def texts(case: Case, path: str) -> tuple[str | None, str | None]:
 
 
 def same_program(before: str | None, after: str | None) -> bool:
-    r"""Whether two Python sources are one program: their syntax trees are equal.
-
-    Examples
-    --------
-    >>> same_program("x = 1  # one\n", "x=1"), same_program("x = 1", "x = 2"), same_program("x = 1", None)
-    (True, False, False)
-    """
+    r"""Whether two Python sources are one program: their syntax trees are equal."""
     if before is None or after is None:
         return before == after
     try:
@@ -220,9 +206,6 @@ def kind_of_key(key: str, seed_key: str | None = None) -> str:
     if key == seed_key:
         return "seed"
     leaf = key.rsplit(".", 1)[-1].lower()
-    return next((kind for kind, words in _WORDS.items() if any(_says(leaf, w, kind) for w in words)), "hyperparameter")
-
-
-def _says(leaf: str, word: str, kind: str) -> bool:
-    """Short words of an algorithm's name count only when they are the whole key."""
-    return leaf == word if kind == "algorithm" else word in leaf
+    # Short words of an algorithm's name count only when they are the whole key.
+    found = (k for k, words in _WORDS.items() if (leaf in words if k == "algorithm" else any(w in leaf for w in words)))
+    return next(found, "hyperparameter")

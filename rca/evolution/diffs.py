@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from packaging.version import InvalidVersion, Version
 
@@ -13,9 +13,6 @@ from rca.evolution._changes import PARAMS, kind_of_key, producer, root_changes, 
 from rca.gitrepo import is_code
 from rca.registry import diff
 from rca.types import Case, Finding
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @diff("RCA201", "parameters changed")

@@ -1,30 +1,25 @@
-"""Counterfactual replay: run the pipeline again with the changes put back one by one.
+"""Counterfactual replay: run the reference's pipeline with each set of changes taken from the current version.
 
-The players are the root changes between two versions. For a set of them, the pipeline of the reference
-is run with these taken from the current version; the worth of the set is what the resulting model does.
-The contribution of a change is its exact Shapley value over all sets. A set that cannot run (new code that
-needs a new parameter) has no worth, so changes that never ran apart are merged and judged as one.
+The contribution of a change is its exact Shapley value. Changes that never ran apart are merged.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from rca.errors import NotApplicable, ReplayError
-from rca.evolution._bench import Bench, Coalition, Judge, Options, Player
+from rca.evolution._bench import Bench, Coalition, Judge, Options, Player, load_model, pull
 from rca.evolution._changes import Change, producer, root_changes, sides, upstream
 from rca.gitrepo import Repository
+from rca.sandbox import sandbox
 from rca.stats import Estimate, quantile, shapley, total
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from rca.types import Case
+from rca.types import Case, Model
 
 #: A full factorial up to this many players.
 PLAYERS = 4
@@ -96,11 +91,6 @@ def replay(
         The difference in worth between the two recorded models.
     material : float
         Contributions smaller than this in absolute value are not worth more runs.
-
-    Returns
-    -------
-    Replay
-        The shares sum to the reproduced difference; `residual` is what the re-run did not give again.
     """
     options = options or Options()
     found, stages = players(case)
@@ -114,6 +104,10 @@ def replay(
     value = _table(bench, None)
     base = shapley(value, bench.subjects)
     reproduced = _difference(bench, None)
+
+    def w(*together: str) -> float:
+        return value(frozenset(together)).value
+
     spread, effects = _repeat(bench, base, material)
     shares = tuple(_share(p, base[p.subject], spread, effects.get(p.subject, [])) for p in bench.players)
     return Replay(
@@ -123,7 +117,8 @@ def replay(
         stages_run=bench.stages_run,
         coalitions=len(bench.worth),
         merged=merged,
-        interactions=_interactions(value, bench.subjects),
+        # what two changes do together beyond what they do alone
+        interactions={f"{a} and {b}": w(a, b) - w(a) - w(b) + w() for a, b in combinations(bench.subjects, 2)},
         failures=tuple(bench.failures),
         worth={s: e for (s, seed), e in bench.worth.items() if seed is None and e is not None},
     )
@@ -178,14 +173,16 @@ def _difference(bench: Bench, seed: int | None) -> Estimate:
 def _repeat(bench: Bench, base: Mapping[str, Estimate], material: float) -> tuple[float, dict[str, list[Estimate]]]:
     """Repeat with other seeds, as far as it can change the answer."""
     subjects, largest = bench.subjects, max(abs(e.value) for e in base.values())
-    seeds = _seeds(bench.case, bench.options.repeats)
+    recorded = sides(bench.case)[0].params.get(bench.case.seed_key or "")
+    known = isinstance(recorded, int) and not isinstance(recorded, bool)
+    seeds = [int(recorded or 0) + i for i in range(1, bench.options.repeats)] if known else []
     # What does not fit into the budget is not begun: one seed's answer stands, with less known of its noise.
     seeds = seeds[: (bench.options.max_runs - len(bench.worth)) // len(bench.corners)]
     if not seeds or f"params.{bench.case.seed_key}" in subjects or largest < material:
         return 0.0, {}
     for seed in seeds:
         bench.need(bench.corners, seed)
-    spread = _sd([_difference(bench, seed).value for seed in (None, *seeds)])
+    spread = float(np.std([_difference(bench, seed).value for seed in (None, *seeds)], ddof=1))
     if len(subjects) > 1 and largest < max(1.645 * spread, material):
         return spread, {}
     left = bench.options.max_runs - len(bench.worth)
@@ -198,14 +195,6 @@ def _repeat(bench: Bench, base: Mapping[str, Estimate], material: float) -> tupl
     return spread, effects
 
 
-def _seeds(case: Case, repeats: int) -> list[int]:
-    reference, _ = sides(case)
-    recorded = reference.params.get(case.seed_key) if case.seed_key else None
-    if not isinstance(recorded, int) or isinstance(recorded, bool):
-        return []
-    return [recorded + i for i in range(1, repeats)]
-
-
 def _share(player: Player, base: Estimate, spread: float, effects: Sequence[Estimate]) -> Share:
     """Return a change's contribution with the recorded seed; the other seeds tell how far to trust it."""
     from scipy.stats import t
@@ -214,17 +203,30 @@ def _share(player: Player, base: Estimate, spread: float, effects: Sequence[Esti
         return Share(player, base, 0.0, spread, 1)
     # Few repeats know their own spread badly: widen as Student's t does.
     wider = float(t.ppf(0.95, len(effects) - 1)) / quantile(0.9)
-    return Share(player, base, wider * _sd([e.value for e in effects]), spread, len(effects))
+    return Share(player, base, wider * float(np.std([e.value for e in effects], ddof=1)), spread, len(effects))
 
 
-def _sd(values: Sequence[float]) -> float:
-    return float(np.std(values, ddof=1))
-
-
-def _interactions(value: Callable[[Coalition], Estimate], subjects: Sequence[str]) -> dict[str, float]:
-    """How much two changes do together beyond what they do alone, from the reference."""
-
-    def worth(*together: str) -> float:
-        return value(frozenset(together)).value
-
-    return {f"{a} and {b}": worth(a, b) - worth(a) - worth(b) + worth() for a, b in combinations(subjects, 2)}
+def retrain(case: Case, path: str, table: pd.DataFrame, options: Options | None = None) -> Model:
+    """Run the stages between a training table of the project and the model, with `table` in its place."""
+    options = options or Options()
+    _, current = sides(case)
+    target = producer(current, case.model_path)
+    readers = {name for name, stage in current.stages.items() if path in stage.deps}
+    order = [name for name in upstream(current, target) if name in readers or readers & set(upstream(current, name))]
+    if case.root is None or target is None or not order:
+        raise NotApplicable(f"no stage of dvc.lock makes the model from {path}")
+    with sandbox(Repository(Path(case.root)), current.commit) as box:
+        pull(box, [current], order, options, but=path)
+        target_file = box.root / path
+        target_file.parent.mkdir(parents=True, exist_ok=True)
+        target_file.unlink(missing_ok=True)
+        if target_file.suffix == ".parquet":
+            table.to_parquet(target_file, index=False)
+        elif target_file.suffix in {".csv", ".tsv"}:
+            table.to_csv(target_file, index=False, sep="\t" if target_file.suffix == ".tsv" else ",")
+        else:
+            raise NotApplicable(f"a table cannot be written as {path} here: the formats are parquet and csv")
+        # Not the run cache: the table is a hypothesis, and the user's cache need not remember it.
+        how = ("--force", "--no-run-cache", "--no-commit", "--single-item", *order)
+        box.dvc("repro", *how, timeout=options.timeout)
+        return load_model(box, case)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
 from rca.errors import ConfigError, choices
 from rca.inputs.decompose import Decomposition, decompose
@@ -15,14 +18,7 @@ from rca.inputs.judged import Judged, judge
 from rca.inputs.labels import LabelShift, label_shift
 from rca.stats import LEVEL, Estimate, gap_of
 from rca.tables import LIMIT, open_table
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    import pandas as pd
-    from matplotlib.figure import Figure
-
-    from rca.types import Gap, Model
+from rca.types import Gap, Model
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,42 +1,28 @@
 """The gap of two samples' means as support + covariate + concept, the covariate part by group of inputs.
 
-Each term is a one-step (doubly robust) estimate: what the reference expects of the current rows,
-corrected by the weighted residuals of the reference's own rows. It errs only by the product of the
-errors of expectation and weight, and the pull of every row on it is known, which gives its interval.
-
-References
-----------
-Cai, Namkoong and Yadlowsky (2023), Diagnosing model performance under distribution shift.
-Quintas-Martinez et al. (2024), Multiply-robust causal change attribution.
-Singh, Xia, Petersen and Feng (2024), A hierarchical decomposition for explaining ML performance discrepancies.
+Each term is a one-step (doubly robust) estimate: what the reference expects of the current rows, corrected by the
+weighted residuals of its own rows (Cai, Namkoong and Yadlowsky, 2023; Quintas-Martinez et al., 2024).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from rca.errors import DataError
-from rca.inputs.encode import HINTS, encode, shuffled
+from rca.inputs.encode import HINTS, Features, Order, encode, shuffled
 from rca.inputs.groups import complete, keep_largest
-from rca.inputs.nuisance import FIT, expected, log_ratio, split
+from rca.inputs.nuisance import FIT, Folds, Mask, expected, log_ratio, split
 from rca.inputs.support import outside
-from rca.stats import Estimate, mean, shapley
+from rca.stats import Estimate, Floats, mean, shapley
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+Task = tuple[Floats, Features, Folds]  # the rows inside the support, in random order
 
-    import pandas as pd
-
-    from rca.inputs.encode import Features, Order
-    from rca.inputs.nuisance import Folds, Mask
-    from rca.stats import Floats
-
-    Task = tuple[Floats, Features, Folds]  # the rows inside the support, in random order
 
 MIN_ROWS = 50
 _FEW = 30  # current rows inside the support that are too few to be weighed against anything
@@ -100,18 +86,6 @@ def decompose(
         Columns of each group; columns in none form the group ``other``.
     hints_p, hints_q : ndarray of shape (n, k), optional
         Functions of the inputs that foretell the values, such as a model's score.
-
-    Examples
-    --------
-    The weather moves by half a unit, and every unit costs 2. The price has nothing to do with it.
-
-    >>> import pandas as pd
-    >>> rng = np.random.default_rng(0)
-    >>> p = pd.DataFrame({"rain": rng.normal(size=1000), "price": rng.normal(size=1000)})
-    >>> q = pd.DataFrame({"rain": rng.normal(0.5, 1, 1000), "price": rng.normal(size=1000)})
-    >>> parts = decompose(2 * p.rain.to_numpy(), 2 * q.rain.to_numpy(), p, q, {"weather": ["rain"]}, rng=rng)
-    >>> {name: round(part.value, 1) + 0.0 for name, part in parts.groups.items()}, round(parts.concept.value, 2) + 0.0
-    ({'weather': 1.0, 'other': 0.0}, 0.0)
     """
     from threadpoolctl import threadpool_limits
 

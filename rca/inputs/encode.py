@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from rca.stats import Floats
+from rca.stats import Floats
 
 Order = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -82,15 +80,7 @@ def _take(matrix: Floats, rows: Order, of: Mapping[str, tuple[int, ...]]) -> Flo
 
 
 def encode(p: pd.DataFrame, q: pd.DataFrame, hints: Floats | None = None) -> Features:
-    """Encode the columns of two tables alike, and `hints`, of a row each, as the column ``HINTS``.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"city": ["A", "B"] * 20, "age": [1.0, 2.0, 3.0, None] * 10})
-    >>> both = encode(table, table)
-    >>> both.tree_matrix.shape, both.of_linear["age"], both.pick(["city"]).of_linear
-    ((80, 2), (0, 1, 2), {'city': (3,)})
-    """
+    """Encode the columns of two tables alike, and `hints`, of a row each, as the column ``HINTS``."""
     trees: dict[str, list[Floats]] = {}
     linear: dict[str, list[Floats]] = {}
     quantities: list[str] = []

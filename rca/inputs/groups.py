@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from rca.errors import ConfigError, choices
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from rca.inputs.encode import Features
-    from rca.inputs.nuisance import Folds
-    from rca.stats import Floats
+from rca.inputs.encode import Features
+from rca.inputs.nuisance import Folds
+from rca.stats import Floats
 
 OTHER = "other"
 MOST = 6  # groups whose coalitions, 2^6 of them, are all estimated
@@ -22,13 +18,7 @@ MOST = 6  # groups whose coalitions, 2^6 of them, are all estimated
 def complete(
     groups: Mapping[str, Sequence[str]], reference: Sequence[str], current: Sequence[str]
 ) -> dict[str, tuple[str, ...]]:
-    """Check the groups against the columns that both sides have; columns in none form the group ``other``.
-
-    Examples
-    --------
-    >>> complete({"api": ["rate"]}, ["rate", "age"], ["age", "rate"])
-    {'api': ('rate',), 'other': ('age',)}
-    """
+    """Check the groups against the columns that both sides have; columns in none form the group ``other``."""
     common = [name for name in reference if name in set(current)]
     if not common:
         raise ConfigError("the two sides share no input column: give tables with the same columns.")

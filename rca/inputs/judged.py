@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from rca.errors import ConfigError, DataError, choices
 from rca.inputs.encode import is_number, labels, numbers
 from rca.metrics import LOSSES, Metric, Scored, answers, get, linearised, score
 from rca.stats import Estimate, Floats, mean
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from rca.types import Model
+from rca.types import Model
 
 _SIDES = ("reference", "current")
 _YES = {"1", "true", "yes", "y"}

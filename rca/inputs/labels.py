@@ -1,32 +1,20 @@
 """Label shift, the other reading of a gap: not the inputs moved, but the mix of outcomes.
 
-It is never added to covariate and concept: it explains the same gap from the other end. Two questions
-decide which reading fits. Does the outcome help to tell the sides apart once the inputs are known? (It
-does not under covariate shift.) Do the inputs help once the outcome is known? (They do not under label
-shift.) Both are answered in nats a row out of fold, so that a large sample does not change the verdict.
-
-References
-----------
-Lipton, Wang and Smola (2018), Detecting and correcting for label shift with black box predictors.
-Lopez-Paz and Oquab (2017), Revisiting classifier two-sample tests.
+It fits where the outcome helps to tell the sides apart once the inputs are known, and the inputs do not once the
+outcome is (classifier two-sample tests; Lopez-Paz and Oquab, 2017); it is never added to covariate and concept.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from rca.inputs.encode import encode, is_number, labels, numbers, shuffled
-from rca.inputs.nuisance import log_ratio, split, surprise
-from rca.stats import Estimate, mean, total
-
-if TYPE_CHECKING:
-    from rca.inputs.encode import Order
-    from rca.inputs.nuisance import Folds
-    from rca.stats import Floats
+from rca.inputs.encode import Order, encode, is_number, labels, numbers, shuffled
+from rca.inputs.nuisance import Folds, log_ratio, split, surprise
+from rca.stats import Estimate, Floats, mean, total
 
 Verdict = Literal["none", "covariate", "label", "concept/mixed"]
 
@@ -53,20 +41,7 @@ class LabelShift:
 def label_shift(
     values_p: Floats, values_q: Floats, y_p: Any, y_q: Any, p: pd.DataFrame, q: pd.DataFrame, rng: np.random.Generator
 ) -> LabelShift:
-    """Split the gap by outcome (numbers are cut at the deciles), and judge whether that is the right reading.
-
-    Examples
-    --------
-    Frauds become twice as frequent, and look as they did.
-
-    >>> rng = np.random.default_rng(0)
-    >>> y = pd.Series(rng.random(4000) < np.repeat([0.2, 0.4], 2000))
-    >>> x = pd.DataFrame({"amount": rng.normal(y.astype(float), 1.0)})
-    >>> loss = np.where(y, 0.9, 0.1)
-    >>> found = label_shift(loss[:2000], loss[2000:], y[:2000], y[2000:], x[:2000], x[2000:], rng)
-    >>> found.verdict, round(found.label.value, 2), round(abs(found.rest.value), 2)
-    ('label', 0.15, 0.0)
-    """
+    """Split the gap by outcome (numbers are cut at the deciles), and judge whether that is the right reading."""
     from threadpoolctl import threadpool_limits
 
     codes_p, codes_q, ordered = _outcomes(pd.Series(np.asarray(y_p)), pd.Series(np.asarray(y_q)))

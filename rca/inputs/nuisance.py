@@ -1,28 +1,20 @@
 """What the reference expects of a row, and how much more often the current rows look like it.
 
-Both are fitted by a linear model and by boosted trees, out of fold, and a small regression on the
-out-of-fold answers decides how far each is trusted (stacking). Where nothing is to be learned the
-expectation is a constant and the weights are one, instead of noise.
-
-References
-----------
-van der Laan, Polley and Hubbard (2007), Super learner.
-Chernozhukov et al. (2018), Double/debiased machine learning for treatment and structural parameters.
+Both are fitted by a linear model and by boosted trees, out of fold, and stacked (van der Laan, Polley and Hubbard,
+2007): where nothing is to be learned the expectation is a constant and the weights are one, instead of noise.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from rca.inputs.encode import Features, Order
-    from rca.stats import Floats
+from rca.inputs.encode import Features, Order
+from rca.stats import Floats
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -76,19 +68,7 @@ def split(reference: int, current: int, rng: np.random.Generator) -> Folds:
 
 
 def expected(values: Floats, x: Features, folds: Folds, *, fit: int = FIT, trees: bool = True) -> tuple[Floats, bool]:
-    """Return E[value | x] of the reference for every row of both sides, and whether trees helped.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from rca.inputs.encode import encode
-    >>> rng = np.random.default_rng(0)
-    >>> p, q = pd.DataFrame({"x": rng.normal(size=1000)}), pd.DataFrame({"x": rng.normal(size=1000)})
-    >>> noisy = p.x.to_numpy() + rng.normal(size=1000)
-    >>> m, _ = expected(noisy, encode(p, q), split(1000, 1000, rng))
-    >>> bool(abs(m[1000:] - q.x).mean() < 0.1)
-    True
-    """
+    """Return E[value | x] of the reference for every row of both sides, and whether trees helped."""
     from sklearn.linear_model import LinearRegression
 
     used, trees = (folds.rank < fit) & ~folds.current, trees and folds.trees

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from rca.inputs.encode import is_number, labels, numbers
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -43,16 +41,6 @@ def outside(p: pd.DataFrame, q: pd.DataFrame) -> Outside:
 
     A new level, a missing value where there were (nearly) none, a number beyond the reference's range by more
     than its interquartile range; where there are more of them than a second sample of the same law would have.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> rng = np.random.default_rng(0)
-    >>> p = pd.DataFrame({"income": rng.normal(50, 5, 300), "city": rng.choice(["A", "B"], 300)})
-    >>> q = p.assign(income=p.income.where(np.arange(300) % 3 > 0, p.income * 100))
-    >>> found = outside(p, q)
-    >>> int(found.rows.sum()), found.columns
-    (100, {'income': {'range': 100}})
     """
     # If both samples came from one law, each of k rare rows is a current one with this chance.
     current = len(q) / (len(p) + len(q))

@@ -63,7 +63,7 @@ def _found(pair: Any, case: Case, name: str) -> tuple[float, Mask, str, Mapping[
         if found is not None:
             return *found, "midnight", locate(sample, found[1], case)
     for view in views(pair, case):
-        turn = _turn(first[part_of(pair.reference.sample, view)], second[view.mask])
+        turn = _turn(first[part_of(pair, view)], second[view.mask])
         if turn is not None:
             return turn, view.mask & np.isfinite(second), "turned", view.where
     return None

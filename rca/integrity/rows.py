@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,7 @@ from rca.integrity._common import filled, iso, noise, percent, rows, samples, ti
 from rca.integrity.selection import lost_by_label
 from rca.registry import check
 from rca.stats import rate_change
-from rca.types import Finding
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rca.types import Case, Pair
+from rca.types import Case, Finding, Pair
 
 #: What file formats and programs hold at most, with and without a header row.
 LIMITS = (65_535, 65_536, 1_048_575, 1_048_576)
