@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rca import case as cases
 from rca import metrics, registry
@@ -18,9 +18,7 @@ from rca.investigation import Say, base, command, conclude, explained, look, set
 from rca.modelpart import model_part
 from rca.stats import gap_of, total
 from rca.tree import ALARM, is_material
-
-if TYPE_CHECKING:
-    from rca.types import Investigation, Verdict
+from rca.types import Investigation, Verdict
 
 
 def check(

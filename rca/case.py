@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from rca import versions
 from rca.config import FILE, Config
@@ -13,9 +15,6 @@ from rca.gitrepo import Repository
 from rca.sandbox import fetcher
 from rca.tables import LIMIT, Table, open_table
 from rca.types import Case, Exam, Pair, Roles, Version
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: Fewer labelled rows than this carry no verdict.
 FEWEST = 50

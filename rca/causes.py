@@ -7,23 +7,19 @@ did: the Shapley values of both models on both exams. Here their terms are judge
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import yaml
 
 from rca.datapart import broken, moved
+from rca.evolution._bench import Options
 from rca.modelpart import model_part
 from rca.stats import Estimate, total
+from rca.tree import Branch, Setting, Term
 from rca.types import Cause, Gap, Rejected, Remainder, Status
 from rca.words import hurts
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rca.evolution._bench import Options
-    from rca.tree import Branch, Setting, Term
 
 #: Terms smaller than this share of the gap are not worth a name.
 SHARE = 0.05

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from rca.errors import RcaError
 from rca.exam import CURRENT, REFERENCE
@@ -17,11 +18,6 @@ from rca.metrics import linearised
 from rca.stats import Estimate, shapley
 from rca.tree import Branch, Setting, Term
 from rca.types import Rejected
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pandas as pd
 
 #: Damages are told apart by exact Shapley values up to this many; smaller ones share a place.
 MOST = 6

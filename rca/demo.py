@@ -8,17 +8,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rca.errors import ConfigError, ReplayError
 from rca.resources import share
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from rca.types import Investigation
+from rca.types import Investigation
 
 GOOD, BAD = "good", "bad"
 PRODUCTION = "data/production.parquet"

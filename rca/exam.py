@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from rca.metrics import Metric, Scored, answers
 from rca.stats import Estimate, scatter
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    import pandas as pd
-
-    from rca.types import Exam, Model, Roles
+from rca.types import Exam, Model, Roles
 
 #: The samples: rows of one share noise, rows of two do not.
 REFERENCE, CURRENT = "reference", "current"

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from rca.registry import check
 from rca.stats import benjamini_hochberg
-
-if TYPE_CHECKING:
-    from rca.types import Case, Finding, Outcome
+from rca.types import Case, Finding, Outcome
 
 #: The share of false findings that is accepted among those that carry a p-value.
 FDR = 0.05

@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import re
 import subprocess
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from rca.errors import ConfigError, VersionError, choices
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 _COMMENT = re.compile(r"(^\s*(--|//)|(^|\s)#).*")
 

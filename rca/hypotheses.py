@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from rca import registry
 from rca.errors import NotApplicable
+from rca.stats import Estimate
 from rca.tables import open_table
 from rca.tree import Term
 from rca.types import Case, Finding, Pair
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from rca.stats import Estimate
 
 Undo = Callable[["pd.DataFrame"], "pd.DataFrame"]
 

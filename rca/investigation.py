@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rca import case as cases
 from rca import metrics, registry
@@ -19,12 +19,10 @@ from rca.exam import Grid
 from rca.findings import significant
 from rca.gitrepo import Repository
 from rca.lineage import trace
+from rca.stats import Estimate
 from rca.tree import Setting, is_material, measure
 from rca.types import Case, Finding, Gap, Investigation, Outcome, Remainder, Side, Verdict
 from rca.words import sentence
-
-if TYPE_CHECKING:
-    from rca.stats import Estimate
 
 Say = Callable[[str], None]
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rca import registry
 from rca.errors import DataError
@@ -21,9 +22,6 @@ from rca.gitrepo import Hunk, is_code
 from rca.integrity._common import listed
 from rca.tables import open_table
 from rca.types import Case, Finding, Pair, Version
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _TABLES = (".parquet", ".pq", ".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
 #: Files of a folder that are looked into at most.

@@ -8,21 +8,17 @@ with like target and like prediction (the infinitesimal jackknife; Jaeckel, 1972
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from rca.errors import ConfigError, DataError, InconclusiveError, ModelError, choices
 from rca.models import classes
 from rca.stats import Estimate, Floats, mean, scatter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    import pandas as pd
-
-    from rca.types import Model
+from rca.types import Model
 
 _STEP = 1e-3  # relative change of a cell's weight in the numerical derivative
 _BINS = 24

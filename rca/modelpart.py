@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from rca.errors import NotApplicable, RcaError
+from rca.evolution._bench import Options
 from rca.evolution.replay import Share, replay, retrain
 from rca.exam import CURRENT
 from rca.hypotheses import Damage, damaged, damages
@@ -13,13 +16,6 @@ from rca.stats import Estimate, shapley
 from rca.tables import LIMIT
 from rca.tree import Branch, Setting, Term
 from rca.types import Model, Rejected
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import pandas as pd
-
-    from rca.evolution._bench import Options
 
 #: Damages of the training data that are told apart by retraining; each doubles the runs.
 MOST = 2

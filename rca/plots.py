@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -14,13 +15,9 @@ from matplotlib.font_manager import findfont, get_font
 from matplotlib.patches import Patch
 
 from rca.errors import NotApplicable
+from rca.inputs.attribute import Attribution
+from rca.types import Gap, Investigation
 from rca.words import clean, hurts, interval, nested, number, places, status
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from rca.inputs.attribute import Attribution
-    from rca.types import Gap, Investigation
 
 #: Colours of the pillars that colour-blind readers tell apart (Okabe and Ito, 2008).
 COLOURS = {"integrity": "#0072B2", "evolution": "#D55E00", "inputs": "#009E73", "": "#8A8F98"}

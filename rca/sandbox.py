@@ -10,18 +10,15 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rca.errors import ReplayError, VersionError
 from rca.gitrepo import Repository, git
 from rca.versions import Snapshot, cache_folder
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
 
 _CHILDREN: set[subprocess.Popen[str]] = set()
 _HOMES: set[Path] = set()

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from rca.exam import CURRENT, REFERENCE, Grid
 from rca.stats import Estimate, gap_of
-from rca.types import Rejected
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from rca.types import Case, Finding, Gap, Pillar
+from rca.types import Case, Finding, Gap, Pillar, Rejected
 
 #: A gap must exclude zero at this level before it is called one.
 ALARM = 0.95

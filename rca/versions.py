@@ -15,17 +15,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rca import models
+from rca.config import Config
 from rca.errors import DataError, ModelError, VersionError
-from rca.gitrepo import is_code
+from rca.gitrepo import Repository, is_code
 from rca.tables import Table, open_table
 from rca.types import Artifact, Stage, Version
-
-if TYPE_CHECKING:
-    from rca.config import Config
-    from rca.gitrepo import Repository
 
 _CHUNK = 1 << 20
 
