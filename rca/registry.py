@@ -33,17 +33,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Registry:
-    """The plug-ins of one package, keyed by code.
-
-    Examples
-    --------
-    >>> greetings = Registry("rca.integrity")
-    >>> @greetings("HELLO", "says hello")
-    ... def hello(case):
-    ...     return iter(())
-    >>> greetings.entries["HELLO"].title
-    'says hello'
-    """
+    """The plug-ins of one package, keyed by code."""
 
     package: str
     entries: dict[str, Entry] = field(default_factory=dict)

@@ -10,15 +10,7 @@ _HOME = Path(__file__).resolve().parent
 
 
 def share(name: str) -> Path:
-    """Return where a file or folder that travels with rca is.
-
-    Examples
-    --------
-    >>> share("nowhere")
-    Traceback (most recent call last):
-    ...
-    rca.errors.ConfigError: this installation of rca has no 'nowhere': install rca again, or run it from a checkout.
-    """
+    """Return where a file or folder that travels with rca is."""
     # what lies next to an installed package belongs to others
     homes = [_HOME / "_share", *([_HOME.parent] if (_HOME.parent / "pyproject.toml").is_file() else [])]
     for home in homes:

@@ -39,13 +39,6 @@ LIMIT = 200_000
 class Table:
     """One table: a lazy expression, its profile, a sample of it.
 
-    Parameters
-    ----------
-    expr : ibis.Table
-        Nothing is read until a property asks for it.
-    name : str
-        How messages call the table.
-
     Examples
     --------
     >>> import pandas as pd

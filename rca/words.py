@@ -112,17 +112,7 @@ def hurts(gap: Gap, contribution: float) -> bool:
 
 
 def nested(causes: Sequence[Cause]) -> list[tuple[Cause, int]]:
-    """Return each cause with its depth, what explains it further right below it.
-
-    Examples
-    --------
-    >>> from rca.types import Cause
-    >>> a = Cause("evolution", "training_data", "data.train", 1, 1, 1, "confirmed", "", rank=1)
-    >>> b = Cause("evolution", "seed", "params.seed", 0, 0, 0, "possible", "", rank=2)
-    >>> c = Cause("integrity", "unit_change", "data.train.x", 1, 1, 1, "confirmed", "", rank=3, within=1)
-    >>> [(cause.rank, depth) for cause, depth in nested([a, b, c])]
-    [(1, 0), (3, 1), (2, 0)]
-    """
+    """Return each cause with its depth, what explains it further right below it."""
     listed: list[tuple[Cause, int]] = []
     left = list(causes)
 

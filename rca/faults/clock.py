@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rca.errors import ConfigError, choices
 from rca.faults._common import Cells, Draw, Frame, Mask, cells, require
 
 
@@ -50,16 +49,3 @@ def stale_column(values: Cells, rows: Mask, rng: Draw, *, frame: Frame, lag: int
 def time_shift(values: Cells, rows: Mask, rng: Draw, *, hours: float = 1.0) -> Cells:
     """Move a timestamp by hours, as a wrong time zone does; see :func:`frozen_column`."""
     return values.mask(rows, values + pd.Timedelta(hours=hours))
-
-
-@cells("train_serve_skew", "compute a feature otherwise", of="numeric column")
-def train_serve_skew(values: Cells, rows: Mask, rng: Draw, *, how: str = "round", value: float = 0.0) -> Cells:
-    """Round a feature to `value` decimals, fill its nulls with it, or multiply by it; see :func:`frozen_column`."""
-    ways = {
-        "round": lambda: values.round(int(value)),
-        "fill": lambda: values.fillna(value),
-        "factor": lambda: values * value,
-    }
-    if how not in ways:
-        raise ConfigError(f"how is {how!r}: choose one of {choices(ways)}.")
-    return values.mask(rows, ways[how]())

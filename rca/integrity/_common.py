@@ -249,22 +249,9 @@ def report(  # noqa: PLR0913  each argument is one fact of the finding
 ) -> Iterator[Finding]:
     """Report the rows of the current sample that are damaged, if they are more than the floor and than chance.
 
-    Parameters
-    ----------
-    column : str or None
-        None where whole rows are damaged.
-    hit : ndarray of bool
-        The damaged rows of the sample.
-    text : str
-        May name `{column}`, `{table}`, `{share}`, `{where}` and whatever is in the evidence.
-    floor : float
-        A rise of the share up to this is no finding.
-    before : float
-        The share of the reference's rows to which the same can be said.
-    p_value : float
-        Of what else speaks for chance; the larger one counts.
-    where : mapping, optional
-        Where the damage is, if that is known; otherwise it is looked for.
+    The text may name `{column}`, `{table}`, `{share}`, `{where}`, `{before}` and what is in the evidence. `before` is
+    the share of the reference's rows to which the same can be said, `p_value` of what else speaks for chance, and
+    `where` the place, if it is known; otherwise it is looked for.
     """
     first, now = len(pair.reference.sample), len(hit)
     rate = rate_change(round(before * first), first, int(hit.sum()), now, floor)

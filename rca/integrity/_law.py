@@ -54,15 +54,7 @@ class Relation:
 
 
 class Law:
-    """The law of a reference sample.
-
-    Parameters
-    ----------
-    sample : DataFrame
-        As :attr:`rca.tables.Table.sample`.
-    skip : tuple of str
-        Columns that are left out: keys and times.
-    """
+    """The law of a reference sample, without the columns to skip: keys and times."""
 
     def __init__(self, sample: pd.DataFrame, skip: tuple[str, ...]) -> None:
         names = [n for n in sorted(sample.columns) if n not in skip and sample[n].dtype.kind != "M"][:_MOST]

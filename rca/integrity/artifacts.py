@@ -16,20 +16,10 @@ def corrupt_artifact(case: Case) -> Iterator[Finding]:
     Every output, source and file of a folder that DVC keeps is hashed where the local cache has it, whether or
     not it plays a role; what is absent there is no finding.
 
-    Parameters
-    ----------
-    case : Case
-        With a version on at least one side; two plain tables have no recorded hash.
-
     Yields
     ------
     Finding
         One for each side and role (``model``, ``data.train``, ...) or other path (``data.`` and the path).
-
-    Raises
-    ------
-    NotApplicable
-        If there is nothing that can be hashed.
 
     Examples
     --------

@@ -21,13 +21,6 @@ def label_noise(case: Case, *, floor: float = 0.005, least: float = 0.1) -> Iter
     the target to the inputs tell: wrong labels make every one of them smaller by the same factor, and leave
     the inputs and their own relations alone. A concept that moved changes some relations and not others.
 
-    Parameters
-    ----------
-    floor : float
-        A share of changed labels on common rows up to this is no finding.
-    least : float
-        Relations that are smaller by no more than this are no finding.
-
     Yields
     ------
     Finding

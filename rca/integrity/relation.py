@@ -23,13 +23,6 @@ def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> I
     column's own law is as before but the relations are lost, as in a shuffled column. Columns that moved are left
     to the question of drift.
 
-    Parameters
-    ----------
-    kept : float
-        A column that keeps more than this share of its relations is not broken.
-    floor : float
-        A share of rows up to this may break a rule.
-
     Yields
     ------
     Finding

@@ -25,15 +25,6 @@ def resample(
     the value of a random row of its group. All other columns take part, the target too: without it the repaired
     column would be less related to the target than it was, and the repair would hide part of the truth.
 
-    Parameters
-    ----------
-    frame : DataFrame
-    column : str
-    rows : ndarray of bool of shape (n,)
-        The cells to draw.
-    reference : DataFrame
-    rng : Generator
-
     Raises
     ------
     NotApplicable

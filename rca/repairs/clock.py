@@ -70,24 +70,6 @@ def time_shift(frame: DataFrame, finding: Finding, reference: DataFrame, rng: Ge
     return frame.assign(**{name: frame[name].mask(rows, frame[name] - late)})
 
 
-@repair("train_serve_skew", "take the values that training saw")
-def train_serve_skew(frame: DataFrame, finding: Finding, reference: DataFrame, rng: Generator) -> DataFrame:
-    """Undo how the column differs, and take the reference's values where it has the row; see :func:`frozen_column`."""
-    name, told, rows = column_of(frame, finding, reference), finding.evidence, where(frame, finding)
-    fixed = frame[name]
-    if told["how"] == "null_fill":
-        fixed = fixed.mask(rows & (fixed.astype("object") == told["value"]).to_numpy(dtype=bool))
-    elif told["how"] == "scaled":
-        fixed = fixed.mask(rows, fixed / told["factor"])
-    else:
-        fixed = resample(frame, name, rows, reference, rng)
-    key = list(told["key"])
-    if key and set(key) <= set(reference.columns):
-        there = frame[key].join(reference.drop_duplicates(key).set_index(key)[[name]].assign(known_=True), on=key)
-        fixed = fixed.astype("object").where(there["known_"].isna(), there[name])
-    return frame.assign(**{name: restore(fixed, reference[name].dtype)})
-
-
 def _order(frame: DataFrame, finding: Finding) -> tuple[DataFrame, pd.Series]:
     """Return the rows in the order of time, by position, and their entities."""
     ranked = frame.reset_index(drop=True).sort_values(finding.evidence["clock"], kind="stable")
