@@ -8,14 +8,15 @@ UV := $(shell sed -n 's/^\(uv==[0-9.]*\).*/\1/p' requirements.lock)
 PYTEST_ARGS ?= -n 2 --dist loadfile
 DEMO_ARGS ?=
 LOCK_ARGS ?=
+BENCH_ARGS ?=
 # the stages of the demo system run `python`, which must be the one in .venv
 WITH_PATH = PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench lock clean
+.PHONY: help install demo test lint bench bench-integrity lock clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
 		printf '  make %-8s %s\n' "$$name" "$$text"; done
 
 install: $(STAMP) ## make .venv and install what the lock names
@@ -50,8 +51,11 @@ lint: $(STAMP) ## check style, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(STAMP) ## measure speed
-	@for script in tests/bench/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+bench: $(STAMP) ## measure speed and coverage
+	@for script in tests/bench/bench_coverage.py tests/bench/bench_check.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+bench-integrity: $(STAMP) ## plant every damage in real tables and count what is named; BENCH_ARGS="--seeds 5"
+	$(BIN)/python tests/bench/bench_integrity.py $(BENCH_ARGS)
 
 lock: $(STAMP) ## resolve pyproject.toml to requirements.lock; LOCK_ARGS=--upgrade for newer versions
 	$(BIN)/uv pip compile --universal --python-version 3.11 --all-extras --no-emit-index-url --no-emit-find-links \
