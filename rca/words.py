@@ -61,13 +61,7 @@ def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
 
 
 def interval(low: float | None, high: float | None, digits: int = 3) -> str:
-    """Return an interval for people.
-
-    Examples
-    --------
-    >>> interval(0.16, 0.183), interval(None, 1.0)
-    ('[+0.160, +0.183]', '')
-    """
+    """Return an interval for people."""
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return ""
     return f"[{number(low, digits, True)}, {number(high, digits, True)}]"

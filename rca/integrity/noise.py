@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
 from rca.errors import NotApplicable
 from rca.integrity._common import FEWEST, filled, lost, paired, part_of, report, views
@@ -48,8 +49,10 @@ def label_noise(case: Case, *, floor: float = 0.005, least: float = 0.1) -> Iter
     if target is None or not pairs:
         raise NotApplicable("no pair of tables with the same role has the target on both sides.")
     for pair in pairs:
-        joined, keys = paired(pair, case, (target,)), list(case.roles.key)
-        if joined is not None and len(joined[0]) >= FEWEST:
+        keys, columns = list(case.roles.key), set(pair.reference.sample) & set(pair.current.sample)
+        others = sorted(map(str, columns - {target, *keys}))[:8]  # enough to say whether rows are the same
+        joined = paired(pair, case, (target, *others))
+        if joined is not None and len(joined[0]) >= FEWEST and _same_rows(*joined, others):
             before, after = (side[target] for side in joined)
             same = (before.astype(str) == after.astype(str)) | before.isna() | after.isna()
             wrong = joined[1].loc[~same.to_numpy(), keys].assign(wrong=True)
@@ -71,6 +74,12 @@ def label_noise(case: Case, *, floor: float = 0.005, least: float = 0.1) -> Iter
                 text = "{column} of {table}{where} lost {share} of its relation to the inputs, which are as they were."
                 yield lost(pair, target, "label_noise", relation, view, text)
                 break
+
+
+def _same_rows(before: pd.DataFrame, after: pd.DataFrame, others: list[str]) -> bool:
+    """Say whether rows of one key are one row: a running number is the same on rows that have nothing in common."""
+    sides = [table[others].astype("object").where(table[others].notna(), None) for table in (before, after)]
+    return bool(others) and float(np.median((sides[0] == sides[1]).mean())) > 0.5
 
 
 def _attenuated(law: Law, seen: Seen, target: str, relation: Relation, least: float) -> bool:

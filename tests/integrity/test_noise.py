@@ -50,3 +50,8 @@ def test_chance_a_new_concept_and_new_inputs_are_no_wrong_labels(
 ) -> None:
     columns = ["value"]
     assert findings("RCA124", made(0).drop(columns=columns), other().drop(columns=columns), target="y") == []
+
+
+def test_a_running_number_makes_no_rows_the_same(findings: Findings) -> None:
+    good, other = (made(seed).drop(columns="value").assign(id=range(6000)) for seed in (0, 1))
+    assert findings("RCA124", good, other, target="y", key=("id",)) == []
