@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
+from rca import registry
 from rca.api import check
-from rca.registry import fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -151,7 +152,7 @@ def one(damage: Damage, table: pd.DataFrame, level: int, seed: int) -> tuple[Any
     good, other = (table, table) if damage.same_rows else (table.iloc[order[:half]], table.iloc[order[half:]])
     other = other.reset_index(drop=True)
     column = damage.choose(table, rng)
-    function = fault.get(damage.fault or damage.kind).function
+    function = registry.fault.get(damage.fault or damage.kind).function
     bad, truth = function(other, column, rng, **damage.knobs[level])
     found = check(good.reset_index(drop=True), bad.reset_index(drop=True), **{**ROLES, **damage.roles})
     return truth, found, good, bad
@@ -188,50 +189,60 @@ def drifts_most(good: pd.DataFrame, bad: pd.DataFrame) -> str | None:
     return max(scores, key=lambda c: scores[c]) if scores else None
 
 
+def row_of(damage: Damage, name: str, seeds: int, *, peers: bool, verbose: bool) -> tuple[Counter[str], list[str]]:
+    """Plant a damage in a table at every severity and seed; return the counts and what to print."""
+    row: Counter[str] = Counter()
+    said: list[str] = []
+    table = tables()[name]
+    for level, seed in ((lv, s) for lv in range(3) for s in range(seeds)):
+        try:
+            truth, found, good, bad = one(damage, table, level, seed)
+        except Exception as problem:  # noqa: BLE001  said, and counted as not found
+            said.append(f"! {damage.kind} {name} {LEVELS[level]} {type(problem).__name__} {str(problem)[:150]}")
+            continue
+        hits = [hit(truth, f) for f in found.findings]
+        row[f"first{level}"] += bool(hits and hits[0])
+        row["any"] += any(hits)
+        row["findings"] += len(hits)
+        row["true"] += sum(hits)
+        if verbose and not (hits and hits[0]):
+            first = [(f.kind, f.subject) for f in found.findings[:4]]
+            failed = [(o.code, o.reason) for o in found.outcomes if o.status == "failed"]
+            said.append(f"  missed: {name} {LEVELS[level]} {seed} {damage.knobs[level]} {truth} {first} {failed}")
+        if peers and level == 1 and seed == 0 and truth.get("column"):
+            row["peer"] += drifts_most(good, bad) == truth["column"]
+            row["peers"] += 1
+    first = [row[f"first{level}"] / seeds for level in range(3)]
+    precision = row["true"] / row["findings"] if row["findings"] else float("nan")
+    peer = f"{row['peer']}/{row['peers']}" if row["peers"] else "-"
+    said.append(
+        f"{damage.fault or damage.kind:<18} {name:<14} {first[0]:5.2f} {first[1]:5.2f} {first[2]:5.2f} "
+        f"{row['any'] / (3 * seeds):7.2f} {precision:9.2f} {peer:>9}"
+    )
+    row["runs"] = seeds
+    return row, said
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--no-evidently", action="store_true")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
-    total: Counter[str] = Counter()
+    chosen = [d for d in DAMAGES if not options.only or {d.kind, d.fault} & set(options.only)]
+    work = [(damage, name) for damage in DAMAGES if damage in chosen for name in tables()]
     print("damage             table            low   mid  high  recall precision evidently", flush=True)
-    for damage in DAMAGES:
-        if options.only and damage.kind not in options.only and damage.fault not in options.only:
-            continue
-        for name, table in tables().items():
-            row: Counter[str] = Counter()
-            for level, seed in ((lv, s) for lv in range(3) for s in range(options.seeds)):
-                try:
-                    truth, found, good, bad = one(damage, table, level, seed)
-                except Exception as problem:  # noqa: BLE001  said, and counted as not found
-                    print("!", damage.kind, name, LEVELS[level], type(problem).__name__, str(problem)[:150])
-                    continue
-                hits = [hit(truth, f) for f in found.findings]
-                row[f"first{level}"] += bool(hits and hits[0])
-                row["any"] += any(hits)
-                row["findings"] += len(hits)
-                row["true"] += sum(hits)
-                if options.verbose and not (hits and hits[0]):
-                    said = [(f.kind, f.subject) for f in found.findings[:4]]
-                    failed = [(o.code, o.reason) for o in found.outcomes if o.status == "failed"]
-                    print("  missed:", name, LEVELS[level], seed, damage.knobs[level], truth, said, failed)
-                if level == 1 and seed == 0 and not options.no_evidently and truth.get("column"):
-                    row["peer"] += drifts_most(good, bad) == truth["column"]
-                    row["peers"] += 1
-            runs = options.seeds
-            first = [row[f"first{level}"] / runs for level in range(3)]
-            precision = row["true"] / row["findings"] if row["findings"] else float("nan")
-            peer = f"{row['peer']}/{row['peers']}" if row["peers"] else "-"
-            print(
-                f"{damage.fault or damage.kind:<18} {name:<14} {first[0]:5.2f} {first[1]:5.2f} {first[2]:5.2f} "
-                f"{row['any'] / (3 * runs):7.2f} {precision:9.2f} {peer:>9}",
-                flush=True,
-            )
-            total += row
-            total["runs"] += runs
+    done = Parallel(n_jobs=options.jobs, return_as="generator")(
+        delayed(row_of)(d, name, options.seeds, peers=not options.no_evidently, verbose=options.verbose)
+        for d, name in work
+    )
+    total: Counter[str] = Counter()
+    for row, said in done:
+        print("\n".join(said), flush=True)
+        total += row
     n = total["runs"]
     levels = " ".join(f"{LEVELS[i]} {total[f'first{i}'] / n:.3f}" for i in range(3))
     print(f"first finding has kind and column: {levels}; recall {total['any'] / (3 * n):.3f}; ", end="")
