@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +11,30 @@ from rca import case as cases
 from rca import metrics, registry
 from rca.causes import SHARE, judge
 from rca.config import FILE, MATERIAL
+from rca.contract import hold, read, write
+from rca.contract import suggest as learn
 from rca.datapart import broken, shifted
 from rca.errors import InconclusiveError, ModelError
 from rca.evolution._bench import Options
 from rca.inputs.attribute import attribute
 from rca.investigation import Say, base, command, conclude, explained, look, setting
 from rca.modelpart import model_part
+from rca.profiles import store
 from rca.stats import gap_of, total
 from rca.tree import ALARM, is_material
 from rca.types import Investigation, Verdict
 
 
-def check(
+def check(  # noqa: PLR0913  each is one option of the verb
     reference: Any,
     current: Any,
     *,
     config: str | Path = FILE,
     seed: int = 0,
+    contract: str | Path | None = None,
+    suggest: str | Path | None = None,
+    profile: str | Path | None = None,
+    evidently: str | Path | None = None,
     say: Say = lambda _: None,
     **roles: Any,
 ) -> Investigation:
@@ -37,6 +45,11 @@ def check(
     reference, current : str, Path, DataFrame or Ibis table
         Two git revisions of the project whose `config` is given, or two tables. A string that is the name
         of an existing file is a table.
+    contract : path, optional
+        Hold the current tables to this contract too; by default to the one that ``rca.yaml`` names, if any.
+    suggest, profile, evidently : path, optional
+        Files to write: a contract learned from the reference tables, the profile of the reference exam (JSON, without
+        rows), and evidently's report on the exams (HTML), whose verdict is an outcome.
     **roles
         For two tables: ``target``, ``key``, ``time``, ``features``, as in ``rca.yaml``.
 
@@ -56,7 +69,23 @@ def check(
     else:
         case, settings = cases.of_versions(str(reference), str(current), config=config, seed=seed)
         system = settings.system
-    start = base(case, system, *look(case, say, [registry.check]), seed)
+        if contract is None and settings.contract is not None:
+            contract = Path(config).parent / settings.contract
+    promises = read(contract) if contract is not None else None
+    outcomes, findings = look(case, say, [registry.check])
+    if promises is not None:
+        entry = registry.Entry("RCA190", "a promise of the contract is broken", partial(hold, promises))
+        more = registry.run([entry], case, say, len(findings) + 1)
+        outcomes, findings = outcomes + more[0], findings + more[1]
+    if suggest is not None:
+        write(learn(case), suggest)
+    if profile is not None:
+        store(cases.exam_pair(case).reference.profile, profile, case.roles.key)
+    if evidently is not None:
+        from rca import drift
+
+        outcomes = (*outcomes, drift.evidently(cases.exam_pair(case), case, evidently))
+    start = base(case, system, outcomes, findings, seed)
     # Findings alone prove no incident, and their absence shows none.
     return conclude(start, "inconclusive" if start.findings else "no_incident")
 

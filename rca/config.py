@@ -57,6 +57,7 @@ class Config(_Strict):
     events: File | None = None
     seed: str | None = None
     environment: File | None = None
+    contract: File | None = None
     material: float = Field(default=MATERIAL, gt=0, lt=1)
 
     @model_validator(mode="after")

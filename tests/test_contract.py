@@ -1,207 +1,149 @@
-"""What holds of every plug-in; a new one is tested here without a line being written."""
+"""What tables promise is learned, read back, and held to."""
 
 from __future__ import annotations
 
-import doctest
-import functools
-import inspect
-import re
-from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from sklearn.datasets import load_breast_cancer, load_diabetes
 
-from rca.registry import Entry, check, diff, fault, repair, run
-from tests.conftest import case_of
+from rca import api
+from rca.contract import Contract, hold, read, suggest, to_pandera, write
+from rca.errors import ConfigError, NotApplicable
+from tests.conftest import RAW, case_of
 
 if TYPE_CHECKING:
-    from rca.types import Case, Finding, Outcome
+    from collections.abc import Callable
+    from pathlib import Path
 
-KINDS = frozenset(
-    word
-    for line in (
-        "missing_values sentinel_values unit_change sign_flip type_change new_category renamed_category encoding",
-        "column_swap frozen_column stale_column time_shift truncation missing_segment duplicate_rows join_fanout",
-        "label_noise leakage train_test_overlap schema_change range_violation broken_relation train_serve_skew",
-        "selection_bias corrupt_artifact",
-    )
-    for word in line.split()
+    from rca.types import Finding
+
+
+def held(reference: pd.DataFrame, current: pd.DataFrame, **roles: Any) -> list[Finding]:
+    return list(hold(suggest(case_of(reference, reference, **roles)), case_of(reference, current, **roles)))
+
+
+def bank() -> pd.DataFrame:
+    return pd.read_parquet(RAW).drop(columns="year")
+
+
+TABLES: dict[str, Callable[[], pd.DataFrame]] = {
+    "bank": bank,
+    "cancer": lambda: load_breast_cancer(as_frame=True).frame,
+    "diabetes": lambda: load_diabetes(as_frame=True, scaled=False).frame,
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_data_it_came_from_and_a_part_held_out_keep_it(name: str, seed: int) -> None:
+    table = TABLES[name]()
+    rows = np.random.default_rng(seed).permutation(len(table))[:20_000]
+    halves = table.iloc[rows[: len(rows) // 2]], table.iloc[rows[len(rows) // 2 :]]
+    assert [f.text for half in halves for f in held(halves[0], half)] == []
+
+
+def shop(rows: int = 3000) -> pd.DataFrame:
+    draw = np.random.default_rng(0)
+    net, city = draw.lognormal(3, 1, rows), draw.choice(["Rome", "Oslo", "Bonn"], rows)
+    return pd.DataFrame(
+        {
+            "id": np.arange(rows),
+            "net": net,
+            "tax": net * draw.choice([0.1, 0.2], rows),
+            "city": city,
+            "country": pd.Series(city).map({"Rome": "IT", "Oslo": "NO", "Bonn": "DE"}),
+            "a {b} %s": draw.normal(size=rows),
+        }
+    ).assign(gross=lambda t: t["net"] + t["tax"])
+
+
+DAMAGES: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str, str]] = {
+    "column": (lambda t: t.drop(columns="tax"), "schema_change", "data.train.tax"),
+    "type": (lambda t: t.assign(net=t["net"].astype(str)), "type_change", "data.train.net"),
+    "missing": (lambda t: t.assign(city=t["city"].where(t["id"] > 90)), "missing_values", "data.train.city"),
+    "range": (lambda t: t.assign(**{"a {b} %s": 1e3}), "range_violation", "data.train.a {b} %s"),
+    "values": (lambda t: t.assign(city=t["city"].mask(t["id"] < 99, "Pisa")), "new_category", "data.train.city"),
+    "key": (lambda t: t.assign(id=t["id"] // 2), "duplicate_rows", "data.train"),
+    "sum": (lambda t: t.assign(gross=t["gross"] + 0.01), "broken_relation", "data.train.gross"),
+    "settled": (
+        lambda t: t.assign(country=t["country"].mask(t["id"] < 99, "NO")),
+        "broken_relation",
+        "data.train.country",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_promise_that_is_broken_is_a_finding(name: str) -> None:
+    damage, kind, subject = DAMAGES[name]
+    found = held(shop(), damage(shop()), key=("id",))
+    assert (kind, subject) in [(f.kind, f.subject) for f in found], [f.text for f in found]
+    assert all(0 < (f.effect or 0) <= 1 and f.text.endswith(".") for f in found)
+    assert held(shop(), shop(), key=("id",)) == []
+
+
+def test_what_is_written_is_read_back_and_a_person_can_read_it(tmp_path: Path) -> None:
+    contract = suggest(case_of(shop(), shop(), key=("id",)))
+    write(contract, tmp_path / "deep" / "contract.yaml")
+    assert read(tmp_path / "deep" / "contract.yaml") == contract
+    told = yaml.safe_load((tmp_path / "deep" / "contract.yaml").read_text())
+    assert told["tables"]["train"]["columns"]["city"]["values"] == ["Bonn", "Oslo", "Rome"]
+    assert ["+", "gross", "net", "tax"] in told["tables"]["train"]["rules"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("tables: [", "cannot be read"),
+        ("tables: {train: {colums: {}}}", "Extra inputs are not permitted"),
+        ("schema: other\ntables: {}", "rca/contract/1"),
+        ("tables: {train: {columns: {a: {missing: 2}}}}", "less than or equal to 1"),
+        ("tables: {train: {rules: [['<', a, b]]}}", "rules"),
+        ("!!python/object/apply:os.system ['true']", "cannot be read"),
+    ],
 )
-CHECKS = check.load()
-SEEDS = range(3)
-Make = Callable[[int, int], pd.DataFrame]
-each_check = pytest.mark.parametrize("entry", CHECKS.values(), ids=list(CHECKS))
-plugins = [(r, e) for r in (check, diff, repair, fault) for e in r.load().values()]
+def test_a_file_that_is_no_contract(text: str, problem: str, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=problem):
+        read(tmp_path / "c.yaml")
 
 
-def look(entry: Entry, case: Case) -> tuple[Outcome, tuple[Finding, ...]]:
-    outcomes, findings = run([entry], case)
-    return replace(outcomes[0], seconds=0.0), findings
+def test_a_contract_for_other_tables(mixed: Callable[[int, int], pd.DataFrame]) -> None:
+    contract = suggest(case_of(mixed(0, 50), mixed(1, 50)))
+    other = Contract(tables={"evaluate": contract.tables["train"], "production": contract.tables["train"]})
+    with pytest.raises(NotApplicable, match="speaks of 'evaluate', 'production'"):
+        list(hold(other, case_of(mixed(0, 50), mixed(1, 50))))
 
 
-@functools.cache
-def halves(seed: int) -> Case:
-    """Two samples of the bank's calls: the same data on both sides."""
-    from tests.conftest import RAW
-
-    rows = np.random.default_rng(seed).permutation(41_188)[:8000]
-    bank = pd.read_parquet(RAW).iloc[rows].drop(columns="year")
-    return case_of(bank[:4000], bank[4000:], target="y", positive="yes")
+@pytest.mark.parametrize("rows", [0, 1, 2, 300])
+def test_odd_tables_have_a_contract_too(rows: int, mixed: Callable[[int, int], pd.DataFrame]) -> None:
+    assert held(mixed(0, rows), mixed(0, rows), key=("name",)) == []
+    # a mixed column may hold one type only in so few rows, and one null is all rows of one
+    assert {f.kind for f in held(mixed(0, 300), mixed(0, rows), key=("name",))} <= {"type_change", "missing_values"}
 
 
-@functools.cache
-def twins(seed: int, make: Make) -> Case:
-    return case_of(make(2 * seed, 1000), make(2 * seed + 1, 1000), key=("name",), time="at", target="flag")
+def test_pandera_holds_a_table_to_the_columns() -> None:
+    errors = pytest.importorskip("pandera.errors")
+    schema = to_pandera(suggest(case_of(shop(), shop(), key=("id",))).tables["train"])
+    assert len(schema.validate(shop())) == 3000
+    for name in ("missing", "range", "values", "key"):
+        with pytest.raises(errors.SchemaError):
+            schema.validate(DAMAGES[name][0](shop()))
 
 
-@functools.cache
-def damaged(make: Make, shuffle: bool = False, turn: bool = False) -> Case:
-    """A table with many damages at once, as it is, with its rows shuffled or its columns turned round."""
-    whole, other = make(0, 1000), make(1, 1300)
-    broken = other[:900].assign(
-        normal=other["normal"] * 100,
-        holes=other["holes"].mask(other.index < 400),
-        whole=other["whole"].mask(other.index % 10 == 0, 10**6),
-        city=other["city"].mask(other.index % 7 == 0, "Bern"),
-        yes=other["yes"].astype(int),
-    )
-    broken = broken.drop(columns="count")
-    if shuffle:
-        whole, broken = (t.sample(frac=1, random_state=1) for t in (whole, broken))
-    if turn:
-        whole, broken = (t[t.columns[::-1]] for t in (whole, broken))
-    return case_of(whole, broken, target="flag", positive=1)
-
-
-def facts(findings: tuple[Finding, ...]) -> list[tuple[Any, ...]]:
-    return sorted((f.code, f.kind, f.subject, f.text, round(f.effect or 0, 9)) for f in findings)
-
-
-@each_check
-@pytest.mark.parametrize("seed", SEEDS)
-def test_silent_on_two_samples_of_the_same_data(entry: Entry, seed: int, mixed: Make) -> None:
-    for case in (halves(seed), twins(seed, mixed)):
-        outcome, findings = look(entry, case)
-        assert outcome.status in ("clear", "not_applicable"), (outcome.reason, [f.text for f in findings])
-
-
-@each_check
-def test_deterministic(entry: Entry, mixed: Make) -> None:
-    assert look(entry, damaged(mixed)) == look(entry, damaged(mixed))
-
-
-@each_check
-def test_the_order_of_rows_and_of_columns_does_not_matter(entry: Entry, mixed: Make) -> None:
-    expected = facts(look(entry, damaged(mixed))[1])
-    assert facts(look(entry, damaged(mixed, shuffle=True))[1]) == expected
-    assert facts(look(entry, damaged(mixed, turn=True))[1]) == expected
-
-
-@each_check
-def test_leaves_its_input_alone(entry: Entry, mixed: Make) -> None:
-    tables = mixed(0, 200), mixed(1, 180).assign(normal=0.0)
-    before = [table.copy(deep=True) for table in tables]
-    look(entry, case_of(*tables))
-    for table, kept in zip(tables, before, strict=True):
-        pd.testing.assert_frame_equal(table, kept)
-
-
-@each_check
-@pytest.mark.parametrize("rows", [(0, 0), (0, 50), (50, 0), (1, 1), (1, 50), (50, 1)], ids=str)
-def test_empty_and_one_row_tables_cannot_be_looked_at(entry: Entry, rows: tuple[int, int], mixed: Make) -> None:
-    outcome, findings = look(entry, case_of(mixed(0, rows[0]), mixed(1, rows[1])))
-    assert (outcome.status, findings) == ("not_applicable", ())
-    assert outcome.reason
-    assert outcome.reason.endswith(".")
-
-
-@each_check
-@pytest.mark.parametrize("rows", [2, 3, 10])
-def test_few_rows_and_odd_columns_are_no_failure(entry: Entry, rows: int, mixed: Make) -> None:
-    case = case_of(mixed(0, rows), mixed(1, rows), time="at", key=("name",))
-    assert look(entry, case)[0].status in ("clear", "not_applicable")
-
-
-@each_check
-def test_a_role_that_no_column_has_is_no_failure(entry: Entry, mixed: Make) -> None:
-    case = case_of(mixed(0, 100), mixed(1, 100), time="when", key=("who",), target="what", features=("a", "b"))
-    assert look(entry, case)[0].status in ("clear", "not_applicable")
-
-
-@each_check
-def test_a_finding_is_whole(entry: Entry, mixed: Make) -> None:
-    case = damaged(mixed)
-    (pair,) = case.pairs
-    known = {
-        "data.train",
-        "model",
-        *(f"data.train.{name}" for name in (*pair.reference.columns, *pair.current.columns)),
-    }
-    for finding in look(entry, case)[1]:
-        assert finding.code == entry.code
-        assert finding.kind in KINDS
-        assert finding.subject in known
-        assert finding.text.endswith(".")
-        assert re.search(r"\d|gone|holds", finding.text), "a person wants to know how much"
-        assert finding.p_value is None or 0 <= finding.p_value <= 1
-        if finding.low is not None and finding.high is not None and finding.effect is not None:
-            assert finding.low <= finding.effect <= finding.high
-
-
-def test_together_they_name_every_damage(mixed: Make) -> None:
-    _, findings = run(CHECKS.values(), damaged(mixed))
-    assert {(f.kind, f.subject) for f in findings} >= {
-        ("unit_change", "data.train.normal"),
-        ("missing_values", "data.train.holes"),
-        ("range_violation", "data.train.whole"),
-        ("new_category", "data.train.city"),
-        ("schema_change", "data.train.count"),
-        ("type_change", "data.train.yes"),
-        ("truncation", "data.train"),
-    }
-
-
-@pytest.mark.parametrize("code", CHECKS)
-def test_codes_have_the_form_of_their_pillar(code: str) -> None:
-    assert re.fullmatch(r"RCA1\d\d", code)
-
-
-@pytest.mark.parametrize("kind", sorted({*repair.load(), *fault.load()} - {"clipped", "rounded"}))  # kinds of others
-def test_repairs_and_faults_are_known_by_their_kind(kind: str) -> None:
-    assert kind in KINDS
-
-
-@pytest.mark.parametrize(("registry", "entry"), plugins, ids=[f"{r.package}-{e.code}" for r, e in plugins])
-def test_the_docstring_is_a_proof(registry: Any, entry: Entry) -> None:
-    function = entry.function
-    text = inspect.getdoc(function) or ""
-    assert text.splitlines()[0].endswith(".")
-    if "; see :func:`" in text:  # another entry of the same module tells the whole
-        return
-    sections = ["Examples", "Yields" if registry in (check, diff) else "Returns"]
-    for section in sections:
-        assert f"\n{section}\n{'-' * len(section)}\n" in text, section
-    examples = doctest.DocTestParser().get_examples(text)
-    assert any(function.__name__ in example.source for example in examples)
-
-
-@pytest.mark.parametrize("entry", [e for r, e in plugins if r is repair], ids=lambda e: e.code)
-def test_repairs_have_the_same_signature(entry: Entry) -> None:
-    assert list(inspect.signature(entry.function).parameters) == ["frame", "finding", "reference", "rng"]
-
-
-@pytest.mark.parametrize("entry", [e for r, e in plugins if r is fault], ids=lambda e: e.code)
-def test_faults_have_the_same_signature(entry: Entry) -> None:
-    first, *knobs = list(inspect.signature(entry.function).parameters.values())
-    assert [first.name, *(p.name for p in knobs[:2])] == ["frame", "column", "rng"]
-    assert all(p.kind is p.KEYWORD_ONLY and p.default is not p.empty for p in knobs[2:])
-
-
-@each_check
-def test_checks_take_a_case_and_knobs_with_defaults(entry: Entry) -> None:
-    case, *knobs = inspect.signature(entry.function).parameters.values()
-    assert case.name == "case"
-    assert all(p.kind is p.KEYWORD_ONLY and p.default is not p.empty for p in knobs)
+def test_a_check_learns_a_contract_and_holds_a_table_to_it(tmp_path: Path) -> None:
+    path, good = tmp_path / "contract.yaml", shop()
+    assert api.check(good[:1500], good[1500:], suggest=path, key=("id",)).findings == ()
+    # the damage is on both sides, so that only the contract can tell
+    bad = DAMAGES["values"][0](good)
+    found = api.check(bad, bad, contract=path)
+    assert [(f.id, f.code, f.kind, f.subject) for f in found.findings] == [
+        ("F1", "RCA190", "new_category", "data.current.city"),
+        ("F2", "RCA190", "broken_relation", "data.current.country"),
+    ]
+    outcome = next(o for o in found.outcomes if o.code == "RCA190")
+    assert (outcome.status, outcome.findings) == ("found", ("F1", "F2"))

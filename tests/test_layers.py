@@ -23,7 +23,7 @@ LAYERS = [
     "metrics versions",
     "sandbox",
     "integrity evolution inputs",
-    "repairs faults",
+    "repairs faults contract drift",
     "words",
     "case exam findings",
     "lineage",

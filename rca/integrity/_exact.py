@@ -73,15 +73,21 @@ def broken_rules(pair: Pair, case: Case) -> Iterator[tuple[Rule, Mask, float]]:
     before, now = pair.reference.sample, pair.current.sample
     names = [n for n in sorted(before.columns) if n in now.columns and n not in case.roles.key]
     names = [n for n in names if before[n].dtype.kind == now[n].dtype.kind or before[n].dtype == "category"]
-    if min(len(before), len(now)) < FEWEST:
-        return
     taken: set[str] = set()
-    for rule in (*_identities(before, names), *_orderings(before, names), *_settled(before, names)):
+    for rule in rules_of(before, names) if len(now) >= FEWEST else ():
         hit = rule.broken(now)
         # one damaged column breaks many rules: the first that is about it is enough
         if hit.mean() > 0.002 and not taken & set(rule.columns):
             taken |= set(rule.columns)
             yield rule, hit, float(rule.broken(before).mean())
+
+
+def rules_of(sample: pd.DataFrame, names: list[str]) -> Iterator[Rule]:
+    """Yield the rules that all rows of a sample follow, as unrelated columns would not."""
+    if len(sample) >= FEWEST:
+        yield from _identities(sample, names)
+        yield from _orderings(sample, names)
+        yield from _settled(sample, names)
 
 
 def _numbers(sample: pd.DataFrame, names: list[str]) -> dict[str, Floats]:
@@ -179,7 +185,8 @@ def _unsettled(x: NDArray[np.intp], y: NDArray[np.intp]) -> float:
 
 
 def _learn(sample: pd.DataFrame, name: str, by: str) -> dict[object, object]:
-    known = sample[[name, by]].dropna().drop_duplicates(by).astype("object")
+    # what a value goes with most
+    known = sample[[name, by]].astype("object").value_counts(sort=True).reset_index().drop_duplicates(by)
     return dict(zip(known[by], known[name], strict=True))
 
 

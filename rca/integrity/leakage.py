@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from rca.errors import NotApplicable
-from rca.integrity._common import filled, iso, percent, samples, time_of
+from rca.integrity._common import chance, filled, iso, percent, samples, time_of
 from rca.registry import check
+from rca.stats import Floats
 from rca.types import Case, Finding
 
 _ROWS = 10_000
@@ -60,30 +61,38 @@ def leakage(case: Case, *, strength: float = 0.75, rise: float = 0.3) -> Iterato
         parts += [({"time": time, "onset": str(iso(onset))}, after[after[time] >= onset]) for onset in onsets]
         for name in names:
             for where, part in parts:
-                now = min(_told(part[name], part[target]))
+                left = _left(part[name], part[target])
+                now = 1 - left.mean()
                 if now < strength:
                     continue
                 new = name not in before
                 rivals = [n for n in names if n in before] if new else [name]
-                usual = max((max(_told(before[n], before[target])) for n in rivals), default=0.0)
+                past = min((_left(before[n], before[target]) for n in rivals), key=np.mean, default=np.ones(2))
+                usual = max(1 - past.mean(), 0.0)
+                error = past.std() * np.sqrt(1 / len(past) + 1 / len(left))
                 if now - usual < rise:
                     continue
                 then = "and is not in the reference" if new else f"{percent(round(usual, 3))} in the reference"
                 since = f" since {where['onset'][:10]}" if where else ""
                 text = f"{name} alone tells {percent(round(now, 3))} of what {target} is in {pair.name}{since}, {then}."
                 facts = {"column": name, "target": target, "strength": now, "before": usual, "new": new, **where}
-                yield Finding("", "leakage", f"data.{pair.name}.{name}", text, effect=now - usual, evidence=facts)
+                p_value = chance((now - usual) / max(error, 1e-3))
+                subject = f"data.{pair.name}.{name}"
+                yield Finding("", "leakage", subject, text, effect=now - usual, p_value=p_value, evidence=facts)
                 break
     if not found:
         raise NotApplicable("no table has the target on both sides.")
 
 
-def _told(values: pd.Series, target: pd.Series) -> list[float]:
-    """Return the share of the target's variance that a tree on a column tells: of each half, learned from the other."""
+def _left(values: pd.Series, target: pd.Series) -> Floats:
+    """Return what a tree on a column leaves of the target in each row, as a share of the variance.
+
+    The tree of each half of the rows is learned from the other half.
+    """
     from sklearn.tree import DecisionTreeRegressor
 
     if len(values) < 60 or values.nunique() < 2:
-        return [0.0]
+        return np.ones(2)
     answer: Any
     if target.dtype == "category" or target.nunique() <= 10:
         classes = pd.factorize(target, sort=True)[0]
@@ -93,10 +102,9 @@ def _told(values: pd.Series, target: pd.Series) -> list[float]:
     known = (values.cat.codes if values.dtype == "category" else values).to_numpy().astype(float)[:, None]
     known = np.where(np.isfinite(known), known, np.nan)
     odd = np.arange(len(values)) % 2 == 1
-    shares = []
-    for learn in (odd, ~odd):
+    left, variance = np.ones(len(values)), answer.var(axis=0).sum()
+    for learn in (odd, ~odd) if variance > 0 else ():
         tree = DecisionTreeRegressor(min_samples_leaf=5, max_leaf_nodes=40, random_state=0)
         guess = tree.fit(known[learn], answer[learn]).predict(known[~learn]).reshape(-1, answer.shape[1])
-        rest = ((answer[~learn] - answer[learn].mean(axis=0)) ** 2).sum()
-        shares.append(max(float(1 - ((answer[~learn] - guess) ** 2).sum() / rest), 0.0) if rest > 0 else 0.0)
-    return shares
+        left[~learn] = ((answer[~learn] - guess) ** 2).sum(axis=1) / variance
+    return left

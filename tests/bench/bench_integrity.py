@@ -206,9 +206,9 @@ def row_of(damage: Damage, name: str, seeds: int, *, peers: bool, verbose: bool)
         row["findings"] += len(hits)
         row["true"] += sum(hits)
         if verbose and not (hits and hits[0]):
-            first = [(f.kind, f.subject) for f in found.findings[:4]]
+            told = [(f.kind, f.subject) for f in found.findings[:4]]
             failed = [(o.code, o.reason) for o in found.outcomes if o.status == "failed"]
-            said.append(f"  missed: {name} {LEVELS[level]} {seed} {damage.knobs[level]} {truth} {first} {failed}")
+            said.append(f"  missed: {name} {LEVELS[level]} {seed} {damage.knobs[level]} {truth} {told} {failed}")
         if peers and level == 1 and seed == 0 and truth.get("column"):
             row["peer"] += drifts_most(good, bad) == truth["column"]
             row["peers"] += 1

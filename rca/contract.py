@@ -1,0 +1,256 @@
+"""A contract: what the tables of a system promise, as YAML that a person can read and change."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rca.engine import fetch
+from rca.errors import ConfigError, NotApplicable, choices
+from rca.integrity._common import listed, percent
+from rca.integrity._exact import rule_of, rules_of
+from rca.profiles import Kind
+from rca.types import Case, Finding, Pair, plain
+
+#: More values than this are no closed list, and more rules than this nobody reads.
+LEVELS, RULES = 50, 40
+_KINDS = {
+    "column": "schema_change",
+    "type": "type_change",
+    "missing": "missing_values",
+    "range": "range_violation",
+    "values": "new_category",
+    "key": "duplicate_rows",
+}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Promise(_Strict):
+    """What one column promises; what is left out is not promised."""
+
+    type: Kind | None = None
+    missing: float = Field(default=1.0, ge=0, le=1)
+    """The share of rows without a value, at most."""
+    min: float | None = None
+    max: float | None = None
+    values: tuple[str, ...] = ()
+
+
+class Terms(_Strict):
+    """What one table promises."""
+
+    mostly: float = Field(default=0.999, gt=0, le=1)
+    """The share of rows that must keep each promise."""
+    columns: dict[str, Promise] = Field(default_factory=dict)
+    key: tuple[str, ...] = ()
+    """Columns that together name a row."""
+    rules: tuple[tuple[Literal["<=", "settled by"], str, str] | tuple[Literal["+", "*"], str, str, str], ...] = ()
+    """A kind, the column that the rule is about, and the others: ``["+", "gross", "net", "tax"]``."""
+
+
+class Contract(_Strict):
+    """What the tables of a system promise, by role."""
+
+    form: Literal["rca/contract/1"] = Field(default="rca/contract/1", alias="schema")
+    tables: dict[str, Terms]
+
+
+def read(path: str | Path) -> Contract:
+    """Read a contract.
+
+    Raises
+    ------
+    ConfigError
+        If it is not there or not valid; each problem is named.
+    """
+    try:
+        return Contract.model_validate(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
+    except ValidationError as problem:
+        parts = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors()[:5]]
+        raise ConfigError(f"{path} is no valid contract: {'; '.join(parts)}; correct these lines.") from None
+    except (OSError, ValueError, yaml.YAMLError) as problem:
+        detail = " ".join(str(problem).split())
+        raise ConfigError(f"{path} cannot be read ({detail}): rca check --suggest writes a contract.") from None
+
+
+def write(contract: Contract, path: str | Path) -> None:
+    """Write a contract as YAML."""
+    content = plain(contract.model_dump(by_alias=True, exclude_defaults=True) | {"schema": contract.form})
+    text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text("# What these tables promise; change what is too strict, or too loose.\n" + text, "utf-8")
+
+
+def suggest(case: Case) -> Contract:
+    """Learn what the reference tables of a case promise, so that another sample of the same data keeps it.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from rca.tables import open_table
+    >>> from rca.types import Roles
+    >>> draw = np.random.default_rng(0)
+    >>> net = draw.lognormal(3, 1, 2000)
+    >>> whole = pd.DataFrame({"net": net, "gross": net * draw.uniform(1, 1.2, 2000), "city": ["A", "B"] * 1000})
+    >>> damaged = whole.assign(city="C", gross=net / 2)
+    >>> case = Case((Pair("train", open_table(whole), open_table(damaged)),), Roles())
+    >>> contract = suggest(case)
+    >>> contract.tables["train"].rules
+    (('<=', 'net', 'gross'),)
+    >>> [(f.kind, f.text) for f in hold(contract, case)]
+    [('new_category', "city of train has other values than 'A', 'B' in 100 % of the rows."), \
+('broken_relation', 'net <= gross is broken in 100 % of the rows of train.')]
+    """
+    return Contract(tables={pair.name: _learn(pair, case) for pair in case.pairs})
+
+
+def _learn(pair: Pair, case: Case) -> Terms:
+    table, roles = pair.reference, case.roles
+    labels = {roles.target, roles.prediction, *roles.key} - set(roles.features)
+    names = [name for name in table.columns if pair.same_role or name not in labels]
+    rows, sample = max(table.profile.rows, 1), table.sample
+    # what no row of so many breaks, hardly more than this share of the rows breaks
+    mostly = 1 - max(0.001, round(min(6 / rows, 0.5), 3))
+    columns = {name: _promise(table, name, roles.key, mostly) for name in names}
+    rules = rules_of(sample, [name for name in names if name in sample and name not in roles.key])
+    key = roles.key if set(roles.key) <= set(names) and not _repeated(table, roles.key) else ()
+    return Terms(mostly=mostly, columns=columns, key=key, rules=tuple(r.terms for r in _telling(list(rules)))[:RULES])
+
+
+def _promise(table: Any, name: str, key: tuple[str, ...], mostly: float) -> Promise:
+    seen, sample = table.profile.columns[name], table.sample
+    if not seen.present:
+        return Promise()
+    rate = seen.missing / seen.rows
+    most = min(rate + 4 * math.sqrt(rate * (1 - rate) / seen.rows), 1.0)
+    told: dict[str, Any] = {"type": seen.kind, "missing": math.ceil(1e4 * most) / 1e4}
+    if seen.quantiles and name not in key:
+        whole = bool((sample[name].dropna() % 1 == 0).all())
+        ends = (seen.min, seen.at(0.05)), (seen.max, seen.at(0.95))
+        told["min"], told["max"] = (_beyond(end, inner, seen.present, whole=whole) for end, inner in ends)
+    rare = sum(count == 1 for count in seen.top.values())
+    if seen.kind == "category" and name not in key and len(seen.top) <= LEVELS and rare <= (1 - mostly) * seen.present:
+        told["values"] = tuple(sorted(seen.top))
+    return Promise(**told)
+
+
+def _beyond(end: float, inner: float, rows: int, *, whole: bool) -> float:
+    """Move an extreme outwards, the less the more rows were seen, to a number that reads well."""
+    margin = (end - inner) * 3 / max(math.log(rows / 20), 1.0)
+    digits = 0 if whole or not margin else 2 - math.floor(math.log10(abs(margin)))
+    moved = round(end + margin, digits) if margin else end
+    # what never was negative is rarely meant to be
+    return max(moved, 0.0) if end >= 0 else moved
+
+
+def _telling(rules: list[Any]) -> list[Any]:
+    """Leave out the orderings that follow from two others."""
+    ordered = {rule.columns for rule in rules if rule.kind == "<="}
+    implied = {(a, c) for a, b in ordered for b2, c in ordered if b == b2}
+    return [rule for rule in rules if rule.kind != "<=" or rule.columns not in implied]
+
+
+def _repeated(table: Any, key: tuple[str, ...]) -> int:
+    """Return how many rows have the key of another, over all rows."""
+    names = table.expr.select(*key).distinct() if key else table.expr
+    return int(table.profile.rows - fetch(names.aggregate(n=names.count()))["n"][0].as_py())
+
+
+def hold(contract: Contract, case: Case) -> Iterator[Finding]:
+    """Hold the current tables of a case to a contract; each promise that is broken is a finding.
+
+    Missing values, types and repeated keys are counted in all rows, the rest in the sample.
+
+    Raises
+    ------
+    NotApplicable
+        If the contract speaks of none of the tables.
+    """
+    alone = next(iter(contract.tables.values())) if len(contract.tables) == len(case.pairs) == 1 else None
+    known = [(pair, contract.tables.get(pair.name, alone)) for pair in case.pairs]
+    if not any(terms for _, terms in known):
+        roles = choices(pair.name for pair in case.pairs)
+        raise NotApplicable(f"the contract speaks of {choices(contract.tables)}, and the tables are {roles}.")
+    for pair, terms in known:
+        for sort, names, share, text in broken(terms, pair.current) if terms is not None else ():
+            subject = f"data.{pair.name}" + (f".{names[0]}" if sort != "key" else "")
+            told = {"columns": list(names)} if len(names) > 1 else {"column": names[0]}
+            facts = {**told, "share": share, "rows": round(share * pair.current.profile.rows)}
+            said = text.format(table=pair.name, share=f"in {percent(share)} of the rows")
+            yield Finding("", _KINDS.get(sort, "broken_relation"), subject, said, effect=share, evidence=facts)
+
+
+def broken(terms: Terms, table: Any) -> Iterator[tuple[str, tuple[str, ...], float, str]]:
+    """Yield the promises that a table breaks: the sort, the columns, the share of rows, and a sentence for it."""
+    slack, seen, sample = 1 - terms.mostly + 1e-9, table.profile.columns, table.sample
+    rows = max(table.profile.rows, 1)
+    for name, promise in terms.columns.items():
+        for sort, share, text in _kept(promise, seen.get(name), sample.get(name)):
+            if share > slack + (promise.missing if sort == "missing" else 0.0):
+                yield sort, (name,), share, f"{_plain(name)} {text}."
+    if terms.key and set(terms.key) <= set(seen) and (again := _repeated(table, terms.key)):
+        yield "key", terms.key, again / rows, f"{_plain(', '.join(terms.key))} of {{table}} repeats {{share}}."
+    for kind, *names in terms.rules:
+        if rows > 1 and set(names) <= set(sample):
+            rule = rule_of((kind, *names), sample)
+            share = float(rule.broken(sample).mean())
+            if share > slack:
+                yield "rule", rule.columns, share, f"{_plain(rule.text)} is broken {{share}} of {{table}}."
+
+
+def _kept(promise: Promise, seen: Any, values: Any) -> Iterator[tuple[str, float, str]]:
+    """Yield each sort of promise of a column with the share of rows that break it."""
+    if seen is None:
+        yield "column", 1.0, "is gone from {table}"
+        return
+    share = seen.missing / max(seen.rows, 1)
+    yield "missing", share, f"of {{table}} is missing {{share}}, where {percent(promise.missing)} may be"
+    if promise.type not in (None, seen.kind):
+        yield "type", float(seen.present > 0), f"of {{table}} is a {seen.kind}, and no {promise.type}"
+        return
+    if values is None or not len(values):
+        return
+    low = -math.inf if promise.min is None else promise.min
+    high = math.inf if promise.max is None else promise.max
+    if seen.kind == "number":
+        outside = float(((values < low) | (values > high)).mean())
+        yield "range", outside, f"of {{table}} is outside {low:,.6g} to {high:,.6g} {{share}}"
+    if promise.values:
+        other = float((values.notna() & ~values.isin(promise.values)).mean())
+        yield "values", other, f"of {{table}} has other values than {_plain(listed(promise.values))} {{share}}"
+
+
+def _plain(text: str) -> str:
+    """Names may hold braces, which are no places to fill."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def to_pandera(terms: Terms) -> Any:
+    """Return a pandera schema of a table's columns; its ``to_yaml`` and ``to_script`` write it.
+
+    Rules and the tolerance are left out: pandera holds every row to every promise.
+
+    Raises
+    ------
+    ConfigError
+        If pandera is not installed.
+    """
+    try:
+        import pandera.pandas as pa
+    except ImportError:
+        raise ConfigError("pandera is not installed: pip install 'rca[pandera]'.") from None
+    columns = {}
+    for name, promise in terms.columns.items():
+        checks = [pa.Check.isin(list(promise.values))] if promise.values else []
+        checks += [pa.Check.ge(promise.min)] if promise.min is not None else []
+        checks += [pa.Check.le(promise.max)] if promise.max is not None else []
+        columns[name] = pa.Column(None, checks, nullable=promise.missing > 0)
+    return pa.DataFrameSchema(columns, unique=list(terms.key) or None)
