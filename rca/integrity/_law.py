@@ -239,6 +239,25 @@ def _seen(reference: Any, current: Any, skip: tuple[str, ...]) -> Seen:
     return seen if order is None else seen._keep(seen.cells, order[: law.most])
 
 
+def kinship(sides: tuple[Any, Any], skip: tuple[str, ...], name: str, values: list[str], olds: list[str]) -> Floats:
+    """Return how far the rows of new values are, in other columns, from those of old ones; 1 is what chance does."""
+    law, seen, far = _law(sides[0], skip), _seen(*sides, skip), np.ones((len(values), len(olds)))
+    levels = law.cuts[name].levels if name in law.cuts else None
+    partners = law.partners[law.names.index(name)] if levels else np.zeros(0, dtype=bool)
+    if not levels or not partners.any():
+        return far
+    column, cells = sides[1].sample[name].to_numpy()[seen.at], np.repeat(partners, law.sizes)
+    weights = cells / np.maximum(law.seen.shares, _RARE)
+    spread = weights @ (law.seen.shares * (1 - law.seen.shares))
+    for j, old in ((j, old) for j, old in enumerate(olds) if old in levels):
+        place = law.place[name].start + levels.index(old)
+        was = law.seen.joint[place] / law.seen.shares[place]
+        for i, rows in ((i, column == value) for i, value in enumerate(values)):
+            due = spread * (1 / max(rows.sum(), 1) + 1 / (law.seen.shares[place] * law.rows))
+            far[i, j] = weights @ (seen.cells[rows].mean(axis=0) - was) ** 2 / due if rows.any() else 1.0
+    return far
+
+
 def _order(table: Any) -> NDArray[np.intp] | None:
     """Return an order of a large sample's rows that has nothing to do with how they were stored."""
     return np.argsort(table.hashes, kind="stable") if len(table.sample) > _ROWS // 4 else None

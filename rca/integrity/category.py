@@ -7,16 +7,19 @@ import html
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from rca.integrity._common import columns, listed, report
+from rca.integrity._law import kinship, skipped
 from rca.registry import check
+from rca.stats import Floats
 from rca.tables import CATEGORIES, Column
 from rca.types import Case, Finding, Pair
 
+_LEAST = 0.02  # smaller categories may be missing by chance
 _FEW = 10  # a value in fewer rows may be a person's
 _MANY = 200  # columns with more distinct values in the reference are text or keys: a new value in them is no news
 _WORDS = """? ?? - -- . .. ... * # n/a na n.a. #n/a #na <na> null (null) #null! none nan nat nil unknown missing
@@ -164,12 +167,12 @@ def changed(case: Case, what: str) -> Iterator[tuple[Pair, Column, dict[str, Any
     """Each text column and its values of one sort: counts of `nulls` and `new`, what `damaged` and `renamed` were."""
     for pair, reference, _ in columns(case, "category"):
         sides: tuple[Any, Any] = pair.reference, pair.current
-        yield pair, reference, _levels(*sides, reference.name).get(what, {})
+        yield pair, reference, _levels(sides, reference.name, skipped(case)).get(what, {})
 
 
 @functools.lru_cache(maxsize=64)
-def _levels(first: Any, second: Any, name: str) -> dict[str, dict[str, Any]]:
-    reference, current = first.profile.columns[name], second.profile.columns[name]
+def _levels(sides: tuple[Any, Any], name: str, skip: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    reference, current = (side.profile.columns[name] for side in sides)
     new = {v: n for v, n in current.top.items() if v not in reference.top and v.strip()}
     if not new or not reference.top or len(reference.top) >= CATEGORIES:
         return {}
@@ -179,13 +182,18 @@ def _levels(first: Any, second: Any, name: str) -> dict[str, dict[str, Any]]:
     now: Counter[Any] = Counter({v: n for v, n in current.top.items() if v not in nulls and v not in damaged})
     for text, old in damaged.items():
         now[old] += new[text]
-    renamed = _renamed(reference, now, rest)
+    renamed = _renamed(reference, now, rest, lambda values, olds: kinship(sides, skip, name, values, olds))
     left = {v: n for v, n in rest.items() if v not in renamed} if (reference.distinct or 0) <= _MANY else {}
     return {"nulls": nulls, "damaged": damaged, "renamed": renamed, "new": left}
 
 
-def _renamed(reference: Column, now: Counter[Any], rest: Mapping[str, int]) -> dict[str, str]:
-    """Map new values to the old ones that they stand for: by spelling, else by the share that those lost."""
+def _renamed(
+    reference: Column, now: Counter[Any], rest: Mapping[str, int], far: Callable[[list[str], list[str]], Floats]
+) -> dict[str, str]:
+    """Map new values to the old ones that they stand for: by spelling, else by the share that those lost.
+
+    Where old values of about one share were lost, what they have to do with the other columns decides.
+    """
     from scipy.optimize import linear_sum_assignment
 
     spelled: dict[str, list[str]] = defaultdict(list)
@@ -205,12 +213,16 @@ def _renamed(reference: Column, now: Counter[Any], rest: Mapping[str, int]) -> d
     gap = np.abs(share - gone) / np.maximum(error, np.where(like, 0.25, 0.1) * share)
     # a value that only gave its part to something new loses no more of itself than all others
     fits = (gap <= 1) & (gone > 0) & (like | (gone - (size + 0.1) * share > error * 2 / 3))
-    pairs = [p for p in zip(*linear_sum_assignment(np.where(fits, gap - 2 * like, 10.0)), strict=True) if fits[p]]
+    kin = far(values, olds)
+    cost = np.where(fits, gap - 2 * like + np.minimum(kin, 20.0), 99.0)
+    pairs = [p for p in zip(*linear_sum_assignment(cost), strict=True) if fits[p]]
     undone = size - gone + sum(np.where(np.arange(len(olds)) == j, share[i], 0.0) for i, j in pairs)
     # with the old names back, the shares are as they were; else another population came with the names
     same = undone.sum() > 0.5 and np.abs(size - undone / undone.sum()).sum() <= 0.04 + error.sum() / 3
-    rivals = fits & (np.abs(share - gone) <= error) if len(pairs) == len(values) == len(olds) else fits
-    sure = like | (rivals.sum(axis=1)[:, None] + rivals.sum(axis=0) <= 2)
+    # where all names changed, those of one share are told apart by the other columns, or nothing can do so
+    everything = len(pairs) == len(values) >= sum(size >= _LEAST)
+    rivals = fits & (kin <= kin.min(axis=1, keepdims=True) + 3)
+    sure = like | everything | (rivals.sum(axis=1)[:, None] + rivals.sum(axis=0) <= 2)
     return mapping | {values[i]: olds[j] for i, j in pairs if same and sure[i, j]}
 
 

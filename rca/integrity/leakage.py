@@ -9,15 +9,18 @@ import numpy as np
 import pandas as pd
 
 from rca.errors import NotApplicable
-from rca.integrity._common import chance, filled, iso, percent, samples, time_of
+from rca.integrity._common import filled, iso, percent, samples, time_of
 from rca.registry import check
-from rca.stats import Floats
+from rca.stats import Floats, rate_change
 from rca.types import Case, Finding
 
 _ROWS = 10_000
 
 
-@check("RCA116", "a feature knows the target")
+_LIKE = ("sentinel_values", "type_change", "range_violation", "unit_change", "broken_relation", "frozen_column")
+
+
+@check("RCA116", "a feature knows the target", explains=_LIKE)
 def leakage(case: Case, *, strength: float = 0.75, rise: float = 0.3) -> Iterator[Finding]:
     """Find columns that tell the target alone, and did not before.
 
@@ -69,14 +72,15 @@ def leakage(case: Case, *, strength: float = 0.75, rise: float = 0.3) -> Iterato
                 rivals = [n for n in names if n in before] if new else [name]
                 past = min((_left(before[n], before[target]) for n in rivals), key=np.mean, default=np.ones(2))
                 usual = max(1 - past.mean(), 0.0)
-                error = past.std() * np.sqrt(1 / len(past) + 1 / len(left))
-                if now - usual < rise:
+                # of a strong column there is less left to rise
+                if now - usual < min(rise, 0.9 * (1 - usual)):
                     continue
                 then = "and is not in the reference" if new else f"{percent(round(usual, 3))} in the reference"
                 since = f" since {where['onset'][:10]}" if where else ""
                 text = f"{name} alone tells {percent(round(now, 3))} of what {target} is in {pair.name}{since}, {then}."
                 facts = {"column": name, "target": target, "strength": now, "before": usual, "new": new, **where}
-                p_value = chance((now - usual) / max(error, 1e-3))
+                wrong = [int((side > 1).sum()) for side in (past, left)]
+                p_value = rate_change(wrong[1], len(left), wrong[0], len(past), 0.0).p_value
                 subject = f"data.{pair.name}.{name}"
                 yield Finding("", "leakage", subject, text, effect=now - usual, p_value=p_value, evidence=facts)
                 break
@@ -104,7 +108,7 @@ def _left(values: pd.Series, target: pd.Series) -> Floats:
     odd = np.arange(len(values)) % 2 == 1
     left, variance = np.ones(len(values)), answer.var(axis=0).sum()
     for learn in (odd, ~odd) if variance > 0 else ():
-        tree = DecisionTreeRegressor(min_samples_leaf=5, max_leaf_nodes=40, random_state=0)
+        tree = DecisionTreeRegressor(min_samples_leaf=max(5, int(learn.sum() ** 0.5)), random_state=0)
         guess = tree.fit(known[learn], answer[learn]).predict(known[~learn]).reshape(-1, answer.shape[1])
         left[~learn] = ((answer[~learn] - guess) ** 2).sum(axis=1) / variance
     return left
