@@ -8,8 +8,7 @@ from typing import Any
 import pandas as pd
 
 from rca import versions
-from rca.config import FILE, Config
-from rca.config import load as load_config
+from rca.config import FILE, Config, load
 from rca.errors import ConfigError, DataError, InconclusiveError, VersionError, choices
 from rca.gitrepo import Repository
 from rca.sandbox import fetcher
@@ -30,7 +29,7 @@ def of_versions(
 ) -> tuple[Case, Config]:
     """Read two revisions of a project; `since` splits production: the rows before are the reference."""
     path = Path(config)
-    settings = load_config(path)
+    settings = load(path)
     repository = Repository(path.resolve().parent)
     fetch = fetcher(repository)
     old = versions.read(repository, reference, settings, fetch)
@@ -133,7 +132,10 @@ def _split(version: Version, since: str, roles: Roles) -> tuple[Table, Table]:
             f"--since needs a production table and a time column, and {version.rev} lacks one of them: "
             "name 'data.production' and 'time' in rca.yaml."
         )
-    moment = timestamp(since)
+    try:
+        moment = pd.Timestamp(since)
+    except ValueError:
+        raise ConfigError(f"{since!r} is no time: write it as 2009-06-01 or 2009-06-01T12:00.") from None
     table.require(roles.time)
     column = table.expr[roles.time]
     if not (column.type().is_timestamp() or column.type().is_date()):
@@ -143,13 +145,3 @@ def _split(version: Version, since: str, roles: Roles) -> tuple[Table, Table]:
     before = Table(table.expr.filter(column < moment), f"{table.name} before {since}")
     after = Table(table.expr.filter(column >= moment), f"{table.name} since {since}")
     return before, after
-
-
-def timestamp(text: str) -> pd.Timestamp:
-    """Read a moment in time."""
-    import pandas as pd
-
-    try:
-        return pd.Timestamp(text)
-    except ValueError:
-        raise ConfigError(f"{text!r} is no time: write it as 2009-06-01 or 2009-06-01T12:00.") from None

@@ -18,7 +18,7 @@ from typing import Any
 
 from rca.errors import ReplayError, VersionError
 from rca.gitrepo import Repository, git
-from rca.versions import Snapshot, cache_folder
+from rca.versions import Snapshot, cache_folder, dvc_config, scratch
 
 _CHILDREN: set[subprocess.Popen[str]] = set()
 _HOMES: set[Path] = set()
@@ -70,7 +70,14 @@ class Sandbox:
         child = subprocess.Popen(
             [sys.executable, "-m", "dvc", *arguments],
             cwd=self.root,
-            env=environment(self.site),
+            env={
+                **{k: v for k, v in os.environ.items() if not k.startswith("GIT_")},
+                "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+                "DVC_SITE_CACHE_DIR": str(self.site),
+                "DVC_NO_ANALYTICS": "1",
+                "DO_NOT_TRACK": "1",
+                "PYTHONHASHSEED": "0",
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -90,18 +97,6 @@ class Sandbox:
         return out
 
 
-def environment(site: Path) -> dict[str, str]:
-    """Return the variables for a run: this interpreter first on the path, no telemetry, private locks."""
-    return {
-        **{k: v for k, v in os.environ.items() if not k.startswith("GIT_")},
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-        "DVC_SITE_CACHE_DIR": str(site),
-        "DVC_NO_ANALYTICS": "1",
-        "DO_NOT_TRACK": "1",
-        "PYTHONHASHSEED": "0",
-    }
-
-
 @contextmanager
 def sandbox(repository: Repository, commit: str, cache: Path | None = None) -> Iterator[Sandbox]:
     """Make a copy of the project at a commit, on the user's DVC cache or another, and remove it afterwards."""
@@ -119,19 +114,11 @@ def sandbox(repository: Repository, commit: str, cache: Path | None = None) -> I
         _HOMES.discard(home)
 
 
-def _settings(project: Path) -> Path | None:
-    """Return the folder of DVC's settings, here or above."""
-    return next((p / ".dvc" for p in (project, *project.parents) if (p / ".dvc").is_dir()), None)
-
-
 def _configure(root: Path, project: Path, cache: Path, home: Path) -> None:
     """Give the copy the user's remotes, by absolute address, and the shared cache."""
-    from dvc.config import Config
-
-    folder, source = _settings(project), _settings(root)
-    if folder is None or source is None:
+    copied, known = dvc_config(project), dvc_config(root)
+    if copied is None or known is None:
         return
-    known = Config(dvc_dir=str(source))
     remotes: dict[str, Mapping[str, Any]] = dict(known.get("remote", {}))
     default = known.get("core", {}).get("remote")
     if not remotes or default is None:
@@ -141,13 +128,10 @@ def _configure(root: Path, project: Path, cache: Path, home: Path) -> None:
     if not str(cache).isascii():  # DVC writes its configuration in ASCII
         (home / "cache").symlink_to(cache)
         cache = home / "cache"
-    with Config(dvc_dir=str(folder)).edit("local") as local:
+    with copied.edit("local") as local:
         local["core"] = {"remote": default, "analytics": False}
         local["cache"] = {"dir": str(cache), "type": "reflink,copy"}
         local["remote"] = {name: {k: str(v) for k, v in options.items()} for name, options in remotes.items()}
-
-
-_FETCHED: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def fetcher(repository: Repository) -> Callable[[Snapshot, str], Path | None]:
@@ -157,14 +141,9 @@ def fetcher(repository: Repository) -> Callable[[Snapshot, str], Path | None]:
     """
 
     def fetch(snap: Snapshot, path: str) -> Path | None:
-        from dvc.config import Config
-
-        source = _settings(repository.root)
-        if source is None or not Config(dvc_dir=str(source)).get("remote"):
+        if not (dvc_config(repository.root) or {}).get("remote"):
             return None
-        if not _FETCHED:
-            _FETCHED.append(tempfile.TemporaryDirectory(prefix="rca-cache-"))
-        cache = Path(_FETCHED[0].name)
+        cache = Path(scratch().name) / "cache"
         with sandbox(repository, snap.commit, cache) as box:
             try:
                 box.dvc("fetch", "--quiet", path)
