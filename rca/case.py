@@ -11,8 +11,8 @@ from rca import versions
 from rca.config import FILE, Config, load
 from rca.errors import ConfigError, DataError, InconclusiveError, VersionError, choices
 from rca.gitrepo import Repository
-from rca.sandbox import fetcher
-from rca.tables import LIMIT, Table, open_table
+from rca.sandbox import fetch
+from rca.tables import Table, open_table
 from rca.types import Case, Exam, Pair, Roles, Version
 
 #: Fewer labelled rows than this carry no verdict.
@@ -31,7 +31,6 @@ def of_versions(
     path = Path(config)
     settings = load(path)
     repository = Repository(path.resolve().parent)
-    fetch = fetcher(repository)
     old = versions.read(repository, reference, settings, fetch)
     new = versions.read(repository, current, settings, fetch)
     old, new = versions.code(repository, old, new)
@@ -66,10 +65,8 @@ def of_tables(reference: Any, current: Any, **roles: Any) -> Case:
 
 def _pairs(old: Version, new: Version, config: Config, since: str | None, roles: Roles) -> tuple[Pair, ...]:
     """Pair each table with its older self, and production with what the reference was judged on."""
-    pairs = []
-    for role in ("train", "evaluate"):
-        if role in old.tables and role in new.tables:
-            pairs.append(Pair(role, old.tables[role], new.tables[role]))
+    both = [role for role in ("train", "evaluate") if role in old.tables and role in new.tables]
+    pairs = [Pair(role, old.tables[role], new.tables[role]) for role in both]
     production = new.tables.get("production")
     if production is None and config.data.production is not None and _is_meant(old, new, config.data.production):
         versions.require(new, "production")
@@ -100,7 +97,7 @@ def exam_pair(case: Case) -> Pair:
     raise VersionError("neither side has a table to be judged on: name data.evaluate in rca.yaml.")
 
 
-def exams(case: Case, seed: int = 0, limit: int = LIMIT) -> tuple[Exam, Exam]:
+def exams(case: Case, seed: int = 0) -> tuple[Exam, Exam]:
     """Bring the exams into memory, with the configured columns checked."""
     sides = ((case.current, "production"), (case.current, "evaluate"), (case.reference, "evaluate"))
     known = [side.artifacts.get(f"data.{role}") for side, role in sides if side is not None]
@@ -114,7 +111,7 @@ def exams(case: Case, seed: int = 0, limit: int = LIMIT) -> tuple[Exam, Exam]:
         roles = case.roles
         inputs = [column for columns in roles.inputs.values() for column in columns]
         table.require(roles.target, roles.time, *roles.features, *roles.key, *roles.sensitive, *inputs)
-        frame = table.frame(limit, seed).reset_index(drop=True)
+        frame = table.frame(seed=seed).reset_index(drop=True)
         labelled = int(frame[roles.target].notna().sum()) if roles.target else len(frame)
         if labelled < FEWEST:
             raise InconclusiveError(

@@ -27,8 +27,6 @@ from rca.gitrepo import Repository, is_code
 from rca.tables import Table, open_table
 from rca.types import Artifact, Stage, Version
 
-_CHUNK = 1 << 20
-
 
 def flatten(content: Any, prefix: str = "") -> dict[str, Any]:
     """Return nested mappings as dotted keys."""
@@ -292,7 +290,7 @@ def _objects(cache: Path, recorded: str) -> list[Path]:
 def _md5(path: Path, unix: bool) -> str:
     digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
+        while chunk := stream.read(1 << 20):
             digest.update(chunk.replace(b"\r\n", b"\n") if unix else chunk)
     return digest.hexdigest()
 

@@ -59,7 +59,6 @@ class Bench:
     stages: tuple[str, ...]
     judge: Judge
     options: Options
-    repository: Repository
     worth: dict[tuple[Coalition, int | None], Estimate | None] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     stages_run: int = 0
@@ -112,7 +111,7 @@ class Bench:
         reference, current = sides(self.case)
         self.options.say(f"running with {', '.join(sorted(coalition)) or 'nothing'} from {current.rev}")
         try:
-            with sandbox(self.repository, reference.commit) as box:
+            with sandbox(Repository(Path(str(self.case.root))), reference.commit) as box:
                 changes = [c for p in self.players if p.subject in coalition for c in p.changes]
                 box.checkout(current.commit, [path for c in changes for path in c.paths])
                 for file, key in (key for c in changes for key in c.keys):

@@ -65,6 +65,11 @@ def upstream(version: Version, stage: str | None) -> list[str]:
     return order
 
 
+def between(version: Version, first: Iterable[str], last: str | None) -> tuple[str, ...]:
+    """Return the stages on the way from some to another, inputs first, both ends included."""
+    return tuple(name for name in upstream(version, last) if not set(upstream(version, name)).isdisjoint(first))
+
+
 def root_changes(case: Case) -> tuple[Change, ...]:
     """Return what changed on the way to the model, in pipeline order.
 

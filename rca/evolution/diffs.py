@@ -112,11 +112,10 @@ def _functions(before: str, after: str) -> list[str]:
         return []
     sides: list[dict[str, str]] = []
     for body in (tree.body for tree in trees):
-        parts = {"<module>": ""}
+        parts: dict[str, str] = {}
         for node in body:
-            inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-            name = getattr(node, "name", "") if inside else "<module>"
-            parts[name] = ast.dump(node) if inside else f"{parts[name]}\n{ast.dump(node)}"
+            name = node.name if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else "<module>"
+            parts[name] = parts.get(name, "") + ast.dump(node)
         sides.append(parts)
     return sorted(name for name in {**sides[0], **sides[1]} if sides[0].get(name) != sides[1].get(name))
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from rca.errors import NotApplicable, ReplayError
 from rca.evolution._bench import Bench, Coalition, Judge, Options, Player, load_model, pull
-from rca.evolution._changes import Change, producer, root_changes, sides, upstream
+from rca.evolution._changes import Change, between, producer, root_changes, sides
 from rca.gitrepo import Repository
 from rca.sandbox import sandbox
 from rca.stats import Estimate, quantile, shapley, total
@@ -67,14 +67,8 @@ def players(case: Case) -> tuple[tuple[Player, ...], tuple[str, ...]]:
     for change in changes:
         # Too many for a full factorial are grouped by what they are: code, data, parameters.
         groups.setdefault(change.subject.split(".")[0] if len(changes) > PLAYERS else change.subject, []).append(change)
-    found = tuple(Player(tuple(group)) for group in groups.values())
-    order = upstream(current, target)
-    reached: set[str] = set()
-    for name in order:
-        makers = {producer(current, dep) for dep in current.stages[name].deps}
-        if any(c.stage == name for c in changes) or makers & reached:
-            reached.add(name)
-    return found, tuple(name for name in order if name in reached)
+    stages = between(current, [c.stage for c in changes], target)
+    return tuple(Player(tuple(group)) for group in groups.values()), stages
 
 
 def replay(case: Case, judge: Judge, recorded: Estimate, options: Options, material: float = 0.0) -> Replay:
@@ -92,7 +86,7 @@ def replay(case: Case, judge: Judge, recorded: Estimate, options: Options, mater
     found, stages = players(case)
     if not found:
         raise NotApplicable("no declared code, parameter or data differs between the versions")
-    bench = Bench(case, found, stages, judge, options, Repository(Path(str(case.root))))
+    bench = Bench(case, found, stages, judge, options)
     bench.need(bench.corners)
     if any(bench.worth[corner, None] is None for corner in bench.corners):
         raise ReplayError(f"the pipeline does not run again here: {bench.failures[-1]}")
@@ -181,7 +175,7 @@ def retrain(case: Case, path: str, table: pd.DataFrame, options: Options | None 
     _, current = sides(case)
     target = producer(current, case.model_path)
     readers = {name for name, stage in current.stages.items() if path in stage.deps}
-    order = [name for name in upstream(current, target) if name in readers or readers & set(upstream(current, name))]
+    order = between(current, readers, target)
     if case.root is None or target is None or not order:
         raise NotApplicable(f"no stage of dvc.lock makes the model from {path}")
     with sandbox(Repository(Path(case.root)), current.commit) as box:
