@@ -8,12 +8,11 @@ from typing import Any
 import pandas as pd
 
 from rca import versions
-from rca.config import FILE, Config
-from rca.config import load as load_config
+from rca.config import FILE, Config, load
 from rca.errors import ConfigError, DataError, InconclusiveError, VersionError, choices
 from rca.gitrepo import Repository
-from rca.sandbox import fetcher
-from rca.tables import LIMIT, Table, open_table
+from rca.sandbox import fetch
+from rca.tables import Table, open_table
 from rca.types import Case, Exam, Pair, Roles, Version
 
 #: Fewer labelled rows than this carry no verdict.
@@ -30,9 +29,8 @@ def of_versions(
 ) -> tuple[Case, Config]:
     """Read two revisions of a project; `since` splits production: the rows before are the reference."""
     path = Path(config)
-    settings = load_config(path)
+    settings = load(path)
     repository = Repository(path.resolve().parent)
-    fetch = fetcher(repository)
     old = versions.read(repository, reference, settings, fetch)
     new = versions.read(repository, current, settings, fetch)
     old, new = versions.code(repository, old, new)
@@ -67,10 +65,8 @@ def of_tables(reference: Any, current: Any, **roles: Any) -> Case:
 
 def _pairs(old: Version, new: Version, config: Config, since: str | None, roles: Roles) -> tuple[Pair, ...]:
     """Pair each table with its older self, and production with what the reference was judged on."""
-    pairs = []
-    for role in ("train", "evaluate"):
-        if role in old.tables and role in new.tables:
-            pairs.append(Pair(role, old.tables[role], new.tables[role]))
+    both = [role for role in ("train", "evaluate") if role in old.tables and role in new.tables]
+    pairs = [Pair(role, old.tables[role], new.tables[role]) for role in both]
     production = new.tables.get("production")
     if production is None and config.data.production is not None and _is_meant(old, new, config.data.production):
         versions.require(new, "production")
@@ -101,7 +97,7 @@ def exam_pair(case: Case) -> Pair:
     raise VersionError("neither side has a table to be judged on: name data.evaluate in rca.yaml.")
 
 
-def exams(case: Case, seed: int = 0, limit: int = LIMIT) -> tuple[Exam, Exam]:
+def exams(case: Case, seed: int = 0) -> tuple[Exam, Exam]:
     """Bring the exams into memory, with the configured columns checked."""
     sides = ((case.current, "production"), (case.current, "evaluate"), (case.reference, "evaluate"))
     known = [side.artifacts.get(f"data.{role}") for side, role in sides if side is not None]
@@ -115,7 +111,7 @@ def exams(case: Case, seed: int = 0, limit: int = LIMIT) -> tuple[Exam, Exam]:
         roles = case.roles
         inputs = [column for columns in roles.inputs.values() for column in columns]
         table.require(roles.target, roles.time, *roles.features, *roles.key, *roles.sensitive, *inputs)
-        frame = table.frame(limit, seed).reset_index(drop=True)
+        frame = table.frame(seed=seed).reset_index(drop=True)
         labelled = int(frame[roles.target].notna().sum()) if roles.target else len(frame)
         if labelled < FEWEST:
             raise InconclusiveError(
@@ -133,7 +129,10 @@ def _split(version: Version, since: str, roles: Roles) -> tuple[Table, Table]:
             f"--since needs a production table and a time column, and {version.rev} lacks one of them: "
             "name 'data.production' and 'time' in rca.yaml."
         )
-    moment = timestamp(since)
+    try:
+        moment = pd.Timestamp(since)
+    except ValueError:
+        raise ConfigError(f"{since!r} is no time: write it as 2009-06-01 or 2009-06-01T12:00.") from None
     table.require(roles.time)
     column = table.expr[roles.time]
     if not (column.type().is_timestamp() or column.type().is_date()):
@@ -143,13 +142,3 @@ def _split(version: Version, since: str, roles: Roles) -> tuple[Table, Table]:
     before = Table(table.expr.filter(column < moment), f"{table.name} before {since}")
     after = Table(table.expr.filter(column >= moment), f"{table.name} since {since}")
     return before, after
-
-
-def timestamp(text: str) -> pd.Timestamp:
-    """Read a moment in time."""
-    import pandas as pd
-
-    try:
-        return pd.Timestamp(text)
-    except ValueError:
-        raise ConfigError(f"{text!r} is no time: write it as 2009-06-01 or 2009-06-01T12:00.") from None

@@ -75,15 +75,16 @@ class _Walk:
         artifact = self.new.artifacts.get(f"data.{role}")
         if pair is None or artifact is None or "://" in artifact.path:
             return finding
-        at: _Step | None = _Step(artifact.path, producer(self.new, artifact.path), column, damaged=True)
-        if at is None or (at.stage is not None and not self.differs(at.path)):
+        last = _Step(artifact.path, producer(self.new, artifact.path), column, damaged=True)
+        if last.stage is not None and not self.differs(last.path):
             return finding
-        steps = [at]
+        at: _Step | None = last
+        steps = [last]
         while at is not None:
-            last, both = at, [version.stages.get(at.stage or "") for version in (self.old, self.new)]
-            found = of_stage(self.case, at.stage, both[0], both[1]) if at.stage is not None else ()
+            last = at
+            found = of_stage(self.case, last.stage) if last.stage is not None else ()
             changes = [change for change in found if change.kind != "training_data"]
-            at = self._onward(finding, pair, at, bool(changes), steps)
+            at = self._onward(finding, pair, last, bool(changes), steps)
         return self._told(finding, pair, last, changes, steps)
 
     def _onward(self, finding: Finding, pair: Pair, at: _Step, changed: bool, steps: list[_Step]) -> _Step | None:

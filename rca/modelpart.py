@@ -111,13 +111,12 @@ def _nested(
             known[present] = retrain(setting.case, path, repaired.reset_index(drop=True), options)
         return grid.both_exams(known[present])
 
-    parts = shapley(worth, [d.subject for d in found]) if found else {}
+    parts = shapley(worth, [d.subject for d in found])
     order = {"training_data": 0, "code_change": 1, "preprocessing": 2}
     # The change that brought the damage: data, else code, else the largest.
-    parent = min(branch.terms, key=lambda t: (order.get(t.kind, 3), -abs(t.part.value)), default=None)
+    parent = min(branch.terms, key=lambda t: (order.get(t.kind, 3), -abs(t.part.value)))
     for d in found:
         part = parts[d.subject]
         term = damaged(d, part, f"retraining without it moves the model by {-part.value:+.4g}")
         # Retrained with one seed: what is known of other seeds' noise is known of the change around it.
-        noise = (parent.subject, parent.extra_se, parent.floor) if parent else (None, 0.0, 0.0)
-        yield replace(term, runs=True, parent=noise[0], extra_se=noise[1], floor=noise[2])
+        yield replace(term, runs=True, parent=parent.subject, extra_se=parent.extra_se, floor=parent.floor)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rca.errors import ModelError, choices
-
-if TYPE_CHECKING:
-    from rca.types import Model
+from rca.types import Model
 
 #: Compiled parts of scikit-learn's estimators that skops leaves to its callers. Classes only: a function that a
 #: file may name is a function that it may call.

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +18,11 @@ from typing import Any
 
 from rca.errors import ReplayError, VersionError
 from rca.gitrepo import Repository, git
-from rca.versions import Snapshot, cache_folder
+from rca.versions import Snapshot, cache_folder, dvc_config, scratch
 
 _CHILDREN: set[subprocess.Popen[str]] = set()
 _HOMES: set[Path] = set()
+_ENDED = threading.Event()
 
 
 def _end(child: subprocess.Popen[str]) -> None:
@@ -30,10 +31,7 @@ def _end(child: subprocess.Popen[str]) -> None:
     if child.poll() is None:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
-        child.communicate()
-
-
-_ENDED = threading.Event()
+        child.wait()  # whoever started it reads what it printed
 
 
 @atexit.register
@@ -67,39 +65,36 @@ class Sandbox:
         """Run dvc here and return what it printed."""
         if _ENDED.is_set():
             raise ReplayError("the process is ending.")
-        child = subprocess.Popen(
-            [sys.executable, "-m", "dvc", *arguments],
+        command = [sys.executable, "-m", "dvc", *arguments]
+        env = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("GIT_")},
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+            "DVC_SITE_CACHE_DIR": str(self.site),
+            "DVC_NO_ANALYTICS": "1",
+            "DO_NOT_TRACK": "1",
+            "PYTHONHASHSEED": "0",
+        }
+        with subprocess.Popen(
+            command,
             cwd=self.root,
-            env=environment(self.site),
+            env=env,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
             start_new_session=True,  # so that a stage's own children end with it
-        )
-        _CHILDREN.add(child)
-        try:
-            out, err = child.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            raise ReplayError(f"dvc {arguments[0]} did not end within {timeout:.0f} s: raise --timeout.") from None
-        finally:
-            _end(child)
+        ) as child:
+            _CHILDREN.add(child)
+            try:
+                out, err = child.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired:
+                raise ReplayError(f"dvc {arguments[0]} did not end within {timeout:.0f} s: raise --timeout.") from None
+            finally:
+                _end(child)
         if child.returncode:
             tail = " | ".join((out + err).strip().splitlines()[-4:])
             raise ReplayError(f"dvc {arguments[0]} failed: {tail[-600:]}")
         return out
-
-
-def environment(site: Path) -> dict[str, str]:
-    """Return the variables for a run: this interpreter first on the path, no telemetry, private locks."""
-    return {
-        **{k: v for k, v in os.environ.items() if not k.startswith("GIT_")},
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-        "DVC_SITE_CACHE_DIR": str(site),
-        "DVC_NO_ANALYTICS": "1",
-        "DO_NOT_TRACK": "1",
-        "PYTHONHASHSEED": "0",
-    }
 
 
 @contextmanager
@@ -119,19 +114,11 @@ def sandbox(repository: Repository, commit: str, cache: Path | None = None) -> I
         _HOMES.discard(home)
 
 
-def _settings(project: Path) -> Path | None:
-    """Return the folder of DVC's settings, here or above."""
-    return next((p / ".dvc" for p in (project, *project.parents) if (p / ".dvc").is_dir()), None)
-
-
 def _configure(root: Path, project: Path, cache: Path, home: Path) -> None:
     """Give the copy the user's remotes, by absolute address, and the shared cache."""
-    from dvc.config import Config
-
-    folder, source = _settings(project), _settings(root)
-    if folder is None or source is None:
+    copied, known = dvc_config(project), dvc_config(root)
+    if copied is None or known is None:
         return
-    known = Config(dvc_dir=str(source))
     remotes: dict[str, Mapping[str, Any]] = dict(known.get("remote", {}))
     default = known.get("core", {}).get("remote")
     if not remotes or default is None:
@@ -141,35 +128,23 @@ def _configure(root: Path, project: Path, cache: Path, home: Path) -> None:
     if not str(cache).isascii():  # DVC writes its configuration in ASCII
         (home / "cache").symlink_to(cache)
         cache = home / "cache"
-    with Config(dvc_dir=str(folder)).edit("local") as local:
+    with copied.edit("local") as local:
         local["core"] = {"remote": default, "analytics": False}
         local["cache"] = {"dir": str(cache), "type": "reflink,copy"}
         local["remote"] = {name: {k: str(v) for k, v in options.items()} for name, options in remotes.items()}
 
 
-_FETCHED: list[tempfile.TemporaryDirectory[str]] = []
-
-
-def fetcher(repository: Repository) -> Callable[[Snapshot, str], Path | None]:
-    """Return a function that brings an artifact from the project's DVC remote into a cache of its own.
+def fetch(snap: Snapshot, path: str) -> Path | None:
+    """Bring an artifact from the project's DVC remote into a cache of its own, and return that.
 
     The user's cache is left as it is. Without a remote, or where the remote lacks the file, the answer is None.
     """
-
-    def fetch(snap: Snapshot, path: str) -> Path | None:
-        from dvc.config import Config
-
-        source = _settings(repository.root)
-        if source is None or not Config(dvc_dir=str(source)).get("remote"):
+    if not (dvc_config(snap.repository.root) or {}).get("remote"):
+        return None
+    cache = Path(scratch().name) / "cache"
+    with sandbox(snap.repository, snap.commit, cache) as box:
+        try:
+            box.dvc("fetch", "--quiet", path)
+        except ReplayError:
             return None
-        if not _FETCHED:
-            _FETCHED.append(tempfile.TemporaryDirectory(prefix="rca-cache-"))
-        cache = Path(_FETCHED[0].name)
-        with sandbox(repository, snap.commit, cache) as box:
-            try:
-                box.dvc("fetch", "--quiet", path)
-            except ReplayError:
-                return None
-        return cache
-
-    return fetch
+    return cache

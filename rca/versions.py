@@ -7,11 +7,14 @@ notice a flipped byte there, so every file that is read is hashed again and held
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
+import posixpath
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -23,19 +26,6 @@ from rca.errors import DataError, ModelError, VersionError
 from rca.gitrepo import Repository, is_code
 from rca.tables import Table, open_table
 from rca.types import Artifact, Stage, Version
-
-_CHUNK = 1 << 20
-
-
-def parse_yaml(text: bytes, name: str) -> Any:
-    """Read YAML 1.2, the dialect of DVC's own files."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        return YAML(typ="safe").load(text)
-    except YAMLError as problem:
-        raise VersionError(f"{name} is not YAML ({' '.join(str(problem).split())}): correct it.") from None
 
 
 def flatten(content: Any, prefix: str = "") -> dict[str, Any]:
@@ -55,7 +45,6 @@ class Snapshot:
     commit: str
     fetch: Callable[[Snapshot, str], Path | None] | None = None
     """Brings an artifact that the local cache lacks; given the path, returns the cache folder to look in."""
-    _read: dict[str, bytes] = field(default_factory=dict)
     _listed: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @cached_property
@@ -66,9 +55,19 @@ class Snapshot:
     def text(self, path: str) -> bytes | None:
         """Return a git-tracked file, or None if there is no such file."""
         blob = self.files.get(path)
-        if blob is None:
-            return None
-        return self._read.get(path) or self._read.setdefault(path, self.repository.blobs([blob])[blob])
+        return None if blob is None else self.repository.blobs([blob])[blob]
+
+    def content(self, path: str) -> Any:
+        """Return what a git-tracked file of YAML, JSON or TOML holds; an empty mapping where there is no such file."""
+        from ruamel.yaml import YAML, YAMLError  # YAML 1.2, the dialect of DVC's own files
+
+        text = self.text(path) or b""
+        if _is_toml(path):
+            return tomllib.loads(text.decode())
+        try:
+            return YAML(typ="safe").load(text) or {}
+        except YAMLError as problem:
+            raise VersionError(f"{path} is not YAML ({' '.join(str(problem).split())}): correct it.") from None
 
     @cached_property
     def stages(self) -> dict[str, Stage]:
@@ -76,9 +75,8 @@ class Snapshot:
         result = {}
         for path in (p for p in self.files if PurePosixPath(p).name == "dvc.lock"):
             folder = PurePosixPath(path).parent
-            declared = (parse_yaml(self.text(str(folder / "dvc.yaml")) or b"", path) or {}).get("stages", {})
-            recorded = (parse_yaml(self.text(path) or b"", path) or {}).get("stages", {})
-            for name, entry in recorded.items():
+            declared = self.content(str(folder / "dvc.yaml")).get("stages", {})
+            for name, entry in self.content(path).get("stages", {}).items():
                 plain = declared.get(name.split("@")[0]) or {}
                 wdir = folder / str((plain.get("do") or plain).get("wdir", "."))
                 full = name if str(folder) == "." else f"{folder}/dvc.yaml:{name}"
@@ -90,11 +88,11 @@ class Snapshot:
         """Path of each source that a .dvc file tracks, to that file and the recorded hash."""
         result = {}
         for path in (p for p in self.files if p.endswith(".dvc")):
-            content = parse_yaml(self.text(path) or b"", path)
+            content = self.content(path)
             if isinstance(content, Mapping):
                 home = PurePosixPath(path).parent / str(content.get("wdir", "."))
                 for out in content.get("outs") or []:
-                    result[_join(home, out["path"])] = (path, str(out.get("md5") or ""))
+                    result[posixpath.normpath(home / out["path"])] = (path, str(out.get("md5") or ""))
         return result
 
     @cached_property
@@ -111,17 +109,10 @@ class Snapshot:
         names = {"params.yaml", *(file for stage in self.stages.values() for file in stage.params)}
         result: dict[str, Any] = {}
         for name in sorted(names):
-            text = self.text(name)
-            if text is None:
-                content: Any = {}
-                for stage in self.stages.values():
-                    content |= dict(stage.params.get(name, {}))
-            elif name.endswith((".yaml", ".yml", ".json")):
-                content = parse_yaml(text, name)
-            elif name.endswith(".toml"):
-                import tomllib
-
-                content = tomllib.loads(text.decode())
+            if name not in self.files:  # what the lock recorded of it is known
+                content = {k: v for stage in self.stages.values() for k, v in stage.params.get(name, {}).items()}
+            elif name.endswith((".yaml", ".yml", ".json", ".toml")):
+                content = self.content(name)
             else:
                 continue
             lead = "" if name == "params.yaml" else f"{name}:"
@@ -131,36 +122,33 @@ class Snapshot:
     @cached_property
     def metrics(self) -> dict[str, float]:
         """Numbers of the metrics files that are kept in git."""
-        declared = parse_yaml(self.text("dvc.yaml") or b"", "dvc.yaml") or {}
+        declared = self.content("dvc.yaml")
         entries = [*declared.get("metrics", [])]
         for stage in (declared.get("stages") or {}).values():
             entries += (stage.get("do") or stage).get("metrics", [])
         names = [str(next(iter(e)) if isinstance(e, Mapping) else e) for e in entries]
         result: dict[str, float] = {}
         for name in names:
-            text = self.text(name)
-            if text is not None and name.endswith((".json", ".yaml", ".yml")):
-                found = flatten(parse_yaml(text, name)).items()
-                result |= {k: float(v) for k, v in found if isinstance(v, int | float) and not isinstance(v, bool)}
+            if name in self.files and name.endswith((".json", ".yaml", ".yml")):
+                found = flatten(self.content(name)).items()
+                result |= {key: float(value) for key, value in found if type(value) in (int, float)}
         return result
 
     def environment(self, path: str | None) -> dict[str, str]:
         """Return the packages that a lock file pins, by normalised name."""
         text = self.text(path) if path else None
-        if text is None:
+        if path is None or text is None:
             return {}
-        if str(path).endswith(".toml") or PurePosixPath(str(path)).name in {"uv.lock", "poetry.lock"}:
-            import tomllib
-
-            found = tomllib.loads(text.decode()).get("package", [])
-            return {p["name"].lower(): str(p.get("version", "")) for p in found}
+        if _is_toml(path):
+            return {p["name"].lower(): str(p.get("version", "")) for p in self.content(path).get("package", [])}
         pins = re.findall(r"^\s*-?\s*([A-Za-z0-9._-]+)\s*={1,3}\s*([^\s;#]+)", text.decode(errors="replace"), re.M)
         return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in pins}
 
     def artifact(self, path: str, *, fetch: bool = True) -> Artifact:
         """Find a file's bytes and hold them against the recorded hash; problems are told, not raised."""
         clean = str(PurePosixPath(path))
-        recorded = self._hash(clean)
+        inside = (self.members(str(folder)).get(clean) for folder in PurePosixPath(clean).parents)
+        recorded = self.recorded.get(clean, next(filter(None, inside), None))
         if recorded is None:
             text = self.text(clean)
             if text is None:
@@ -168,16 +156,15 @@ class Snapshot:
             return Artifact(clean, None, str(_keep(text, clean)))
         if not recorded:
             return Artifact(clean, None, None, f"{clean} has no recorded hash at {self.rev}: run 'dvc commit'")
-        best: Path | None = None
-        for candidate in self._candidates(clean, recorded, fetch):
-            if not candidate.is_file():
-                continue
-            if self._matches(candidate, recorded):
-                return Artifact(clean, recorded, str(candidate))
-            best = best or (candidate if candidate != self.repository.root / clean else None)
-        if best is not None:
+        wrong: list[Path] = []
+        for place in filter(Path.is_file, self._places(clean, recorded, fetch)):
+            if self._matches(place, recorded):
+                return Artifact(clean, recorded, str(place))
+            if place != self.repository.root / clean:  # the work tree may be ahead of the revision
+                wrong.append(place)
+        if wrong:
             problem = f"{clean} at {self.rev} is not what was recorded (hash {recorded}): the cached bytes were changed"
-            return Artifact(clean, recorded, str(best), problem, corrupt=True)
+            return Artifact(clean, recorded, str(wrong[0]), problem, corrupt=True)
         problem = f"{clean} at {self.rev} is in no cache (hash {recorded}): run 'dvc fetch' there, or 'dvc repro'"
         return Artifact(clean, recorded, None, problem)
 
@@ -197,19 +184,16 @@ class Snapshot:
                     self._listed[folder] = found
         return self._listed.setdefault(folder, {})
 
-    def _candidates(self, path: str, recorded: str, fetch: bool) -> list[Path]:
+    def _places(self, path: str, recorded: str, fetch: bool) -> Iterator[Path]:
+        """Say where a file's bytes may be; the remote is asked only when the others are used up."""
+        yield from _objects(self.cache, recorded)
+        yield self.repository.root / path
         kept = self.text(path)  # an output with "cache: false" may be in git
-        places = [*_objects(self.cache, recorded), self.repository.root / path]
-        places += [_keep(kept, path)] if kept is not None else []
-        if fetch and self.fetch and not any(p.is_file() and self._matches(p, recorded) for p in places):
-            fetched = self.fetch(self, path)
-            places = [*places, *(_objects(fetched, recorded) if fetched else [])]
-        return places
-
-    def _hash(self, path: str) -> str | None:
-        folders = map(str, PurePosixPath(path).parents)
-        inside = (self.members(folder).get(path) for folder in folders if folder in self.recorded)
-        return self.recorded[path] if path in self.recorded else next(inside, None)
+        if kept is not None:
+            yield _keep(kept, path)
+        fetched = self.fetch(self, path) if fetch and self.fetch else None
+        if fetched is not None:
+            yield from _objects(fetched, recorded)
 
     def _matches(self, path: Path, recorded: str) -> bool:
         """Whether a file has the recorded md5, or that of DVC 2, which took Windows line ends for Unix ones."""
@@ -227,14 +211,20 @@ class Snapshot:
         return cache_folder(self.repository.root)
 
 
-def cache_folder(root: Path) -> Path:
-    """Return where a project's DVC cache is, as its configuration says."""
-    home = next((p / ".dvc" for p in (root, *root.parents) if (p / ".dvc").is_dir()), root / ".dvc")
-    if not home.is_dir():
-        return home / "cache"
+def dvc_config(root: Path) -> Any:
+    """Return DVC's configuration of a project, from its folder or one above; None where there is none."""
     from dvc.config import Config as DvcConfig
 
-    return Path(DvcConfig(dvc_dir=str(home)).get("cache", {}).get("dir") or home / "cache")
+    home = next((p / ".dvc" for p in (root, *root.parents) if (p / ".dvc").is_dir()), None)
+    return None if home is None else DvcConfig(dvc_dir=str(home))
+
+
+def cache_folder(root: Path) -> Path:
+    """Return where a project's DVC cache is, as its configuration says."""
+    known = dvc_config(root)
+    if known is None:
+        return root / ".dvc" / "cache"
+    return Path(known.get("cache", {}).get("dir") or f"{known.dvc_dir}/cache")
 
 
 def read(repository: Repository, rev: str, config: Config, fetch: Any = None) -> Version:
@@ -275,26 +265,20 @@ def read(repository: Repository, rev: str, config: Config, fetch: Any = None) ->
 
 def _stage(name: str, entry: Mapping[str, Any], wdir: PurePosixPath) -> Stage:
     def hashes(items: Any) -> dict[str, str]:
-        return {_join(wdir, item["path"]): str(item.get("md5") or "") for item in items or []}
+        return {posixpath.normpath(wdir / item["path"]): str(item.get("md5") or "") for item in items or []}
 
-    command = entry.get("cmd", "")
+    command, params = entry.get("cmd", ""), entry.get("params") or {}
     return Stage(
         name=name,
         cmd=" && ".join(command) if isinstance(command, list) else str(command),
         deps=hashes(entry.get("deps")),
         outs=hashes(entry.get("outs")),
-        params={_join(wdir, file): dict(values or {}) for file, values in (entry.get("params") or {}).items()},
+        params={posixpath.normpath(wdir / file): dict(values or {}) for file, values in params.items()},
     )
 
 
-def _join(folder: PurePosixPath, path: str) -> str:
-    parts: list[str] = []
-    for part in (folder / path).parts:
-        if part == ".." and parts:
-            parts.pop()
-        elif part != ".":
-            parts.append(part)
-    return "/".join(parts)
+def _is_toml(path: str) -> bool:
+    return path.endswith(".toml") or PurePosixPath(path).name in {"uv.lock", "poetry.lock"}
 
 
 def _objects(cache: Path, recorded: str) -> list[Path]:
@@ -306,20 +290,21 @@ def _objects(cache: Path, recorded: str) -> list[Path]:
 def _md5(path: Path, unix: bool) -> str:
     digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
+        while chunk := stream.read(1 << 20):
             digest.update(chunk.replace(b"\r\n", b"\n") if unix else chunk)
     return digest.hexdigest()
 
 
-_KEPT: list[tempfile.TemporaryDirectory[str]] = []
+@functools.cache
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """Return a folder for the life of the process."""
+    return tempfile.TemporaryDirectory(prefix="rca-")
 
 
 def _keep(content: bytes, path: str) -> Path:
-    """Put a git-tracked table or model where an engine can read it, for the life of the process."""
-    if not _KEPT:
-        _KEPT.append(tempfile.TemporaryDirectory(prefix="rca-"))
+    """Put a git-tracked table or model where an engine can read it."""
     name = hashlib.sha256(content).hexdigest()[:16] + "".join(PurePosixPath(path).suffixes[-2:])
-    target = Path(_KEPT[0].name) / name
+    target = Path(scratch().name) / name
     target.write_bytes(content)
     return target
 

@@ -11,7 +11,7 @@ import pytest
 from rca import config, demo, versions
 from rca.errors import VersionError
 from rca.gitrepo import Repository
-from rca.sandbox import fetcher
+from rca.sandbox import fetch
 
 if TYPE_CHECKING:
     from rca.types import Version
@@ -21,7 +21,7 @@ Copy = Callable[[Path], demo.Workspace]
 
 def read(root: Path, rev: str = "good", text: str | None = None) -> Version:
     settings = config.parse(text) if text else config.load(root / "rca.yaml")
-    return versions.read(Repository(root), rev, settings, fetcher(Repository(root)))
+    return versions.read(Repository(root), rev, settings, fetch)
 
 
 def test_a_version_is_read_without_checkout(mini: Path, copy_of: Copy) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -60,7 +59,6 @@ class Bench:
     stages: tuple[str, ...]
     judge: Judge
     options: Options
-    repository: Repository
     worth: dict[tuple[Coalition, int | None], Estimate | None] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     stages_run: int = 0
@@ -79,6 +77,18 @@ class Bench:
     def corners(self) -> tuple[Coalition, Coalition]:
         """Nothing and everything: the two versions themselves."""
         return frozenset(), frozenset(self.subjects)
+
+    def value(self, coalition: Coalition, seed: int | None = None) -> Estimate:
+        """Return what a run with some players gave."""
+        worth = self.worth[coalition, seed]
+        if worth is None:
+            raise ReplayError(f"the run with {', '.join(sorted(coalition))} failed with seed {seed}")
+        return worth
+
+    def difference(self, seed: int | None = None) -> Estimate:
+        """Return the worth of all players together."""
+        none, everyone = self.corners
+        return self.value(everyone, seed) - self.value(none, seed)
 
     def need(self, coalitions: Iterable[Coalition], seed: int | None = None) -> None:
         """Run what is not known yet, side by side."""
@@ -101,7 +111,7 @@ class Bench:
         reference, current = sides(self.case)
         self.options.say(f"running with {', '.join(sorted(coalition)) or 'nothing'} from {current.rev}")
         try:
-            with sandbox(self.repository, reference.commit) as box:
+            with sandbox(Repository(Path(str(self.case.root))), reference.commit) as box:
                 changes = [c for p in self.players if p.subject in coalition for c in p.changes]
                 box.checkout(current.commit, [path for c in changes for path in c.paths])
                 for file, key in (key for c in changes for key in c.keys):
@@ -144,31 +154,24 @@ def load_model(box: Sandbox, case: Case) -> Model:
 
 def _set_param(root: Path, file: str, key: str, values: Mapping[str, Any]) -> None:
     """Set a parameter, or all below its key, as `values` has it; a key that they lack is removed."""
-    from ruamel.yaml import YAML
+    from dvc.utils.serialize import MODIFIERS
 
     path = root / file
     if path.suffix not in {".json", ".yaml", ".yml"}:
         raise ReplayError(f"{path.name} cannot be set key by key: keep parameters in YAML or JSON.")
-    yaml, is_json = YAML(), path.suffix == ".json"
-    text = path.read_text(encoding="utf-8") if path.exists() else "{}"
-    content = (json.loads(text) if is_json else yaml.load(text)) or {}
     name = key if file == PARAMS else f"{file}:{key}"
     nested = {k[len(name) - len(key) :]: v for k, v in values.items() if k.startswith(f"{name}.")}
-    inner, leaf = _inner(content, key)
-    if nested:
-        inner[leaf] = {}
-        for below, value in nested.items():
-            inner, leaf = _inner(content, below)
-            inner[leaf] = value
-    elif name in values:
-        inner[leaf] = values[name]
-    else:
-        inner.pop(leaf, None)
-    with path.open("w", encoding="utf-8") as stream:
-        if is_json:
-            json.dump(content, stream, indent=2)
+    with MODIFIERS[path.suffix](path) as content:
+        inner, leaf = _inner(content, key)
+        if nested:
+            inner[leaf] = {}
+            for below, value in nested.items():
+                inner, leaf = _inner(content, below)
+                inner[leaf] = value
+        elif name in values:
+            inner[leaf] = values[name]
         else:
-            yaml.dump(content, stream)
+            inner.pop(leaf, None)
 
 
 def _inner(content: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:

@@ -7,7 +7,7 @@ are where differences enter. These are the players of a replay.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -65,54 +65,56 @@ def upstream(version: Version, stage: str | None) -> list[str]:
     return order
 
 
+def between(version: Version, first: Iterable[str], last: str | None) -> tuple[str, ...]:
+    """Return the stages on the way from some to another, inputs first, both ends included."""
+    return tuple(name for name in upstream(version, last) if not set(upstream(version, name)).isdisjoint(first))
+
+
 def root_changes(case: Case) -> tuple[Change, ...]:
     """Return what changed on the way to the model, in pipeline order.
 
     Files that differ in formatting and comments alone are no changes: their syntax trees are equal.
     """
     reference, current = sides(case)
-    order = list(dict.fromkeys(s for v in (current, reference) for s in upstream(v, producer(v, case.model_path))))
+    order = dict.fromkeys(s for v in (current, reference) for s in upstream(v, producer(v, case.model_path)))
     found: dict[str, Change] = {}
-    for name in order:
-        before, after = reference.stages.get(name), current.stages.get(name)
-        for change in of_stage(case, name, before, after):
-            found.setdefault(change.subject, change)
-    return tuple(_name_data(list(found.values())))
+    for change in (change for name in order for change in of_stage(case, name)):
+        found.setdefault(change.subject, change)
+    # One changed source is "the training data"; several keep their paths.
+    data = [c for c in found.values() if c.kind == "training_data"]
+    return tuple(replace(c, subject="data.train") if data == [c] else c for c in found.values())
 
 
-def of_stage(case: Case, name: str, before: Stage | None, after: Stage | None) -> Iterator[Change]:
+def of_stage(case: Case, name: str) -> Iterator[Change]:
     """Return what of one stage changed that no other stage made: command, parameters, code, sources."""
     reference, current = sides(case)
-    if before is None or after is None or before.cmd != after.cmd or set(before.outs) != set(after.outs):
+    before, after = (side.stages.get(name) or Stage(name, "", {}, {}, {}) for side in (reference, current))
+    if before.cmd != after.cmd or set(before.outs) != set(after.outs):
         home = name.split(":", maxsplit=1)[0] if ":" in name else "dvc.yaml"
-        how = "is new" if before is None else "is gone" if after is None else "has another command or other outputs"
-        yield Change(f"code.{home}", "code_change", name, paths=(home,), text=f"stage {name} {how}")
-    yield from _params(case, name, before, after)
-    deps = {**(before.deps if before else {}), **(after.deps if after else {})}
-    for path in deps:
-        hashes = [s.deps.get(path) if s else None for s in (before, after)]
+        gone = "is gone" if name not in current.stages else "has another command or other outputs"
+        text = f"stage {name} {'is new' if name not in reference.stages else gone}"
+        yield Change(f"code.{home}", "code_change", name, paths=(home,), text=text)
+    yield from _params(case, before, after)
+    for path in {**before.deps, **after.deps}:
         # A lock that was not renewed after an edit hides it, so files in git are compared as well.
-        same = hashes[0] == hashes[1] and reference.files.get(path) == current.files.get(path)
-        if same or producer(reference, path) or producer(current, path):
-            continue
-        yield from _dependency(case, name, path)
+        same = before.deps.get(path) == after.deps.get(path) and reference.files.get(path) == current.files.get(path)
+        if not (same or producer(reference, path) or producer(current, path)):
+            yield from _dependency(case, name, path)
     for path in _undeclared(current, name):
         if reference.files.get(path) != current.files.get(path) and not same_program(*texts(case, path)):
             text = f"{path} changed, and no stage declares it"
             yield Change(f"code.{path}", "code_change", name, (path,), text=text, declared=False)
 
 
-def _params(case: Case, name: str, before: Stage | None, after: Stage | None) -> Iterator[Change]:
-    files = {**(before.params if before else {}), **(after.params if after else {})}
-    for file in files:
-        old = dict(before.params.get(file, {})) if before else {}
-        new = dict(after.params.get(file, {})) if after else {}
+def _params(case: Case, before: Stage, after: Stage) -> Iterator[Change]:
+    for file in {**before.params, **after.params}:
+        old, new = before.params.get(file, {}), after.params.get(file, {})
         for key in {**old, **new}:
             if (key in old, old.get(key)) != (key in new, new.get(key)):
                 lead = "" if file == PARAMS else f"{file}:"
                 text = f"{lead}{key} {old.get(key, 'unset')!s} → {new.get(key, 'unset')!s}"
                 kind = kind_of_key(key, case.seed_key)
-                yield Change(f"params.{lead}{key}", kind, name, keys=((file, key),), text=text)
+                yield Change(f"params.{lead}{key}", kind, after.name, keys=((file, key),), text=text)
 
 
 def _dependency(case: Case, name: str, path: str) -> Iterator[Change]:
@@ -133,12 +135,6 @@ def _dependency(case: Case, name: str, path: str) -> Iterator[Change]:
         yield Change(f"data.{path}", "training_data", name, text=text)
 
 
-def _name_data(changes: list[Change]) -> list[Change]:
-    """One changed source is "the training data"; several keep their paths."""
-    data = [c for c in changes if c.kind == "training_data"]
-    return [replace(c, subject="data.train") if data == [c] else c for c in changes]
-
-
 def texts(case: Case, path: str) -> tuple[str | None, str | None]:
     """Return the source of a changed file on both sides."""
     reference, current = sides(case)
@@ -146,7 +142,7 @@ def texts(case: Case, path: str) -> tuple[str | None, str | None]:
 
 
 def same_program(before: str | None, after: str | None) -> bool:
-    r"""Whether two Python sources are one program: their syntax trees are equal."""
+    """Whether two Python sources are one program: their syntax trees are equal."""
     if before is None or after is None:
         return before == after
     try:
@@ -186,7 +182,7 @@ def _imports(source: str) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-_WORDS: Mapping[str, tuple[str, ...]] = {
+_WORDS = {
     "seed": ("seed", "random_state"),
     "threshold": ("threshold", "cutoff", "cut_off"),
     "objective": ("objective", "loss", "criterion", "target", "label", "metric", "scoring", "class_weight", "eval"),

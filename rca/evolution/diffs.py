@@ -46,7 +46,7 @@ def parameters(case: Case) -> Iterator[Finding]:
         if len(both) == 2 and both[0] == both[1] and type(both[0]) is type(both[1]):
             continue
         before, after = (str(side.params.get(key, "unset")) for side in (reference, current))
-        numbers = [float(v) for v in both if isinstance(v, int | float) and not isinstance(v, bool)]
+        numbers = [float(v) for v in both if type(v) in (int, float)]
         stage = declared.get(key) or next((s for k, s in declared.items() if key.startswith(f"{k}.")), None)
         yield Finding(
             code="RCA201",
@@ -106,17 +106,16 @@ def code(case: Case) -> Iterator[Finding]:
 
 def _functions(before: str, after: str) -> list[str]:
     """Name the functions and classes whose trees differ; ``<module>`` for code outside them."""
+    try:
+        trees = [ast.parse(source) for source in (before, after)]
+    except (SyntaxError, ValueError, RecursionError):
+        return []
     sides: list[dict[str, str]] = []
-    for source in (before, after):
-        try:
-            body = ast.parse(source).body
-        except (SyntaxError, ValueError, RecursionError):
-            return []
-        parts = {"<module>": ""}
+    for body in (tree.body for tree in trees):
+        parts: dict[str, str] = {}
         for node in body:
-            inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-            name = getattr(node, "name", "") if inside else "<module>"
-            parts[name] = ast.dump(node) if inside else f"{parts[name]}\n{ast.dump(node)}"
+            name = node.name if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else "<module>"
+            parts[name] = parts.get(name, "") + ast.dump(node)
         sides.append(parts)
     return sorted(name for name in {**sides[0], **sides[1]} if sides[0].get(name) != sides[1].get(name))
 

@@ -5,8 +5,9 @@ The contribution of a change is its exact Shapley value. Changes that never ran 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pandas as pd
 
 from rca.errors import NotApplicable, ReplayError
 from rca.evolution._bench import Bench, Coalition, Judge, Options, Player, load_model, pull
-from rca.evolution._changes import Change, producer, root_changes, sides, upstream
+from rca.evolution._changes import Change, between, producer, root_changes, sides
 from rca.gitrepo import Repository
 from rca.sandbox import sandbox
 from rca.stats import Estimate, quantile, shapley, total
@@ -49,9 +50,7 @@ class Replay:
     stages_run: int
     coalitions: int
     merged: tuple[str, ...] = ()
-    interactions: Mapping[str, float] = field(default_factory=dict)
     failures: tuple[str, ...] = ()
-    worth: Mapping[Coalition, Estimate] = field(default_factory=dict)
 
 
 def players(case: Case) -> tuple[tuple[Player, ...], tuple[str, ...]]:
@@ -68,19 +67,11 @@ def players(case: Case) -> tuple[tuple[Player, ...], tuple[str, ...]]:
     for change in changes:
         # Too many for a full factorial are grouped by what they are: code, data, parameters.
         groups.setdefault(change.subject.split(".")[0] if len(changes) > PLAYERS else change.subject, []).append(change)
-    found = tuple(Player(tuple(group)) for group in groups.values())
-    order = upstream(current, target)
-    reached: set[str] = set()
-    for name in order:
-        makers = {producer(current, dep) for dep in current.stages[name].deps}
-        if any(c.stage == name for c in changes) or makers & reached:
-            reached.add(name)
-    return found, tuple(name for name in order if name in reached)
+    stages = between(current, [c.stage for c in changes], target)
+    return tuple(Player(tuple(group)) for group in groups.values()), stages
 
 
-def replay(
-    case: Case, judge: Judge, recorded: Estimate, options: Options | None = None, material: float = 0.0
-) -> Replay:
+def replay(case: Case, judge: Judge, recorded: Estimate, options: Options, material: float = 0.0) -> Replay:
     """Attribute the difference between two versions' models to the changes between the versions.
 
     Parameters
@@ -92,35 +83,25 @@ def replay(
     material : float
         Contributions smaller than this in absolute value are not worth more runs.
     """
-    options = options or Options()
     found, stages = players(case)
     if not found:
         raise NotApplicable("no declared code, parameter or data differs between the versions")
-    bench = Bench(case, found, stages, judge, options, Repository(Path(str(case.root))))
+    bench = Bench(case, found, stages, judge, options)
     bench.need(bench.corners)
     if any(bench.worth[corner, None] is None for corner in bench.corners):
         raise ReplayError(f"the pipeline does not run again here: {bench.failures[-1]}")
     merged = _complete(bench)
-    value = _table(bench, None)
-    base = shapley(value, bench.subjects)
-    reproduced = _difference(bench, None)
-
-    def w(*together: str) -> float:
-        return value(frozenset(together)).value
-
+    base = shapley(bench.value, bench.subjects)
     spread, effects = _repeat(bench, base, material)
     shares = tuple(_share(p, base[p.subject], spread, effects.get(p.subject, [])) for p in bench.players)
     return Replay(
         shares=shares,
         residual=recorded - total(s.contribution for s in shares),
-        reproducible=abs((recorded - reproduced).value) <= max(1e-6, 0.05 * abs(recorded.value)),
+        reproducible=abs((recorded - bench.difference()).value) <= max(1e-6, 0.05 * abs(recorded.value)),
         stages_run=bench.stages_run,
         coalitions=len(bench.worth),
         merged=merged,
-        # what two changes do together beyond what they do alone
-        interactions={f"{a} and {b}": w(a, b) - w(a) - w(b) + w() for a, b in combinations(bench.subjects, 2)},
         failures=tuple(bench.failures),
-        worth={s: e for (s, seed), e in bench.worth.items() if seed is None and e is not None},
     )
 
 
@@ -153,36 +134,18 @@ def _inseparable(subjects: Sequence[str], valid: Sequence[Coalition], invalid: S
     return min(pairs, key=lambda pair: (apart(pair, valid), -apart(pair, invalid)))
 
 
-def _table(bench: Bench, seed: int | None) -> Callable[[Coalition], Estimate]:
-    def value(coalition: Coalition) -> Estimate:
-        worth = bench.worth[coalition, seed]
-        if worth is None:
-            raise ReplayError(f"the run with {', '.join(sorted(coalition))} failed with seed {seed}")
-        return worth
-
-    return value
-
-
-def _difference(bench: Bench, seed: int | None) -> Estimate:
-    """Return the worth of all changes together."""
-    value = _table(bench, seed)
-    none, everyone = bench.corners
-    return value(everyone) - value(none)
-
-
 def _repeat(bench: Bench, base: Mapping[str, Estimate], material: float) -> tuple[float, dict[str, list[Estimate]]]:
     """Repeat with other seeds, as far as it can change the answer."""
     subjects, largest = bench.subjects, max(abs(e.value) for e in base.values())
     recorded = sides(bench.case)[0].params.get(bench.case.seed_key or "")
-    known = isinstance(recorded, int) and not isinstance(recorded, bool)
-    seeds = [int(recorded or 0) + i for i in range(1, bench.options.repeats)] if known else []
+    seeds = [recorded + i for i in range(1, bench.options.repeats)] if type(recorded) is int else []
     # What does not fit into the budget is not begun: one seed's answer stands, with less known of its noise.
     seeds = seeds[: (bench.options.max_runs - len(bench.worth)) // len(bench.corners)]
     if not seeds or f"params.{bench.case.seed_key}" in subjects or largest < material:
         return 0.0, {}
     for seed in seeds:
         bench.need(bench.corners, seed)
-    spread = float(np.std([_difference(bench, seed).value for seed in (None, *seeds)], ddof=1))
+    spread = float(np.std([bench.difference(seed).value for seed in (None, *seeds)], ddof=1))
     if len(subjects) > 1 and largest < max(1.645 * spread, material):
         return spread, {}
     left = bench.options.max_runs - len(bench.worth)
@@ -190,7 +153,7 @@ def _repeat(bench: Bench, base: Mapping[str, Estimate], material: float) -> tupl
     effects: dict[str, list[Estimate]] = {name: [base[name]] for name in subjects}
     for seed in seeds:
         bench.need(bench.coalitions, seed)
-        for name, effect in shapley(_table(bench, seed), subjects).items():
+        for name, effect in shapley(partial(bench.value, seed=seed), subjects).items():
             effects[name].append(effect)
     return spread, effects
 
@@ -212,7 +175,7 @@ def retrain(case: Case, path: str, table: pd.DataFrame, options: Options | None 
     _, current = sides(case)
     target = producer(current, case.model_path)
     readers = {name for name, stage in current.stages.items() if path in stage.deps}
-    order = [name for name in upstream(current, target) if name in readers or readers & set(upstream(current, name))]
+    order = between(current, readers, target)
     if case.root is None or target is None or not order:
         raise NotApplicable(f"no stage of dvc.lock makes the model from {path}")
     with sandbox(Repository(Path(case.root)), current.commit) as box:
