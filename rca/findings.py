@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 
 from rca.registry import check
 from rca.stats import benjamini_hochberg
-from rca.types import Case, Finding, Outcome
+from rca.types import Case, Finding, Outcome, Seen
 
 #: The share of false findings that is accepted among those that carry a p-value.
 FDR = 0.05
 
 
-def significant(
-    case: Case, outcomes: tuple[Outcome, ...], findings: tuple[Finding, ...]
-) -> tuple[tuple[Outcome, ...], tuple[Finding, ...]]:
+def significant(case: Case, outcomes: tuple[Outcome, ...], findings: tuple[Finding, ...]) -> Seen:
     """Adjust the p-values for all tests that were made, drop what does not hold, and rank what does.
 
     Checks look at every column, so the number of tests is that of columns times checks that ran, whether
@@ -34,9 +33,9 @@ def significant(
     """
     columns = sum(1 for _ in case.columns())
     ran = sum(o.code < "RCA2" and o.status in ("found", "clear") for o in outcomes)
-    tested = [f for f in findings if f.p_value is not None]
-    p_values = [f.p_value for f in tested if f.p_value is not None]
-    by_id = dict(zip((f.id for f in tested), benjamini_hochberg(p_values, columns * ran).tolist(), strict=True))
+    tested = {f.id: f.p_value for f in findings if f.p_value is not None}
+    adjusted = benjamini_hochberg(list(tested.values()), columns * ran).tolist()
+    by_id = dict(zip(tested, adjusted, strict=True))
     kept = _ranked([f for f in findings if by_id.get(f.id, 0.0) <= FDR])
     names = {f.id: f"F{i + 1}" for i, f in enumerate(kept)}
     renamed = tuple(replace(f, id=names[f.id], p_value=by_id.get(f.id)) for f in kept)
@@ -48,19 +47,16 @@ def _ranked(findings: list[Finding]) -> list[Finding]:
     entries = check.entries
     symptoms = {code for code, entry in entries.items() if entry.symptom}
     named = [f for f in findings if f.code < "RCA2" and f.code not in symptoms]
-    explained: dict[str, list[Finding]] = {}
+    also: defaultdict[str, set[str]] = defaultdict(set)
+    left = []
     for f in findings:
         told = [g for g in named if f.code in symptoms or (g.code in entries and f.kind in entries[g.code].explains)]
         cause = next((g for g in told if g.id != f.id and _together(g, f)), None)
         if cause is not None and f.code < "RCA2":
-            explained.setdefault(cause.id, []).append(f)
-    gone = {f.id for group in explained.values() for f in group}
-    also = {name: sorted({f.kind for f in group}) for name, group in explained.items()}
-    left = [
-        replace(f, evidence={**f.evidence, "also": also[f.id]}) if f.id in also else f
-        for f in findings
-        if f.id not in gone
-    ]
+            also[cause.id].add(f.kind)
+        else:
+            left.append(f)
+    left = [replace(f, evidence={**f.evidence, "also": sorted(also[f.id])}) if f.id in also else f for f in left]
     return sorted(left, key=lambda f: (f.code >= "RCA2", f.code in symptoms, -abs(f.effect or 0) * (f.code < "RCA2")))
 
 

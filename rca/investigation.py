@@ -21,7 +21,7 @@ from rca.gitrepo import Repository
 from rca.lineage import trace
 from rca.stats import Estimate
 from rca.tree import Setting, is_material, measure
-from rca.types import Case, Finding, Gap, Investigation, Outcome, Remainder, Side, Verdict
+from rca.types import Case, Finding, Gap, Investigation, Outcome, Remainder, Seen, Side, Verdict
 from rca.words import sentence
 
 Say = Callable[[str], None]
@@ -59,13 +59,7 @@ def investigate(
 
 
 def explained(
-    case: Case,
-    settings: Config,
-    looked: tuple[tuple[Outcome, ...], tuple[Finding, ...]],
-    options: Options | None,
-    since: str | None,
-    seed: int,
-    say: Say,
+    case: Case, settings: Config, looked: Seen, options: Options | None, since: str | None, seed: int, say: Say
 ) -> Investigation:
     """Measure the gap and explain it, given what :func:`look` saw."""
     start = base(case, settings.system, *looked, seed)
@@ -81,9 +75,7 @@ def explained(
     return conclude(start, "cause_found" if found.causes else "inconclusive", gap, difference, found)
 
 
-def look(
-    case: Case, say: Say, kinds: Sequence[registry.Registry] = (registry.check, registry.diff)
-) -> tuple[tuple[Outcome, ...], tuple[Finding, ...]]:
+def look(case: Case, say: Say, kinds: Sequence[registry.Registry] = (registry.check, registry.diff)) -> Seen:
     """Run every check and every diff, and keep the findings that chance does not explain, with where it came in."""
     entries = [entry for kind in kinds for entry in kind.load().values()]
     outcomes, findings = significant(case, *registry.run(entries, case, say))
@@ -132,22 +124,16 @@ def base(
     """Return what is known before the gap is measured."""
     try:
         pair = cases.exam_pair(case)
-        data = [str(getattr(table, "name", "")) or None for table in (pair.reference, pair.current)]
+        data = [pair.reference.name or None, pair.current.name or None]
     except VersionError:
         data = [None, None]
     both = zip((case.reference, case.current), data, strict=True)
-    sides = [Side(side.rev if side else None, side.commit if side else None, name) for side, name in both]
+    reference, current = [Side(side.rev, side.commit, name) if side else Side(None, None, name) for side, name in both]
     return Investigation(
         system=system,
-        summary="",
         verdict="inconclusive",
-        reference=sides[0],
-        current=sides[1],
-        gap=None,
-        causes=(),
-        ruled_out=(),
-        not_testable=(),
-        unexplained=None,
+        reference=reference,
+        current=current,
         outcomes=outcomes,
         findings=findings,
         provenance=_provenance(case, seed),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -71,14 +71,9 @@ def contributions(investigation: Investigation) -> Figure:
 
 def terms(attribution: Attribution) -> Figure:
     """Draw support, covariate and concept from zero, with the groups of inputs indented below their term."""
-    frame = attribution.frame()
     rows = [
-        _Row(
-            *(part.term if part.group is None else str(part.group), part.status.replace("_", " "), "inputs"),
-            *(part.contribution, part.low, part.high, int(part.group is not None)),
-        )
-        for term in dict.fromkeys(frame["term"])
-        for part in frame[frame["term"] == term].itertuples()
+        _Row(str(group or term), status.replace("_", " "), "inputs", *numbers, depth=int(group is not None))
+        for term, group, *numbers, status in attribution.frame().to_numpy().tolist()
     ]
     return _from_zero(rows, attribution.gap)
 
@@ -126,12 +121,10 @@ def _rows(investigation: Investigation, most: int, deepest: float = math.inf) ->
     return rows
 
 
-@contextmanager
-def _style() -> Iterator[None]:
+def _style() -> AbstractContextManager[None]:
     # the reader's own matplotlibrc must not change a report
     settings = {**mpl.rcParamsDefault, "font.family": [_FONT], "font.size": 9, "hatch.linewidth": 1.1}
-    with mpl.rc_context({k: v for k, v in settings.items() if k not in ("backend", "backend_fallback")}):
-        yield
+    return mpl.rc_context({k: v for k, v in settings.items() if k not in ("backend", "backend_fallback")})
 
 
 @contextmanager

@@ -8,12 +8,12 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rca.errors import ConfigError, NotApplicable, choices
-from rca.types import Case, Finding, Outcome
+from rca.types import Case, Finding, Outcome, Seen, State
 
 Plugin = Callable[..., Any]
 
@@ -25,10 +25,8 @@ class Entry:
     code: str
     title: str
     function: Plugin
-    symptom: bool = False
-    """Whether other damages leave the same trace; its findings give way to one that names the damage."""
-    explains: tuple[str, ...] = ()
-    """Kinds that a column with this damage also looks like; such findings give way too."""
+    symptom: bool = False  # other damages leave the same trace: its findings give way to one that names the damage
+    explains: tuple[str, ...] = ()  # kinds that a column with this damage also looks like: they give way too
 
 
 @dataclass(slots=True)
@@ -63,13 +61,7 @@ class Registry:
         return dict(sorted(self.entries.items()))
 
     def get(self, code: str) -> Entry:
-        """Return one entry.
-
-        Raises
-        ------
-        ConfigError
-            If there is no such code; the message lists those that exist.
-        """
+        """Return one entry; where there is no such code, a ConfigError lists those that exist."""
         entries = self.load()
         if code not in entries:
             raise ConfigError(f"there is no plug-in {code!r} in {self.package}: choose one of {choices(entries)}.")
@@ -86,45 +78,28 @@ repair = Registry("rca.repairs")
 fault = Registry("rca.faults")
 
 
-def run(
-    entries: Iterable[Entry], case: Case, progress: Callable[[str], None] | None = None, first: int = 1
-) -> tuple[tuple[Outcome, ...], tuple[Finding, ...]]:
+def run(entries: Iterable[Entry], case: Case, progress: Callable[[str], None] = lambda _: None) -> Seen:
     """Run plug-ins over a case, so that none can stop the others.
 
-    Returns
-    -------
-    outcomes, findings
-        One outcome for each entry, with the reason where it found nothing because it could not
-        look; the findings carry identifiers F1, F2, ... in the order of discovery, from `first` on.
+    Each entry has one outcome, with the reason where it could not look. The findings are named F1, F2, ...
+    in the order of discovery.
     """
     outcomes: list[Outcome] = []
     found: list[Finding] = []
     for entry in entries:
-        if progress is not None:
-            progress(f"looking whether {entry.title}")
-        start, reason, status = time.perf_counter(), None, "clear"
-        mine: list[Finding] = []
+        progress(f"looking whether {entry.title}")
+        start, before = time.perf_counter(), len(found)
+        status: State = "clear"
+        reason = None
         try:
-            for item in _findings(entry, case):
-                mine.append(replace(item, code=item.code or entry.code, id=f"F{first + len(found) + len(mine)}"))
-            status = "found" if mine else "clear"
+            for item in entry.function(case):
+                found.append(replace(item, code=item.code or entry.code, id=f"F{len(found) + 1}"))
+                status = "found"
         except NotApplicable as bow_out:
             status, reason = "not_applicable", str(bow_out)
         except Exception as failure:  # noqa: BLE001  the failure is the outcome; nothing is swallowed
             status, reason = "failed", f"{type(failure).__name__}: {failure}"
-        found.extend(mine)
-        outcomes.append(
-            Outcome(
-                entry.code,
-                entry.title,
-                status,  # type: ignore[arg-type]  # one of the four words above
-                reason,
-                round(time.perf_counter() - start, 3),
-                tuple(item.id for item in mine),
-            )
-        )
+        seconds = round(time.perf_counter() - start, 3)
+        mine = tuple(item.id for item in found[before:])
+        outcomes.append(Outcome(entry.code, entry.title, status, reason, seconds, mine))
     return tuple(outcomes), tuple(found)
-
-
-def _findings(entry: Entry, case: Case) -> Iterator[Finding]:
-    yield from entry.function(case)

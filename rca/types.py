@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Pillar = Literal["integrity", "evolution", "inputs"]
 Status = Literal["confirmed", "likely", "possible"]
 Verdict = Literal["cause_found", "no_incident", "inconclusive"]
+State = Literal["found", "clear", "not_applicable", "failed"]
 
 #: The statuses of a cause, weakest first; ``--fail-on`` compares positions in it.
 STATUSES: tuple[Status, ...] = ("possible", "likely", "confirmed")
@@ -25,6 +26,8 @@ STATUSES: tuple[Status, ...] = ("possible", "likely", "confirmed")
 
 class Table(Protocol):
     """What the pillars need of a table; :class:`rca.tables.Table` is the one that exists."""
+
+    name: str
 
     @property
     def columns(self) -> tuple[str, ...]: ...  # noqa: D102
@@ -164,10 +167,14 @@ class Outcome:
 
     code: str
     title: str
-    status: Literal["found", "clear", "not_applicable", "failed"]
+    status: State
     reason: str | None = None
     seconds: float = 0.0
     findings: tuple[str, ...] = ()
+
+
+#: What the plug-ins did, and what they found.
+Seen = tuple[tuple[Outcome, ...], tuple[Finding, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,16 +252,16 @@ class Investigation:
 
     schema: str = "rca/investigation/1"
     system: str
-    summary: str
+    summary: str = ""
     verdict: Verdict
     severity: Literal[1, 2, 3] | None = None
     reference: Side
     current: Side
-    gap: Gap | None
-    causes: tuple[Cause, ...]
-    ruled_out: tuple[Rejected, ...]
-    not_testable: tuple[Rejected, ...]
-    unexplained: Remainder | None
+    gap: Gap | None = None
+    causes: tuple[Cause, ...] = ()
+    ruled_out: tuple[Rejected, ...] = ()
+    not_testable: tuple[Rejected, ...] = ()
+    unexplained: Remainder | None = None
     outcomes: tuple[Outcome, ...]
     findings: tuple[Finding, ...]
     provenance: Mapping[str, Any]

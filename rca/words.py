@@ -5,12 +5,9 @@ from __future__ import annotations
 import math
 import shlex
 import unicodedata
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from rca.types import Cause, Finding, Gap, Investigation, Outcome
+from rca.types import Cause, Finding, Gap, Investigation, Outcome
 
 #: How sure the intervals of the document are.
 LEVEL = "90 %"

@@ -5,13 +5,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from rca import words
 from rca.errors import ConfigError, ReportError, choices
+from rca.report import document, markdown
 from rca.resources import share
-
-if TYPE_CHECKING:
-    from rca.types import Investigation
+from rca.types import Investigation
 
 FORMATS = (".html", ".ipynb", ".md")
 
@@ -40,8 +39,6 @@ def write(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if kind == ".md":
-            from rca.report import markdown
-
             path.write_text(markdown.render(investigation), encoding="utf-8")
         else:
             _run(investigation, ours.get(str(notebook), Path(notebook)), path, title)
@@ -51,8 +48,6 @@ def write(
 
 
 def _run(investigation: Investigation, source: Path, path: Path, title: str) -> None:
-    from rca import words
-    from rca.report import document
     from rca.report import notebook as notebooks
 
     failure = ""

@@ -7,15 +7,13 @@ import functools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from rca import words
 from rca.types import Investigation, Rejected, plain
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 
 def heading(found: Investigation, title: str = "") -> str:
@@ -76,8 +74,6 @@ def provenance(found: Investigation) -> str:
 @functools.cache
 def template(name: str) -> Template:
     """Return a template of this folder in which no text is markup unless it says so."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import html
 import re
-from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from rca import words
 from rca.report.html import template
-
-if TYPE_CHECKING:
-    from rca.types import Investigation
+from rca.types import Investigation
 
 _SPECIAL = re.compile(r"[\\`*\[\]|~$]|(?<!\w)_|_(?!\w)")
 _ADDRESS = re.compile(r"(?i)(https?|ftp|mailto|xmpp)(:)|(www)(\.)")

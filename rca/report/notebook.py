@@ -7,17 +7,22 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import nbformat
+import papermill.execute
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
 from markupsafe import Markup
+from nbconvert import HTMLExporter
+from papermill.exceptions import PapermillExecutionError
+from papermill.translators import PythonTranslator
 
 from rca.errors import ConfigError, ReportError, choices
 from rca.report.html import template
 from rca.words import clean
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _KINDS: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
 #: No history file, and no words of the kernel itself: what goes wrong in it is an error here.
@@ -40,18 +45,13 @@ def execute(notebook: str | Path, output: str | Path, parameters: Mapping[str, A
     """
     notebook, output = Path(notebook), Path(output).resolve()
     given = _check(notebook, parameters, output.parent)
-    import nbformat
-    from papermill.exceptions import PapermillExecutionError
-    from papermill.execute import execute_notebook
-
     try:
         with tempfile.TemporaryDirectory(prefix="rca-", ignore_cleanup_errors=True) as folder:
             kernel = {"kernel_name": "python3", "language": "python", "kernel_manager_class": _manager(folder)}
-            places = [
-                str(path).replace("{", "{{").replace("}", "}}") for path in (notebook, output)
-            ]  # they are formats
+            # papermill takes paths for formats
+            places = [str(path).replace("{", "{{").replace("}", "}}") for path in (notebook, output)]
             how = {"progress_bar": False, "start_timeout": _START, "cwd": str(output.parent)}
-            execute_notebook(*places, given, **kernel, **how)
+            papermill.execute.execute_notebook(*places, given, **kernel, **how)
     except PapermillExecutionError as failure:
         reason = clean(f"{failure.ename}: {failure.evalue}", 300)
         raise ReportError(f"cell {failure.exec_count} of {notebook.name} failed ({reason}).") from None
@@ -68,9 +68,6 @@ def execute(notebook: str | Path, output: str | Path, parameters: Mapping[str, A
 
 
 def _check(notebook: Path, given: Mapping[str, Any], home: Path) -> dict[str, Any]:
-    import nbformat
-    from papermill.translators import PythonTranslator
-
     try:
         source = nbformat.read(notebook, as_version=4)
         nbformat.validate(source)
@@ -98,9 +95,6 @@ def _check(notebook: Path, given: Mapping[str, Any], home: Path) -> dict[str, An
 
 def _manager(folder: str) -> type:
     """Return the class of kernel manager that papermill is to use."""
-    from jupyter_client.kernelspec import KernelSpec
-    from jupyter_client.manager import AsyncKernelManager
-
     # the user's IPython startup files and history are no part of a report
     environ = {"IPYTHONDIR": folder, "JUPYTER_RUNTIME_DIR": folder, "MPLBACKEND": "agg"}
     source = Path(__file__).resolve().parents[2]
@@ -126,9 +120,6 @@ def _manager(folder: str) -> type:
 
 def page(notebook: str | Path, title: str) -> str:
     """Return the page of a notebook that was run; its headings of the second level are the table of contents."""
-    import nbformat
-    from nbconvert import HTMLExporter
-
     ran = nbformat.read(notebook, as_version=4)
     ran.metadata.pop("widgets", None)
     for cell in ran.cells:

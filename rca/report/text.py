@@ -7,17 +7,15 @@ import math
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from rca import words
+from rca.types import Cause, Investigation, Rejected, Remainder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rich.console import RenderableType
     from rich.table import Table
-
-    from rca.types import Cause, Investigation, Rejected, Remainder
 
 _WIDE, _BAR, _MOST = 130, 20, 40
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -25,13 +23,6 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 _PLAIN = str.maketrans(dict(zip("█▒✗✓" + _EIGHTHS, "#~xv" + "    ####", strict=True)) | {"→": "->", "…": "..."})
 _STYLES = {"confirmed": "bold red", "likely": "yellow", "integrity": "blue", "evolution": "magenta", "inputs": "green"}
 _MARKS = {"found": "✗", "clear": "✓", "not_applicable": "-", "failed": "!"}
-
-
-def lines(investigation: Investigation, width: int = _WIDE, verbose: bool = False) -> list[str]:
-    """Return the view as plain lines."""
-    target = io.StringIO()
-    render(investigation, target, width=width, verbose=verbose)
-    return [line.rstrip() for line in target.getvalue().splitlines()]
 
 
 def render(
@@ -43,12 +34,12 @@ def render(
     stream = sys.stdout if stream is None else stream
     colour = stream.isatty() and not os.environ.get("NO_COLOR") and not os.environ.get("CI")
     width = width or (shutil.get_terminal_size().columns if stream.isatty() else _WIDE)
-    tone = {"force_terminal": colour, "no_color": not colour, "color_system": "standard" if colour else None}
-    console = Console(file=io.StringIO(), width=width, markup=False, emoji=False, highlight=False, **tone)  # type: ignore[arg-type]
-    with console.capture() as view:
-        for part in _parts(investigation, verbose, width >= 110):
-            console.print(part)
-    text = view.get()
+    view = io.StringIO()
+    tone = {"force_terminal": colour, "color_system": "standard" if colour else None}
+    console = Console(file=view, width=width, markup=False, emoji=False, highlight=False, **tone)  # type: ignore[arg-type]
+    for part in _parts(investigation, verbose, width >= 110):
+        console.print(part)
+    text = view.getvalue()
     if not (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf"):
         text = text.translate(_PLAIN).encode("ascii", "backslashreplace").decode()
     stream.write(text)
