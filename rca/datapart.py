@@ -53,18 +53,16 @@ def broken(setting: Setting) -> tuple[Branch, Setting]:
             reason = f"the repaired table could not be scored: {problem}"
             branch.give_up("integrity", d.main.kind, d.subject, reason, d.findings)
     scored = [d for d in found if d.subject in cost]
+    groups = [[d] for d in scored]
     if len(scored) > MOST:
         ranked = sorted(scored, key=lambda d: -cost[d.subject])
         groups = [*([d] for d in ranked[: MOST - 1]), ranked[MOST - 1 :]]
-    else:
-        groups = [[d] for d in scored]
     players = {group[0].subject: group for group in groups}
     subjects = {name: frozenset(d.subject for d in group) for name, group in players.items()}
-    everything = frozenset(d.subject for d in scored)
+    everything = frozenset(cost)
 
     def worth(present: frozenset[str]) -> Estimate:
-        kept = frozenset[str]().union(*(subjects[name] for name in present))
-        return grid.current(without(everything - kept))
+        return grid.current(without(everything.difference(*(subjects[name] for name in present))))
 
     for name, part in shapley(worth, list(players)).items() if players else ():
         first, *more = players[name]
@@ -83,8 +81,8 @@ def moved(setting: Setting) -> Branch:
     have = set(grid.tables[REFERENCE].columns) & set(grid.tables[CURRENT].columns)
     roles = setting.case.roles
     features = [c for c in roles.features if c in have]
-    kept = {n: [c for c in named if c in (features if roles.features else have)] for n, named in roles.inputs.items()}
-    groups = {name: named for name, named in kept.items() if named}
+    usable = features if roles.features else have
+    groups = {name: [c for c in named if c in usable] for name, named in roles.inputs.items()}
     columns = list(dict.fromkeys([*features, *(column for named in groups.values() for column in named)]))
     pairs = [[grid.scored(m, grid.tables[side], side) for side in (REFERENCE, CURRENT)] for m in grid.models]
     each = [linearised(grid.metric, *pair) for pair in pairs]
@@ -108,31 +106,30 @@ def shifted(
 ) -> Branch:
     """Return the terms of a decomposition, in the reading that fits, on the rows that `spread` puts them."""
     branch = Branch()
+
+    def add(kind: str, subject: str, part: Estimate, text: str, *, identified: bool = True) -> None:
+        term = Term("inputs", kind, subject, spread(part), text, tested=False, identified=identified)
+        branch.terms.append(term)
+
     for group, part in found.support_groups.items():
-        text = f"rows whose inputs '{group}' the reference never had"
-        branch.terms.append(_term("new_population", f"inputs.{group}", spread(part), text))
+        add("new_population", f"inputs.{group}", part, f"rows whose inputs '{group}' the reference never had")
     if shift.verdict == "label":
         # Label shift explains the rows better: it takes the place of covariate and concept shift.
         text = "the shares of the target's classes moved, and within each class the inputs did not"
-        branch.terms.append(_term("label_shift", "inputs.target", spread(shift.label), text))
-        rest = spread(found.covariate + found.concept - shift.label)
-        branch.terms.append(_term("concept_shift", "inputs", rest, "what the change of the class shares leaves"))
+        add("label_shift", "inputs.target", shift.label, text)
+        rest = found.covariate + found.concept - shift.label
+        add("concept_shift", "inputs", rest, "what the change of the class shares leaves")
     elif found.support is not None and not any(part.influence for part in (found.covariate, found.concept)):
         for kind, subject in (("covariate_shift", "inputs"), ("concept_shift", "inputs.target")):
             branch.give_up("inputs", kind, subject, "every current row is outside the reference's support")
     elif not found.identified:
         branch.notes.append(f"covariate and concept shift cannot be told apart: {found.reason}")
         text = "inputs and their relation to the target moved together, and the overlap does not tell them apart"
-        both = spread(found.covariate + found.concept)
-        branch.terms.append(_term("covariate_shift", "inputs", both, text, identified=False))
+        add("covariate_shift", "inputs", found.covariate + found.concept, text, identified=False)
     else:
         for group, part in found.groups.items():
             text = f"the inputs '{group}' moved; the relation to the target is that of the reference"
-            branch.terms.append(_term("covariate_shift", f"inputs.{group}", spread(part), text))
+            add("covariate_shift", f"inputs.{group}", part, text)
         text = "on like inputs the target behaves otherwise than in the reference"
-        branch.terms.append(_term("concept_shift", "inputs.target", spread(found.concept), text))
+        add("concept_shift", "inputs.target", found.concept, text)
     return branch
-
-
-def _term(kind: str, subject: str, part: Estimate, text: str, *, identified: bool = True) -> Term:
-    return Term("inputs", kind, subject, part, text, tested=False, identified=identified)

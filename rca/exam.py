@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from rca.metrics import Metric, Scored, answers
-from rca.stats import Estimate, scatter
+from rca.stats import Estimate, scatter, total
 from rca.types import Exam, Model, Roles
 
 #: The samples: rows of one share noise, rows of two do not.
 REFERENCE, CURRENT = "reference", "current"
-
-Positions = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class Grid:
@@ -56,8 +54,7 @@ class Grid:
 
     def both_exams(self, model: Model) -> Estimate:
         """Return the worth of a model: its metric, averaged over both exams."""
-        tables = self.tables
-        return (self.value(model, tables[REFERENCE], REFERENCE) + self.value(model, tables[CURRENT], CURRENT)) * 0.5
+        return total(self.value(model, table, sample) for sample, table in self.tables.items()) * 0.5
 
     def current(self, table: pd.DataFrame) -> Estimate:
         """Return the metric of the current model on (a repair of) the current exam."""
@@ -69,7 +66,7 @@ class Grid:
         other.tables = {**self.tables, CURRENT: table}
         return other
 
-    def spread(self, estimate: Estimate, rows: Mapping[str, Positions]) -> Estimate:
+    def spread(self, estimate: Estimate, rows: Mapping[str, NDArray[np.int64]]) -> Estimate:
         """Return an estimate on some rows as one on all rows of the samples."""
         pulls = estimate.influence.items()
         return Estimate(estimate.value, {name: scatter(p, rows[name], self.sizes[name]) for name, p in pulls})

@@ -15,7 +15,7 @@ from rca.tables import open_table
 from rca.tree import Term
 from rca.types import Case, Finding, Pair
 
-Undo = Callable[["pd.DataFrame"], "pd.DataFrame"]
+Tables = tuple[pd.DataFrame, pd.DataFrame]  # of the reference and the current side
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Damage:
     subject: str
     main: Finding
     findings: tuple[Finding, ...]
-    undo: Undo
+    undo: Callable[[pd.DataFrame], pd.DataFrame]
     exact: bool
     """Whether the repair is the inverse of the damage rather than a draw from the reference."""
     vanished: int
@@ -34,18 +34,18 @@ class Damage:
 
 def damaged(damage: Damage, part: Estimate, counterfactual: str) -> Term:
     """Return a damage as a term of the tree."""
-    main, ids = damage.main, tuple(f.id for f in damage.findings)
+    main = damage.main
     term = Term("integrity", main.kind, damage.subject, part, main.text.rstrip("."), True, counterfactual)
-    return replace(term, stage=main.stage, findings=ids)
+    return replace(term, stage=main.stage, findings=tuple(f.id for f in damage.findings))
 
 
 def damages(
-    findings: Sequence[Finding], pair: Pair, tables: tuple[pd.DataFrame, pd.DataFrame], case: Case, seed: int
+    findings: Sequence[Finding], pair: Pair, tables: Tables, case: Case, seed: int
 ) -> tuple[list[Damage], list[tuple[Finding, str]]]:
     """Group the findings on a pair of tables, given in memory too, and choose a repair for each; and what has none."""
     whole = f"data.{pair.name}"
-    checked = [f for f in findings if f.code < "RCA2"]  # that a table differs is no damage yet
-    mine = [f for f in checked if f.subject == whole or f.subject.startswith(f"{whole}.")]
+    # That a table differs (RCA2xx) is no damage yet.
+    mine = [f for f in findings if f.code < "RCA2" and (f.subject == whole or f.subject.startswith(f"{whole}."))]
     found: list[Damage] = []
     lost: list[tuple[Finding, str]] = []
     for subject in dict.fromkeys(f.subject for f in mine):
@@ -64,14 +64,7 @@ def damages(
     return found, lost
 
 
-def _try(
-    finding: Finding,
-    group: Sequence[Finding],
-    pair: Pair,
-    tables: tuple[pd.DataFrame, pd.DataFrame],
-    case: Case,
-    seed: int,
-) -> Damage:
+def _try(finding: Finding, group: Sequence[Finding], pair: Pair, tables: Tables, case: Case, seed: int) -> Damage:
     repairs = registry.repair.load()
     if finding.kind not in repairs:
         raise NotApplicable(f"there is no repair for {finding.kind} yet")

@@ -104,15 +104,13 @@ class Metric:
             raise InconclusiveError(
                 f"{self.name} needs rows, and {s.sample} has none: check the filter and the labels."
             )
+        weights = np.ones(len(s.y)) if weights is None else weights
         values = self.values(s)
         other = _auc if self.name == "roc_auc" else self._jackknife
         found = mean(values, s.sample, weights) if values is not None else other(s, weights)
-        if len(s.rows) == s.size and (s.rows == np.arange(s.size)).all():
-            return found
         return Estimate(found.value, {s.sample: scatter(found.influence[s.sample], s.rows, s.size)})
 
-    def _jackknife(self, s: Scored, weights: Floats | None) -> Estimate:
-        weights = np.ones(len(s.y)) if weights is None else weights
+    def _jackknife(self, s: Scored, weights: Floats) -> Estimate:
         cells = _cells(s)
         value = self._call(s, weights)
         pull = np.zeros(len(s.y))
@@ -139,12 +137,9 @@ class Metric:
 
 def get(name: str) -> Metric:
     """Return a metric by the name of a scikit-learn scorer, or of a row loss."""
-    if name in LOSSES:
-        loss, response = LOSSES[name]
-        return Metric(name, response, loss)
-    if name in _SCORERS:
-        loss, response = LOSSES[_SCORERS[name]]
-        return Metric(name, response, loss, sign=-1.0)
+    if name in LOSSES or name in _SCORERS:
+        loss, response = LOSSES[_SCORERS.get(name, name)]
+        return Metric(name, response, loss, sign=-1.0 if name in _SCORERS else 1.0)
     from difflib import get_close_matches
     from inspect import signature
 
@@ -167,14 +162,13 @@ def answers(metric: Metric, model: Model, table: pd.DataFrame, target: str, posi
     """Let a model answer for the rows of a table that have a label; the index is their position in the sample."""
     labelled = table[table[target].notna()]
     y = encode(labelled[target], classes(model), positive)
-    columns = getattr(model, "feature_names_in_", None)
-    missing = [] if columns is None else [c for c in columns if c not in labelled.columns]
+    columns = list(getattr(model, "feature_names_in_", labelled.columns))
+    missing = [c for c in columns if c not in labelled.columns]
     if missing:
         raise ModelError(
             f"the model needs the columns {choices(missing)}, which {sample} lacks: it has {choices(labelled.columns)}."
         )
-    inputs = labelled if columns is None else labelled[list(columns)]
-    response = _respond(metric, model, inputs, positive, sample) if len(y) else np.zeros(0)
+    response = _respond(metric, model, labelled[columns], positive, sample) if len(y) else np.zeros(0)
     rows = labelled.index.to_numpy(dtype=np.int64)
     return Scored(y, response, sample, rows, max(len(table), int(rows.max(initial=-1)) + 1))
 
@@ -210,8 +204,7 @@ def encode(labels: Any, known: Sequence[Any] | None, positive: Any = None) -> Fl
     values = np.asarray(labels, dtype=object)
     if len(known) == 2:
         return np.asarray(values == _positive(known, positive), dtype=float)
-    index = {label: float(i) for i, label in enumerate(known)}
-    return np.array([index.get(value, -1.0) for value in values])
+    return np.asarray(pd.Index(known, dtype=object).get_indexer(pd.Index(values)), dtype=float)
 
 
 def _positive(known: Sequence[Any], positive: Any) -> Any:
@@ -243,8 +236,8 @@ def linearised(metric: Metric, reference: Scored, current: Scored) -> tuple[Floa
     return pulls[:n0], pulls[n0:]
 
 
-def _auc(s: Scored, weights: Floats | None) -> Estimate:
-    weights, positive = np.ones(len(s.y)) if weights is None else weights, s.y == 1
+def _auc(s: Scored, weights: Floats) -> Estimate:
+    positive = s.y == 1
     mass = weights[positive].sum(), weights[~positive].sum()
     if not all(m > 0 for m in mass):
         raise InconclusiveError(f"roc_auc is not defined on {s.sample}: it needs rows of both classes.")

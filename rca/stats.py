@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
 from itertools import combinations
 from typing import TypeVar
 
@@ -80,9 +79,7 @@ class Estimate:
 
 def scatter(pull: Floats, rows: NDArray[np.int64], size: int) -> Floats:
     """Return the influence of some rows as one of all `size` rows of the sample."""
-    full = np.zeros(size)
-    np.add.at(full, rows, pull)
-    return full
+    return np.bincount(rows, pull, size).astype(float)
 
 
 def quantile(level: float) -> float:
@@ -94,11 +91,10 @@ def quantile(level: float) -> float:
 
 def mean(values: Floats, sample: str, weights: Floats | None = None) -> Estimate:
     """Return the (weighted) mean of `values` as an estimate on the rows of `sample`."""
-    total = float(len(values)) if weights is None else float(weights.sum())
-    weighted = values if weights is None else values * weights
-    centre = float(weighted.sum()) / total
-    pull = values - centre if weights is None else weights * (values - centre)
-    return Estimate(centre, {sample: pull / total})
+    weights = np.ones(len(values)) if weights is None else weights
+    whole = float(weights.sum())
+    centre = float((values * weights).sum()) / whole
+    return Estimate(centre, {sample: weights * (values - centre) / whole})
 
 
 def shapley(value: Callable[[frozenset[Player]], Estimate], players: Sequence[Player]) -> dict[Player, Estimate]:
@@ -116,13 +112,12 @@ def shapley(value: Callable[[frozenset[Player]], Estimate], players: Sequence[Pl
     result = {}
     for player in players:
         others = [p for p in players if p != player]
-        terms = [
+        result[player] = total(
             (worth[frozenset((*s, player))] - worth[frozenset(s)])
             * (math.factorial(size) * math.factorial(k - size - 1) / math.factorial(k))
             for size in range(k)
             for s in combinations(others, size)
-        ]
-        result[player] = reduce(Estimate.__add__, terms)
+        )
     return result
 
 
@@ -188,4 +183,4 @@ def gap_of(name: str, reference: Estimate, current: Estimate, rows: tuple[int, i
 
 def total(estimates: Iterable[Estimate]) -> Estimate:
     """Return the sum of estimates; the sum of none is zero without noise."""
-    return reduce(Estimate.__add__, estimates, Estimate(0.0))
+    return sum(estimates, Estimate(0.0))

@@ -5,16 +5,17 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from pandas.api import types
 
 from rca.errors import ConfigError, choices
 from rca.inputs.decompose import Decomposition, decompose
-from rca.inputs.groups import complete
-from rca.inputs.judged import Judged, judge
+from rca.inputs.judged import Tables, judge
 from rca.inputs.labels import LabelShift, label_shift
 from rca.stats import LEVEL, Estimate, gap_of
 from rca.tables import LIMIT, open_table
@@ -27,11 +28,9 @@ class Attribution:
 
     gap: Gap
     parts: Decomposition
-    notes: tuple[str, ...] = ()
-    _judged: Judged | None = field(default=None, repr=False)
-    _target: str = field(default="", repr=False)
-    _inputs: tuple[str, ...] = field(default=(), repr=False)
-    _seed: int = field(default=0, repr=False)
+    notes: tuple[str, ...]
+    _label_shift: partial[LabelShift] = field(repr=False)
+    _seed: int = field(repr=False)
 
     @property
     def reason(self) -> str | None:
@@ -44,12 +43,9 @@ class Attribution:
         The rows without a group are the whole terms and sum to the gap; the rows with a group sum to
         their term. Where status is ``not_identified``, covariate holds covariate and concept together.
         """
-        import pandas as pd
-
         parts = self.parts
-        support = parts.support or Estimate(0.0)
-        whole = {"support": support, "covariate": parts.covariate, "concept": parts.concept}
-        whole = _top_up(whole, self.gap.difference)
+        terms = {"support": parts.support or Estimate(0.0), "covariate": parts.covariate, "concept": parts.concept}
+        whole = _top_up(terms, self.gap.difference)
         grouped = {
             "support": _top_up(parts.support_groups, whole["support"].value),
             "covariate": _top_up(parts.groups, whole["covariate"].value),
@@ -66,11 +62,7 @@ class Attribution:
 
     def label_shift(self) -> LabelShift:
         """Judge the other reading of the gap: that the mix of outcomes moved, and nothing else."""
-        assert self._judged is not None  # noqa: S101  set by attribute
-        p, q = self._judged.tables
-        inputs = list(self._inputs)
-        rng = np.random.default_rng(self._seed + 1)
-        return label_shift(*self._judged.values, p[self._target], q[self._target], p[inputs], q[inputs], rng)
+        return self._label_shift(rng=np.random.default_rng(self._seed + 1))
 
     def plot(self) -> Figure:
         """Draw the terms with their intervals."""
@@ -128,11 +120,9 @@ def attribute(  # noqa: PLR0913  the contract
     if time is not None or events is not None:
         raise ConfigError("time and events are not supported by attribute yet: leave them out.")
     answer_columns = [target] if prediction is None else [target, prediction]
-    tables = (
-        _frame(reference, "the reference table", answer_columns, seed),
-        _frame(current, "the current table", answer_columns, seed),
-    )
-    judged = judge(tables, target, prediction, model, metric)
+    p = _frame(reference, "the reference table", answer_columns, seed)
+    q = _frame(current, "the current table", answer_columns, seed)
+    judged = judge((p, q), target, prediction, model, metric)
     inputs = _inputs(judged.tables, answer_columns, groups)
     p, q = (table[inputs] for table in judged.tables)
     reads = set(getattr(model, "feature_names_in_", ()))
@@ -147,13 +137,13 @@ def attribute(  # noqa: PLR0913  the contract
         hints_q=hints[1],
     )
     gap = gap_of(judged.name, *judged.sides, (len(p), len(q)))
-    return Attribution(gap, parts, judged.notes, judged, target, tuple(inputs), seed)
+    first, second = judged.tables
+    shift = partial(label_shift, *judged.values, first[target], second[target], p, q)
+    return Attribution(gap, parts, judged.notes, shift, seed)
 
 
 def _frame(source: Any, name: str, needed: Sequence[str], seed: int) -> pd.DataFrame:
     """Return the rows of a table, or a sample of them, once it is known to have the columns."""
-    import pandas as pd
-
     table = open_table(source, name)
     table.require(*needed)
     if isinstance(source, pd.DataFrame) and len(source) <= LIMIT:
@@ -161,17 +151,11 @@ def _frame(source: Any, name: str, needed: Sequence[str], seed: int) -> pd.DataF
     return table.frame(seed=seed)
 
 
-def _inputs(
-    tables: tuple[pd.DataFrame, pd.DataFrame], answers: Sequence[str], groups: Mapping[str, Sequence[str]] | None
-) -> list[str]:
+def _inputs(tables: Tables, answers: Sequence[str], groups: Mapping[str, Sequence[str]] | None) -> list[str]:
     """Return the columns that both sides share, less the answers, and less times and keys unless a group names them."""
-    from pandas.api import types
-
     p, q = tables
     shared = [name for name in p.columns if name in q.columns and name not in answers]
     named = {name for columns in (groups or {}).values() for name in columns}
-    if groups is not None:
-        complete(groups, shared, shared)
 
     def serves(name: str) -> bool:
         if types.is_datetime64_any_dtype(p[name]) or types.is_datetime64_any_dtype(q[name]):

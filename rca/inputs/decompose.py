@@ -14,10 +14,9 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from rca.errors import DataError
-from rca.inputs.encode import HINTS, Features, Order, encode, shuffled
-from rca.inputs.groups import complete, keep_largest
-from rca.inputs.nuisance import FIT, Folds, Mask, expected, log_ratio, split
+from rca.errors import ConfigError, DataError, choices
+from rca.inputs.encode import HINTS, Features, Mask, Order, encode, shuffled
+from rca.inputs.nuisance import FIT, Folds, expected, log_ratio, split
 from rca.inputs.support import outside
 from rca.stats import Estimate, Floats, mean, shapley
 
@@ -25,6 +24,8 @@ Task = tuple[Floats, Features, Folds]  # the rows inside the support, in random 
 
 
 MIN_ROWS = 50
+_OTHER = "other"
+_MOST = 6  # groups whose coalitions, 2^6 of them, are all estimated
 _FEW = 30  # current rows inside the support that are too few to be weighed against anything
 _ESS = 0.1  # effective share of the reference rows below which nothing is identified
 _CAP = 50.0  # largest weight: a current row beyond it has next to no like among the reference
@@ -91,7 +92,7 @@ def decompose(
 
     values_p, values_q = np.asarray(values_p, dtype=float), np.asarray(values_q, dtype=float)
     _check(values_p, values_q)
-    parts = complete(groups, list(p.columns), list(q.columns))
+    parts = _complete(groups, list(p.columns), list(q.columns))
     columns = sorted(name for group in parts.values() for name in group)
     p, q = p[columns], q[columns]
     found = outside(p, q)
@@ -117,7 +118,7 @@ def decompose(
         whole, trees, diagnostics, reason = _whole(task, parts)
         if whole is None:
             return Decomposition(support, support_groups, rest, {}, Estimate(0.0), False, reason, diagnostics)
-        merged = keep_largest(parts, data, task[0], folds)
+        merged = _keep_largest(parts, data, task[0], folds)
         worth = _coalitions(task, merged, whole, trees)
     sizes = len(values_p), len(values_q)
     worth = {names: _back(part, (order_p, order_q), sizes, share, level.value) for names, part in worth.items()}
@@ -130,8 +131,8 @@ def decompose(
         last={name: (worth[everything] - worth[everything - {name}]).value for name in merged},
         merged=tuple(name for name in parts if name not in merged),
     )
-    in_order = {name: values[name] for name in merged}
-    return Decomposition(support, support_groups, covariate, in_order, rest - covariate, True, None, diagnostics)
+    values = {name: values[name] for name in merged}
+    return Decomposition(support, support_groups, covariate, values, rest - covariate, True, None, diagnostics)
 
 
 def _check(values_p: Floats, values_q: Floats) -> None:
@@ -142,6 +143,49 @@ def _check(values_p: Floats, values_q: Floats) -> None:
             )
         if not np.isfinite(values).all():
             raise DataError(f"the {name} side has values that are not finite: remove or repair those rows.")
+
+
+def _complete(
+    groups: Mapping[str, Sequence[str]], reference: Sequence[str], current: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """Check the groups against the columns that both sides have; columns in none form the group ``other``."""
+    common = [name for name in reference if name in set(current)]
+    if not common:
+        raise ConfigError("the two sides share no input column: give tables with the same columns.")
+    owner: dict[str, str] = {}
+    for group, columns in groups.items():
+        for name in columns:
+            if name not in common:
+                raise ConfigError(
+                    f"the group '{group}' names the column '{name}', which is no input of both sides: "
+                    f"they share {choices(common)}."
+                )
+            if name in owner:
+                raise ConfigError(
+                    f"the column '{name}' is named by the group '{owner[name]}' and again by '{group}': name it once."
+                )
+            owner[name] = group
+    found = {group: tuple(columns) for group, columns in groups.items() if columns}
+    rest = tuple(name for name in common if name not in owner)
+    return {**found, _OTHER: (*found.get(_OTHER, ()), *rest)} if rest else found
+
+
+def _keep_largest(
+    parts: Mapping[str, Sequence[str]], data: Features, values: Floats, folds: Folds
+) -> dict[str, tuple[str, ...]]:
+    """Return at most six groups: those whose shift matters most to a linear model, and the rest as ``other``."""
+    if len(parts) <= _MOST:
+        return {name: tuple(columns) for name, columns in parts.items()}
+    from sklearn.linear_model import Ridge
+
+    effect = {}
+    for name in sorted(set(parts) - {_OTHER}):
+        inputs = data.pick(parts[name]).linear(np.arange(len(folds.fold)))
+        answers = Ridge(alpha=1.0).fit(inputs[~folds.current], values).predict(inputs)
+        effect[name] = abs(float(np.mean(answers[folds.current]) - np.mean(answers[~folds.current])))
+    kept = sorted(effect, key=lambda name: -effect[name])[: _MOST - 1]
+    rest = [column for name, columns in parts.items() if name not in kept for column in columns]
+    return {**{name: tuple(parts[name]) for name in parts if name in kept}, _OTHER: tuple(sorted(rest))}
 
 
 def _excess(values: Floats, rows: Mask, level: Estimate) -> Estimate:

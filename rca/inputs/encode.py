@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pandas.api import types
 
 from rca.stats import Floats
 
-Order = np.ndarray[Any, np.dtype[np.int64]]
+Order = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 HINTS = "\0hints"  # no column is called so
 _CROSSED = 12  # numbers whose products a linear model is given: 66 features
@@ -167,7 +169,7 @@ def _quantiles(column: Floats, at: Sequence[float] | Floats) -> Floats:
     return found
 
 
-def _standard(column: Floats, present: np.ndarray[Any, np.dtype[np.bool_]]) -> Floats:
+def _standard(column: Floats, present: Mask) -> Floats:
     centred = column - column[present].mean()
     scaled: Floats = centred / (float(centred[present].std()) or 1.0)
     return scaled
@@ -175,14 +177,11 @@ def _standard(column: Floats, present: np.ndarray[Any, np.dtype[np.bool_]]) -> F
 
 def _levels(p: pd.Series[Any], q: pd.Series[Any]) -> Floats:
     """Return the levels as numbers by frequency, ties by name; the rare ones share the last number."""
-    codes, distinct = pd.factorize(np.concatenate([labels(p), labels(q)]))
-    counts = np.bincount(codes[codes >= 0], minlength=len(distinct))
-    enough = np.flatnonzero(counts >= max(10, _RARE * len(codes)))
-    ranked = sorted(enough, key=lambda i: (-counts[i], str(distinct[i])))[: _BINS - 1]
-    number = np.full(len(distinct) + 1, float(len(ranked)))
-    number[ranked] = np.arange(len(ranked))
-    number[-1] = np.nan  # code -1 is missing
-    return number[codes]
+    column = pd.Series(np.concatenate([labels(p), labels(q)]))
+    counts = column.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    ranked = counts.index[counts >= max(10, _RARE * len(column))][: _BINS - 1]
+    number = ranked.get_indexer(pd.Index(column))
+    return np.where(column.isna(), np.nan, np.where(number < 0, len(ranked), number))
 
 
 def _binned(column: Floats) -> Floats:

@@ -14,6 +14,8 @@ from rca.metrics import LOSSES, Metric, Scored, answers, get, linearised, score
 from rca.stats import Estimate, Floats, mean
 from rca.types import Model
 
+Tables = tuple[pd.DataFrame, pd.DataFrame]  # of the reference and the current side
+
 _SIDES = ("reference", "current")
 _YES = {"1", "true", "yes", "y"}
 _NO = {"0", "false", "no", "n"}
@@ -27,16 +29,14 @@ class Judged:
     name: str
     sides: tuple[Estimate, Estimate]
     values: tuple[Floats, Floats]
-    tables: tuple[pd.DataFrame, pd.DataFrame]
+    tables: Tables
     hints: tuple[Floats, Floats] | tuple[None, None]
     """What the model says of each row."""
     notes: tuple[str, ...]
     """What was left out."""
 
 
-def judge(
-    tables: tuple[pd.DataFrame, pd.DataFrame], target: str, prediction: str | None, model: Model | None, name: str
-) -> Judged:
+def judge(tables: Tables, target: str, prediction: str | None, model: Model | None, name: str) -> Judged:
     """Measure both sides."""
     if prediction is not None and model is not None:
         raise ConfigError("both a prediction column and a model are given: choose one of them.")
@@ -57,9 +57,7 @@ def judge(
     return Judged(name, sides, linearised(metric, *pair), tables, hints, notes)
 
 
-def _complete(
-    tables: tuple[pd.DataFrame, pd.DataFrame], target: str, prediction: str | None
-) -> tuple[tuple[pd.DataFrame, pd.DataFrame], tuple[str, ...]]:
+def _complete(tables: Tables, target: str, prediction: str | None) -> tuple[Tables, tuple[str, ...]]:
     """Keep the rows that have a target and a prediction."""
     kept, notes = [], []
     for side, table in zip(_SIDES, tables, strict=True):
@@ -74,7 +72,7 @@ def _complete(
     return (kept[0], kept[1]), tuple(notes)
 
 
-def _outcome(tables: tuple[pd.DataFrame, pd.DataFrame], target: str) -> tuple[Floats, Floats]:
+def _outcome(tables: Tables, target: str) -> tuple[Floats, Floats]:
     p, q = tables[0][target], tables[1][target]
     if is_number(p) and is_number(q):
         return numbers(p), numbers(q)
@@ -101,13 +99,10 @@ def _known(*columns: pd.Series[Any]) -> list[str]:
 
 
 def _indices(column: pd.Series[Any], known: list[str]) -> Floats:
-    index = {name: float(i) for i, name in enumerate(known)}
-    return np.array([index.get(name, -1.0) for name in _names(column)])
+    return np.asarray(pd.Index(known).get_indexer(pd.Index(_names(column))), dtype=float)
 
 
-def _predicted(
-    metric: Metric, tables: tuple[pd.DataFrame, pd.DataFrame], target: str, prediction: str
-) -> tuple[Scored, Scored]:
+def _predicted(metric: Metric, tables: Tables, target: str, prediction: str) -> tuple[Scored, Scored]:
     """Judge a column of predictions."""
     said = [table[prediction] for table in tables]
     number = all(map(is_number, said))

@@ -51,7 +51,7 @@ def label_shift(
     outcomes = [pd.DataFrame({_OUTCOME: codes.astype(kind)}) for codes in (codes_p, codes_q)]
     both = [pd.concat([x.reset_index(drop=True), y], axis=1) for x, y in zip((p, q), outcomes, strict=True)]
     order_p, order_q = shuffled(values_p, both[0], rng), shuffled(values_q, both[1], rng)
-    place = np.concatenate([order_p, order_q + len(order_p)])
+    place = np.argsort(np.concatenate([order_p, order_q + len(order_p)]))
     with threadpool_limits(1):
         data = encode(both[0].iloc[order_p], both[1].iloc[order_q])
         folds = split(len(order_p), len(order_q), rng)
@@ -72,9 +72,8 @@ def label_shift(
 
 
 def _gain(each: Floats, place: Order, folds: Folds) -> Estimate:
-    """Return the mean gain, both sides counting half, with the rows where they came from."""
-    back = np.empty(len(each))
-    back[place] = each
+    """Return the mean gain, both sides counting half, with the rows put back to their place."""
+    back = each[place]
     return 0.5 * (mean(back[: folds.reference], "reference") + mean(back[folds.reference :], "current"))
 
 

@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
-from rca.inputs.encode import Features, Order
+from rca.inputs.encode import Features, Mask, Order
 from rca.stats import Floats
-
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 FIT = 16_000  # rows of a side that are fitted on at most; means are taken over all rows
 _BATCH = 8192
@@ -31,8 +28,8 @@ _TREES = {"max_iter": 40, "learning_rate": 0.15, "l2_regularization": 5.0, "max_
 class Folds:
     """Which fold holds each row out, and each row's rank in the lottery of who is fitted on."""
 
-    fold: np.ndarray[Any, np.dtype[np.int64]]
-    rank: np.ndarray[Any, np.dtype[np.int64]]
+    fold: Order
+    rank: Order
     reference: int
     """The first rows are the reference's."""
     count: int

@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rca.inputs.encode import is_number, labels, numbers
-
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
+from rca.inputs.encode import Mask, is_number, labels, numbers
 
 _NEARLY_NEVER = 0.001  # share of missing values below which a column is said to be always filled
 _ALPHA = 1e-3  # chance, over all columns, that honest rows are called outside
@@ -28,12 +26,11 @@ class Outside:
 
     def by_group(self, groups: Mapping[str, Sequence[str]]) -> dict[str, Mask]:
         """Assign each row to the group with the most columns outside, to the first among equals."""
-        names = [g for g in groups if any(c in self.by_column for c in groups[g])]
-        if not names:
-            return {}
-        votes = np.stack([sum(self.by_column[c].astype(int) for c in groups[g] if c in self.by_column) for g in names])
-        first = votes.argmax(axis=0)
-        return {name: self.rows & (first == i) for i, name in enumerate(names) if (self.rows & (first == i)).any()}
+        none = np.zeros(len(self.rows), dtype=int)
+        votes = [sum((self.by_column[c] for c in columns if c in self.by_column), none) for columns in groups.values()]
+        first = np.argmax(votes, axis=0)
+        masks = {name: self.rows & (first == i) for i, name in enumerate(groups)}
+        return {name: mask for name, mask in masks.items() if mask.any()}
 
 
 def outside(p: pd.DataFrame, q: pd.DataFrame) -> Outside:
@@ -88,16 +85,14 @@ def _number(p: pd.Series[Any], q: pd.Series[Any], current: float, alpha: float) 
 
 
 def _category(p: pd.Series[Any], q: pd.Series[Any], current: float, alpha: float) -> dict[str, Mask]:
-    codes, distinct = pd.factorize(np.concatenate([labels(p), labels(q)]))
-    known = len(p)
-    seen = np.bincount(codes[:known][codes[:known] >= 0], minlength=len(distinct))
-    counts = np.bincount(codes[known:][codes[known:] >= 0], minlength=len(distinct))
-    new = np.flatnonzero((seen == 0) & (counts > 0))
-    if not len(new) or not seen.any():
+    now = pd.Series(labels(q))
+    seen, counts = pd.Series(labels(p)).value_counts(), now.value_counts()
+    new = counts[~counts.index.isin(seen.index)]
+    if new.empty or seen.empty:
         return {}
     # Levels that come once in the reference tell how much of the law it has not shown (Good and Turing).
-    expected = int((seen == 1).sum()) * len(q) / known
-    if len(new) <= expected + 4 * np.sqrt(expected + 1) or not _too_many(int(counts[new].sum()), current, alpha):
-        new = new[[_too_many(int(counts[i]), current, alpha / len(distinct)) for i in new]]
-    mask = np.isin(codes[known:], new)
+    expected = int((seen == 1).sum()) * len(q) / len(p)
+    if len(new) <= expected + 4 * np.sqrt(expected + 1) or not _too_many(int(new.sum()), current, alpha):
+        new = new[[_too_many(count, current, alpha / (len(seen) + len(new))) for count in new]]
+    mask = now.isin(new.index).to_numpy()
     return {"level": mask} if mask.any() else {}
