@@ -15,6 +15,7 @@ from rca.stats import Floats, rate_change
 from rca.types import Case, Finding
 
 _ROWS = 10_000
+_ENOUGH = 200  # a tree on fewer rows is chance
 
 
 _LIKE = ("sentinel_values", "type_change", "range_violation", "unit_change", "broken_relation", "frozen_column")
@@ -59,25 +60,31 @@ def leakage(case: Case, *, strength: float = 0.75, rise: float = 0.3) -> Iterato
         time = time_of(pair, case)
         skip = {target, case.roles.prediction, time, *case.roles.key}
         names = [n for n in sorted(set(after.columns) - skip) if n in before or n not in pair.reference.columns]
-        onsets = [after[time].quantile(1 - 1 / part) for part in (2, 4, 8)] if time else []
-        parts: list[tuple[dict[str, Any], pd.DataFrame]] = [({}, after)]
-        parts += [({"time": time, "onset": str(iso(onset))}, after[after[time] >= onset]) for onset in onsets]
+        parts: list[tuple[dict[str, Any], pd.DataFrame, list[pd.DataFrame]]] = [({}, after, [before])]
+        for share in (1 / 2, 1 / 4, 1 / 8) if time else ():
+            # the newest rows may be easier to tell, and have been so before
+            since = [side[time].quantile(1 - share) for side in (before, after)]
+            late = [side[side[time] >= onset] for side, onset in zip((before, after), since, strict=True)]
+            if min(map(len, late)) < _ENOUGH:
+                break
+            parts.append(({"time": time, "onset": str(iso(since[1]))}, late[1], [before, late[0]]))
         for name in names:
-            for where, part in parts:
+            for where, part, older in parts:
                 left = _left(part[name], part[target])
                 now = 1 - left.mean()
                 if now < strength:
                     continue
                 new = name not in before
                 rivals = [n for n in names if n in before] if new else [name]
-                past = min((_left(before[n], before[target]) for n in rivals), key=np.mean, default=np.ones(2))
+                told = (_left(side[n], side[target]) for n in rivals for side in older)
+                past = min(told, key=np.mean, default=np.ones(2))
                 usual = max(1 - past.mean(), 0.0)
                 # of a strong column there is less left to rise
                 if now - usual < min(rise, 0.9 * (1 - usual)):
                     continue
                 then = "and is not in the reference" if new else f"{percent(round(usual, 3))} in the reference"
-                since = f" since {where['onset'][:10]}" if where else ""
-                text = f"{name} alone tells {percent(round(now, 3))} of what {target} is in {pair.name}{since}, {then}."
+                newer = f" since {where['onset'][:10]}" if where else ""
+                text = f"{name} alone tells {percent(round(now, 3))} of what {target} is in {pair.name}{newer}, {then}."
                 facts = {"column": name, "target": target, "strength": now, "before": usual, "new": new, **where}
                 wrong = [int((side > 1).sum()) for side in (past, left)]
                 p_value = rate_change(wrong[1], len(left), wrong[0], len(past), 0.0).p_value

@@ -75,8 +75,8 @@ def continuous(column: pd.Series) -> bool:
 
 
 def decimal(column: pd.Series) -> bool:
-    """Whether a column has decimals in nearly all values."""
-    return column.dtype.kind == "f" and float((column % 1 != 0).mean()) > 0.8
+    """Whether a column has decimals in nearly all values, and more than them."""
+    return column.dtype.kind == "f" and float((column % 1 != 0).mean()) > 0.8 and column.round().nunique() > 5
 
 
 def text(column: pd.Series) -> bool:
@@ -137,7 +137,7 @@ DAMAGES = [
     Damage("leakage", number, ({}, {}, {})),
     Damage("schema_change", number, ({}, {}, {})),
     Damage("range_violation", number, shares(0.01, 0.05, 0.15)),
-    Damage("range_violation", number, tuple({"share": s} for s in (0.1, 0.2, 0.4)), fault="clipped"),
+    Damage("range_violation", number, tuple({"quantile": q} for q in (0.95, 0.9, 0.8)), fault="clipped"),
     Damage("type_change", _of(decimal), ({}, {}, {}), fault="rounded"),
     Damage("broken_relation", number, shares(0.5, 0.8, 1.0)),
     Damage("selection_bias", target, shares(0.3, 0.5, 0.8), same_rows=True),
