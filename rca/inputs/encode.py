@@ -18,7 +18,6 @@ Mask = NDArray[np.bool_]
 
 HINTS = "\0hints"  # no column is called so
 _CROSSED = 12  # numbers whose products a linear model is given: 66 features
-_BLOCK = 4096
 _BINS = 64  # values of a number that trees tell apart: finer bins cost time and add nothing here
 _LEVELS = 20  # levels of a category that get a column of their own
 _RARE = 0.002  # share of rows below which a level is pooled with the other rare ones
@@ -195,11 +194,6 @@ def _binned(column: Floats) -> Floats:
 def _side_by_side(features: Mapping[str, list[Floats]], kind: type) -> tuple[Floats, dict[str, tuple[int, ...]]]:
     """Return the features of all columns as one matrix, and the positions of each column's."""
     columns = [feature for group in features.values() for feature in group]
-    rows = len(columns[0]) if columns else 0
-    matrix: Floats = np.empty((rows, len(columns)), dtype=kind)
-    for start in range(0, rows, _BLOCK):
-        # A block at a time, so that each stays in the processor's cache.
-        part = slice(start, start + _BLOCK)
-        matrix[part] = np.array([column[part] for column in columns]).reshape(len(columns), -1).T
+    matrix: Floats = np.stack(columns, axis=1, dtype=kind) if columns else np.empty((0, 0))
     position = iter(range(len(columns)))
     return matrix, {name: tuple(next(position) for _ in group) for name, group in features.items()}
