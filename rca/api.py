@@ -19,13 +19,12 @@ from rca.evolution._bench import Options
 from rca.inputs.attribute import attribute
 from rca.investigation import Say, base, command, conclude, explained, look, setting
 from rca.modelpart import model_part
-from rca.profiles import store
 from rca.stats import gap_of, total
 from rca.tree import ALARM, is_material
 from rca.types import Investigation, Verdict
 
 
-def check(  # noqa: PLR0913  each is one option of the verb
+def check(
     reference: Any,
     current: Any,
     *,
@@ -33,8 +32,6 @@ def check(  # noqa: PLR0913  each is one option of the verb
     seed: int = 0,
     contract: str | Path | None = None,
     suggest: str | Path | None = None,
-    profile: str | Path | None = None,
-    evidently: str | Path | None = None,
     say: Say = lambda _: None,
     **roles: Any,
 ) -> Investigation:
@@ -47,9 +44,8 @@ def check(  # noqa: PLR0913  each is one option of the verb
         of an existing file is a table.
     contract : path, optional
         Hold the current tables to this contract too; by default to the one that ``rca.yaml`` names, if any.
-    suggest, profile, evidently : path, optional
-        Files to write: a contract learned from the reference tables, the profile of the reference exam (JSON, without
-        rows), and evidently's report on the exams (HTML), whose verdict is an outcome.
+    suggest : path, optional
+        Write a contract here that is learned from the reference tables.
     **roles
         For two tables: ``target``, ``key``, ``time``, ``features``, as in ``rca.yaml``.
 
@@ -71,21 +67,12 @@ def check(  # noqa: PLR0913  each is one option of the verb
         system = settings.system
         if contract is None and settings.contract is not None:
             contract = Path(config).parent / settings.contract
-    promises = read(contract) if contract is not None else None
-    outcomes, findings = look(case, say, [registry.check])
-    if promises is not None:
-        entry = registry.Entry("RCA190", "a promise of the contract is broken", partial(hold, promises))
-        more = registry.run([entry], case, say, len(findings) + 1)
-        outcomes, findings = outcomes + more[0], findings + more[1]
+    held = [partial(hold, read(contract))] if contract is not None else []
+    more = [registry.Entry("RCA190", "a promise of the contract is broken", promises) for promises in held]
+    looked = look(case, say, [registry.check], more)
     if suggest is not None:
         write(learn(case), suggest)
-    if profile is not None:
-        store(cases.exam_pair(case).reference.profile, profile, case.roles.key)
-    if evidently is not None:
-        from rca import drift
-
-        outcomes = (*outcomes, drift.evidently(cases.exam_pair(case), case, evidently))
-    start = base(case, system, outcomes, findings, seed)
+    start = base(case, system, *looked, seed)
     # Findings alone prove no incident, and their absence shows none.
     return conclude(start, "inconclusive" if start.findings else "no_incident")
 

@@ -75,9 +75,14 @@ def explained(
     return conclude(start, "cause_found" if found.causes else "inconclusive", gap, difference, found)
 
 
-def look(case: Case, say: Say, kinds: Sequence[registry.Registry] = (registry.check, registry.diff)) -> Seen:
+def look(
+    case: Case,
+    say: Say,
+    kinds: Sequence[registry.Registry] = (registry.check, registry.diff),
+    more: Sequence[registry.Entry] = (),
+) -> Seen:
     """Run every check and every diff, and keep the findings that chance does not explain, with where it came in."""
-    entries = [entry for kind in kinds for entry in kind.load().values()]
+    entries = [*(entry for kind in kinds for entry in kind.load().values()), *more]
     outcomes, findings = significant(case, *registry.run(entries, case, say))
     return outcomes, trace(case, findings)
 

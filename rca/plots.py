@@ -72,8 +72,8 @@ def contributions(investigation: Investigation) -> Figure:
 def terms(attribution: Attribution) -> Figure:
     """Draw support, covariate and concept from zero, with the groups of inputs indented below their term."""
     rows = [
-        _Row(str(group or term), status.replace("_", " "), "inputs", *numbers, depth=int(group is not None))
-        for term, group, *numbers, status in attribution.frame().to_numpy().tolist()
+        _Row(str(group or term), status.replace("_", " "), "inputs", size, low, high, int(group is not None))
+        for term, group, size, low, high, status in attribution.frame().to_numpy().tolist()
     ]
     return _from_zero(rows, attribution.gap)
 

@@ -11,7 +11,7 @@ import yaml
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from rca import api
-from rca.contract import Contract, hold, read, suggest, to_pandera, write
+from rca.contract import Contract, hold, read, suggest, write
 from rca.errors import ConfigError, NotApplicable
 from tests.conftest import RAW, case_of
 
@@ -124,15 +124,6 @@ def test_odd_tables_have_a_contract_too(rows: int, mixed: Callable[[int, int], p
     assert held(mixed(0, rows), mixed(0, rows), key=("name",)) == []
     # a mixed column may hold one type only in so few rows, and one null is all rows of one
     assert {f.kind for f in held(mixed(0, 300), mixed(0, rows), key=("name",))} <= {"type_change", "missing_values"}
-
-
-def test_pandera_holds_a_table_to_the_columns() -> None:
-    errors = pytest.importorskip("pandera.errors")
-    schema = to_pandera(suggest(case_of(shop(), shop(), key=("id",))).tables["train"])
-    assert len(schema.validate(shop())) == 3000
-    for name in ("missing", "range", "values", "key"):
-        with pytest.raises(errors.SchemaError):
-            schema.validate(DAMAGES[name][0](shop()))
 
 
 def test_a_check_learns_a_contract_and_holds_a_table_to_it(tmp_path: Path) -> None:

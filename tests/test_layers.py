@@ -23,7 +23,7 @@ LAYERS = [
     "metrics versions",
     "sandbox",
     "integrity evolution inputs",
-    "repairs faults contract drift",
+    "repairs faults contract",
     "words",
     "case exam findings",
     "lineage",

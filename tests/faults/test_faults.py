@@ -31,8 +31,6 @@ CASES: list[tuple[str, str | None, dict[str, Any]]] = [
     ("stale_column", "age", {"lag": 3, "since": "2009-06-03", "time": "at"}),
     ("stale_column", "contact", {"time": "at", "key": ("job",)}),
     ("time_shift", "at", {"hours": 5.5, "share": 0.3, "where": {"contact": "cellular"}}),
-    ("train_serve_skew", "cons.conf.idx", {"how": "round"}),
-    ("train_serve_skew", "age", {"how": "factor", "value": 2.0, "share": 0.5}),
     ("truncation", "at", {"share": 0.25}),
     ("truncation", None, {"limit": 1000}),
     ("missing_segment", "job", {}),

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rca.faults.encoding import WAYS, encoding
+from rca.faults.cells import WAYS, encoding
 from rca.integrity.category import bare, marked, mended, origins
 
 if TYPE_CHECKING:

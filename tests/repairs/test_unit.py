@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from rca.errors import NotApplicable
-from rca.repairs.unit import unit_change
+from rca.repairs.numbers import unit_change
 from rca.types import Finding
 
 WHOLE = pd.DataFrame({"age": [20, 30, 40, 50]})

@@ -1,4 +1,4 @@
-"""The repair of wrong labels."""
+"""The repairs of labels, and of features that know them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pandas as pd
 from rca.errors import NotApplicable
 from rca.registry import repair
 from rca.repairs._common import column_of
+from rca.repairs._resample import resample
 from rca.types import Finding
 
 
@@ -44,3 +45,32 @@ def label_noise(
     asked = frame[key[0]] if len(key) == 1 else frame[key].agg(tuple, axis=1)
     right = asked.map(known.to_dict())
     return frame.assign(**{name: right.where(right.notna(), frame[name]).astype(reference[name].dtype)})
+
+
+@repair("leakage", "make the feature forget the target")
+def leakage(frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Drop the column if it is new; else draw it from the reference, given the other columns but the target.
+
+    Returns
+    -------
+    DataFrame
+        The repaired table, with the same index.
+
+    Examples
+    --------
+    >>> from rca.types import Finding
+    >>> facts = {"column": "paid", "target": "y", "new": True}
+    >>> leakage(pd.DataFrame({"paid": [0, 1], "y": [0, 1]}), Finding("", "", "", "", evidence=facts), None, None)
+       y
+    0  0
+    1  1
+    """
+    told = finding.evidence
+    if told.get("new"):
+        return frame.drop(columns=str(told["column"]))
+    name = column_of(frame, finding, reference)
+    rows = np.ones(len(frame), dtype=bool)
+    if told.get("onset"):
+        rows = (frame[told["time"]] >= pd.Timestamp(told["onset"])).to_numpy(dtype=bool)
+    blind = [frame.drop(columns=told.get("target") or []), reference.drop(columns=told.get("target") or [])]
+    return frame.assign(**{name: resample(blind[0], name, rows, blind[1], rng)})

@@ -1,0 +1,176 @@
+"""The repairs of numbers: units, signs, ranges, exchanged columns, and columns without their relations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from rca.errors import NotApplicable
+from rca.integrity._exact import rule_of
+from rca.integrity.swap import score
+from rca.registry import repair
+from rca.repairs._common import column_of, plain, where
+from rca.repairs._resample import resample, restore
+from rca.types import Finding
+
+
+@repair("unit_change", "undo the change of unit")
+def unit_change(
+    frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Undo the factor and offset in the cells that the finding's rule calls damaged.
+
+    Returns
+    -------
+    DataFrame
+        The repaired table, with the same index.
+
+    Examples
+    --------
+    >>> from rca.types import Finding
+    >>> whole = pd.DataFrame({"height": [1.6, 1.7, 1.8]})
+    >>> damaged = pd.DataFrame({"height": [1.6, 170.0, 180.0]})
+    >>> rule = {"column": "height", "factor": 100.0, "offset": 0.0, "low": 1.0, "high": 2.5}
+    >>> finding = Finding("RCA104", "unit_change", "data.train.height", "", evidence=rule)
+    >>> unit_change(damaged, finding, whole, np.random.default_rng(0))["height"].tolist()
+    [1.6, 1.7, 1.8]
+    """
+    column = column_of(frame, finding, reference)
+    rule = finding.evidence
+    if not rule.get("factor") or not pd.api.types.is_numeric_dtype(frame[column]):
+        raise NotApplicable(f"there is no factor to undo in {column}.")
+    values = frame[column].to_numpy(dtype=float, na_value=np.nan)
+    damaged = np.isfinite(values) & where(frame, finding)
+    if rule.get("low") is not None and rule.get("high") is not None:
+        damaged = np.isfinite(values) & ((values < rule["low"]) | (values > rule["high"]))
+    undone = np.where(damaged, (values - rule.get("offset", 0.0)) / rule["factor"], values)
+    if pd.api.types.is_integer_dtype(reference[column]) and np.isfinite(undone).all():
+        undone = np.where(damaged, np.round(undone), undone)
+    fixed = restore(pd.Series(undone, index=frame.index, name=column), reference[column].dtype)
+    return frame.assign(**{column: fixed})
+
+
+@repair("sign_flip", "turn the sign back")
+def sign_flip(frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Turn the sign of the damaged cells back.
+
+    Returns
+    -------
+    DataFrame
+        With `negative` in the evidence, the cells on the wrong side of zero are turned, else all of the part.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from rca.types import Finding
+    >>> whole = pd.DataFrame({"debt": [1.0, 2.0, 3.0]})
+    >>> finding = Finding("RCA121", "sign_flip", "data.train.debt", "", evidence={"column": "debt", "negative": True})
+    >>> sign_flip(whole.replace(2.0, -2.0), finding, whole, None).equals(whole)
+    True
+    """
+    name = column_of(frame, finding, reference)
+    wrong = where(frame, finding)
+    if finding.evidence.get("negative"):
+        side = -1 if reference[name].max() <= 0 else 1
+        wrong = (frame[name] * side < 0).to_numpy(dtype=bool, na_value=False)
+    return frame.assign(**{name: frame[name].mask(wrong, -frame[name])})
+
+
+@repair("range_violation", "draw the impossible values from the reference")
+def range_violation(
+    frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Replace the values outside the finding's bounds as the reference would have filled them.
+
+    Returns
+    -------
+    DataFrame
+        The repaired table, with the same index.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from rca.types import Finding
+    >>> whole = pd.DataFrame({"city": ["A", "B"] * 50, "age": [30, 40] * 50})
+    >>> damaged = whole.assign(age=whole["age"].where(whole.index >= 20, -999))
+    >>> bounds = {"column": "age", "low": 0.0, "high": 70.0}
+    >>> finding = Finding("RCA103", "range_violation", "data.train.age", "", evidence=bounds)
+    >>> range_violation(damaged, finding, whole, np.random.default_rng(0)).equals(whole)
+    True
+    """
+    column = column_of(frame, finding, reference)
+    bounds = finding.evidence
+    if bounds.get("low") is None or bounds.get("high") is None:
+        raise NotApplicable(f"the bounds of {column} are not known.")
+    values = frame[column].to_numpy(dtype=float, na_value=np.nan)
+    outside = (values < bounds["low"]) | (values > bounds["high"])
+    if bounds.get("clip") is not None:
+        # only the cells at the bound lost their value
+        outside = np.isin(values, bounds["clip"]) & where(frame, finding)
+    return frame.assign(**{column: resample(frame, column, outside, reference, rng)})
+
+
+@repair("column_swap", "exchange the columns back")
+def column_swap(
+    frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Exchange two columns back, in all rows of the part, or in those that fit far better the other way round.
+
+    Returns
+    -------
+    DataFrame
+        The repaired table, with the same index and the reference's types.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from rca.types import Finding
+    >>> whole = pd.DataFrame({"age": [30, 40], "rooms": [3, 4]})
+    >>> found = {"column": "age", "columns": ["age", "rooms"]}
+    >>> finding = Finding("RCA122", "column_swap", "data.train.age", "", evidence=found)
+    >>> column_swap(whole.assign(age=whole["rooms"], rooms=whole["age"]), finding, whole, None).equals(whole)
+    True
+    """
+    one, other = finding.evidence["columns"]
+    column_of(frame, finding, reference)
+    rule = (finding.evidence.get("rule") or {}).get("score")
+    if rule is None:
+        rows = where(frame, finding)
+    else:
+        rows = score(plain(frame, (one, other)), plain(reference, (one, other)), one, other) > rule
+    back = {
+        name: restore(frame[name].astype("object").mask(rows, frame[twin]), reference[name].dtype)
+        for name, twin in ((one, other), (other, one))
+    }
+    return frame.assign(**back)
+
+
+@repair("broken_relation", "draw the column again, given the others")
+def broken_relation(
+    frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Draw a column that lost its relations from the reference, given the other columns.
+
+    Returns
+    -------
+    DataFrame
+        Where a rule is broken, only the rows that break it are drawn.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from rca.types import Finding
+    >>> whole = pd.DataFrame({"low": [1.0, 9.0] * 50, "high": [2.0, 10.0] * 50})
+    >>> rule = {"column": "low", "rule": ["<=", "low", "high"]}
+    >>> finding = Finding("RCA123", "broken_relation", "data.train.low", "", evidence=rule)
+    >>> broken = whole.assign(low=whole["low"].where(whole.index > 3, 9.0))
+    >>> broken_relation(broken, finding, whole, np.random.default_rng(0)).equals(whole)
+    True
+    """
+    name = column_of(frame, finding, reference)
+    terms = finding.evidence.get("rule")
+    rows = where(frame, finding)
+    if terms:
+        names = terms[1:]
+        rows = rule_of(terms, plain(reference, names)).broken(plain(frame, names))
+    return frame.assign(**{name: resample(frame, name, rows, reference, rng)})
