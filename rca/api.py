@@ -43,7 +43,8 @@ def check(
         Two git revisions of the project whose `config` is given, or two tables. A string that is the name
         of an existing file is a table.
     contract : path, optional
-        Hold the current tables to this contract too; by default to the one that ``rca.yaml`` names, if any.
+        Hold the current tables to this contract too; by default to the one that ``rca.yaml`` names,
+        unless one is suggested.
     suggest : path, optional
         Write a contract here that is learned from the reference tables.
     **roles
@@ -65,10 +66,11 @@ def check(
     else:
         case, settings = cases.of_versions(str(reference), str(current), config=config, seed=seed)
         system = settings.system
-        if contract is None and settings.contract is not None:
+        if contract is None and suggest is None and settings.contract is not None:
             contract = Path(config).parent / settings.contract
-    held = [partial(hold, read(contract))] if contract is not None else []
-    more = [registry.Entry("RCA190", "a promise of the contract is broken", promises) for promises in held]
+    more: list[registry.Entry] = []
+    if contract is not None:
+        more.append(registry.Entry("RCA190", "a promise of the contract is broken", partial(hold, read(contract))))
     looked = look(case, say, [registry.check], more)
     if suggest is not None:
         write(learn(case), suggest)

@@ -83,7 +83,7 @@ def read(path: str | Path) -> Contract:
 
 def write(contract: Contract, path: str | Path) -> None:
     """Write a contract as YAML."""
-    content = plain(contract.model_dump(by_alias=True, exclude_defaults=True) | {"schema": contract.form})
+    content = plain({"schema": contract.form} | contract.model_dump(by_alias=True, exclude_defaults=True))
     text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text("# What these tables promise; change what is too strict, or too loose.\n" + text, "utf-8")
@@ -121,8 +121,9 @@ def _learn(pair: Pair, case: Case) -> Terms:
     mostly = 1 - max(0.001, round(min(6 / rows, 0.5), 3))
     columns = {name: _promise(table, name, roles.key, mostly) for name in names}
     rules = rules_of(sample, [name for name in names if name in sample and name not in roles.key])
-    key = roles.key if set(roles.key) <= set(names) and not _repeated(table, roles.key) else ()
-    return Terms(mostly=mostly, columns=columns, key=key, rules=tuple(r.terms for r in _telling(list(rules)))[:RULES])
+    named = bool(roles.key) and set(roles.key) <= set(names) and not _repeated(table, roles.key)
+    told = tuple(rule.terms for rule in _telling(list(rules)))[:RULES]
+    return Terms(mostly=mostly, columns=columns, key=roles.key if named else (), rules=told)
 
 
 def _promise(table: Any, name: str, key: tuple[str, ...], mostly: float) -> Promise:
@@ -160,7 +161,7 @@ def _telling(rules: list[Any]) -> list[Any]:
 
 def _repeated(table: Any, key: tuple[str, ...]) -> int:
     """Return how many rows have the key of another, over all rows."""
-    names = table.expr.select(*key).distinct() if key else table.expr
+    names = table.expr.select(*key).distinct()
     return int(table.profile.rows - fetch(names.aggregate(n=names.count()))["n"][0].as_py())
 
 

@@ -11,7 +11,7 @@ import yaml
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from rca import api
-from rca.contract import Contract, hold, read, suggest, write
+from rca.contract import Contract, Promise, Terms, hold, read, suggest, write
 from rca.errors import ConfigError, NotApplicable
 from tests.conftest import RAW, case_of
 
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from rca import demo
     from rca.types import Finding
+
+    Copy = Callable[[Path], demo.Workspace]
 
 
 def held(reference: pd.DataFrame, current: pd.DataFrame, **roles: Any) -> list[Finding]:
@@ -138,3 +141,17 @@ def test_a_check_learns_a_contract_and_holds_a_table_to_it(tmp_path: Path) -> No
     ]
     outcome = next(o for o in found.outcomes if o.code == "RCA190")
     assert (outcome.status, outcome.findings) == ("found", ("F1", "F2"))
+
+
+def test_a_project_names_its_contract_and_can_have_it_written_first(mini: Path, copy_of: Copy) -> None:
+    root = copy_of(mini).root
+    config, path = root / "rca.yaml", root / "contract.yaml"
+    config.write_text(config.read_text() + "\ncontract: contract.yaml\n")
+    with pytest.raises(ConfigError, match="rca check --suggest writes a contract"):
+        api.check("good", "good", config=config)
+    api.check("good", "good", config=config, suggest=path)
+    outcomes = {o.code: o.status for o in api.check("good", "good", config=config).outcomes}
+    assert outcomes["RCA190"] == "clear"
+    write(Contract(tables={"train": Terms(columns={"gone": Promise()})}), path)
+    found = api.check("good", "good", config=config).findings
+    assert {(f.code, f.kind) for f in found} == {("RCA190", "schema_change")}

@@ -68,7 +68,8 @@ def renamed_category(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     Yields
     ------
     Finding
-        The evidence maps new names to old ones. Where several old names fit, it is left to ``new_category``.
+        The evidence maps new names to old ones, as far as that is sure: where all names changed, some may fit several
+        old ones. Where only some changed and several old names fit, it is left to ``new_category``.
 
     Examples
     --------
@@ -80,10 +81,13 @@ def renamed_category(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     """
     text = "{column} of {table} has {names} in {share} of the rows{where} where the reference has {old}."
     for pair, reference, renamed in changed(case, "renamed"):
-        mapping = {v: old for v, old in sorted(renamed.items()) if reference.top[old] >= _FEW}
-        hit = pair.current.sample[reference.name].isin(list(mapping)).to_numpy()
-        facts: dict[str, Any] = {"names": listed(list(mapping)), "old": listed(list(mapping.values()))}
-        facts["mapping"] = mapping
+        mapping = {v: old for v, old in sorted(renamed.items()) if old and reference.top[old] >= _FEW}
+        names, olds = sorted([*mapping, *(v for v in renamed if renamed[v] is None)]), list(mapping.values())
+        if len(names) > len(mapping):
+            now = pair.current.profile.columns[reference.name].top
+            olds = sorted(old for old, n in reference.top.items() if n >= _FEW and old not in now)
+        hit = pair.current.sample[reference.name].isin(names).to_numpy()
+        facts: dict[str, Any] = {"names": listed(names), "old": listed(olds), "mapping": mapping}
         yield from report(pair, reference.name, case, hit, "renamed_category", text, floor, **facts)
 
 
@@ -189,10 +193,11 @@ def _levels(sides: tuple[Any, Any], name: str, skip: tuple[str, ...]) -> dict[st
 
 def _renamed(
     reference: Column, now: Counter[Any], rest: Mapping[str, int], far: Callable[[list[str], list[str]], Floats]
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """Map new values to the old ones that they stand for: by spelling, else by the share that those lost.
 
-    Where old values of about one share were lost, what they have to do with the other columns decides.
+    Where old values of about one share were lost, what they have to do with the other columns decides; where that
+    does not tell and all names changed, to None.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -219,11 +224,11 @@ def _renamed(
     undone = size - gone + sum(np.where(np.arange(len(olds)) == j, share[i], 0.0) for i, j in pairs)
     # with the old names back, the shares are as they were; else another population came with the names
     same = undone.sum() > 0.5 and np.abs(size - undone / undone.sum()).sum() <= 0.04 + error.sum() / 3
-    # where all names changed, those of one share are told apart by the other columns, or nothing can do so
     everything = len(pairs) == len(values) >= sum(size >= _LEAST)
     rivals = fits & (kin <= kin.min(axis=1, keepdims=True) + 3)
-    sure = like | everything | (rivals.sum(axis=1)[:, None] + rivals.sum(axis=0) <= 2)
-    return mapping | {values[i]: olds[j] for i, j in pairs if same and sure[i, j]}
+    sure = like | (rivals.sum(axis=1)[:, None] + rivals.sum(axis=0) <= 2)
+    told = {values[i]: olds[j] if sure[i, j] else None for i, j in pairs if same and (everything or sure[i, j])}
+    return {**mapping, **told}
 
 
 def _alike(new: str, old: str) -> bool:

@@ -15,9 +15,7 @@ from rca.stats import Floats, rate_change
 from rca.types import Case, Finding
 
 _ROWS = 10_000
-_ENOUGH = 200  # a tree on fewer rows is chance
-
-
+_FEWEST, _ENOUGH = 60, 200  # rows of a table, and of a part of it: a tree on fewer is chance
 _LIKE = ("sentinel_values", "type_change", "range_violation", "unit_change", "broken_relation", "frozen_column")
 
 
@@ -53,11 +51,12 @@ def leakage(case: Case, *, strength: float = 0.75, rise: float = 0.3) -> Iterato
     for pair in filled(case):
         if target is None or any(target not in side for side in samples(pair)):
             continue
-        found = True
         # rows with a target, in an order that is theirs
         sides = (t.sample.iloc[np.argsort(t.hashes, kind="stable")] for t in (pair.reference, pair.current))
         before, after = (side[side[target].notna()].iloc[:_ROWS] for side in sides)
-        time = time_of(pair, case)
+        if min(len(before), len(after)) < _FEWEST:
+            continue
+        found, time = True, time_of(pair, case)
         skip = {target, case.roles.prediction, time, *case.roles.key}
         names = [n for n in sorted(set(after.columns) - skip) if n in before or n not in pair.reference.columns]
         parts: list[tuple[dict[str, Any], pd.DataFrame, list[pd.DataFrame]]] = [({}, after, [before])]
@@ -77,7 +76,7 @@ def leakage(case: Case, *, strength: float = 0.75, rise: float = 0.3) -> Iterato
                 new = name not in before
                 rivals = [n for n in names if n in before] if new else [name]
                 told = (_left(side[n], side[target]) for n in rivals for side in older)
-                past = min(told, key=np.mean, default=np.ones(2))
+                past = min(told, key=np.mean, default=np.ones(len(before)))
                 usual = max(1 - past.mean(), 0.0)
                 # of a strong column there is less left to rise
                 if now - usual < min(rise, 0.9 * (1 - usual)):
@@ -86,13 +85,14 @@ def leakage(case: Case, *, strength: float = 0.75, rise: float = 0.3) -> Iterato
                 newer = f" since {where['onset'][:10]}" if where else ""
                 text = f"{name} alone tells {percent(round(now, 3))} of what {target} is in {pair.name}{newer}, {then}."
                 facts = {"column": name, "target": target, "strength": now, "before": usual, "new": new, **where}
-                wrong = [int((side > 1).sum()) for side in (past, left)]
+                # of how many rows less than half is told
+                wrong = [int((side > 0.5).sum()) for side in (past, left)]
                 p_value = rate_change(wrong[1], len(left), wrong[0], len(past), 0.0).p_value
                 subject = f"data.{pair.name}.{name}"
                 yield Finding("", "leakage", subject, text, effect=now - usual, p_value=p_value, evidence=facts)
                 break
     if not found:
-        raise NotApplicable("no table has the target on both sides.")
+        raise NotApplicable(f"no table has the target in {_FEWEST} rows of both sides.")
 
 
 def _left(values: pd.Series, target: pd.Series) -> Floats:
@@ -102,8 +102,6 @@ def _left(values: pd.Series, target: pd.Series) -> Floats:
     """
     from sklearn.tree import DecisionTreeRegressor
 
-    if len(values) < 60 or values.nunique() < 2:
-        return np.ones(2)
     answer: Any
     if target.dtype == "category" or target.nunique() <= 10:
         classes = pd.factorize(target, sort=True)[0]

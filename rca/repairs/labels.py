@@ -7,7 +7,7 @@ import pandas as pd
 
 from rca.errors import NotApplicable
 from rca.registry import repair
-from rca.repairs._common import column_of
+from rca.repairs._common import column_of, where
 from rca.repairs._resample import resample
 from rca.types import Finding
 
@@ -30,8 +30,6 @@ def label_noise(
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> from rca.types import Finding
     >>> whole = pd.DataFrame({"id": [1, 2, 3], "y": [0, 1, 1]})
     >>> finding = Finding("RCA124", "label_noise", "data.train.y", "", evidence={"column": "y", "key": ["id"]})
     >>> label_noise(whole.assign(y=[0, 0, 1]), finding, whole, None)["y"].tolist()
@@ -58,7 +56,6 @@ def leakage(frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rng:
 
     Examples
     --------
-    >>> from rca.types import Finding
     >>> facts = {"column": "paid", "target": "y", "new": True}
     >>> leakage(pd.DataFrame({"paid": [0, 1], "y": [0, 1]}), Finding("", "", "", "", evidence=facts), None, None)
        y
@@ -69,8 +66,5 @@ def leakage(frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rng:
     if told.get("new"):
         return frame.drop(columns=str(told["column"]))
     name = column_of(frame, finding, reference)
-    rows = np.ones(len(frame), dtype=bool)
-    if told.get("onset"):
-        rows = (frame[told["time"]] >= pd.Timestamp(told["onset"])).to_numpy(dtype=bool)
-    blind = [frame.drop(columns=told.get("target") or []), reference.drop(columns=told.get("target") or [])]
-    return frame.assign(**{name: resample(blind[0], name, rows, blind[1], rng)})
+    blind = [side.drop(columns=told.get("target") or []) for side in (frame, reference)]
+    return frame.assign(**{name: resample(blind[0], name, where(frame, finding), blind[1], rng)})

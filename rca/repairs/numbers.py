@@ -27,7 +27,6 @@ def unit_change(
 
     Examples
     --------
-    >>> from rca.types import Finding
     >>> whole = pd.DataFrame({"height": [1.6, 1.7, 1.8]})
     >>> damaged = pd.DataFrame({"height": [1.6, 170.0, 180.0]})
     >>> rule = {"column": "height", "factor": 100.0, "offset": 0.0, "low": 1.0, "high": 2.5}
@@ -61,8 +60,6 @@ def sign_flip(frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rn
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> from rca.types import Finding
     >>> whole = pd.DataFrame({"debt": [1.0, 2.0, 3.0]})
     >>> finding = Finding("RCA121", "sign_flip", "data.train.debt", "", evidence={"column": "debt", "negative": True})
     >>> sign_flip(whole.replace(2.0, -2.0), finding, whole, None).equals(whole)
@@ -89,8 +86,6 @@ def range_violation(
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> from rca.types import Finding
     >>> whole = pd.DataFrame({"city": ["A", "B"] * 50, "age": [30, 40] * 50})
     >>> damaged = whole.assign(age=whole["age"].where(whole.index >= 20, -999))
     >>> bounds = {"column": "age", "low": 0.0, "high": 70.0}
@@ -123,8 +118,6 @@ def column_swap(
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> from rca.types import Finding
     >>> whole = pd.DataFrame({"age": [30, 40], "rooms": [3, 4]})
     >>> found = {"column": "age", "columns": ["age", "rooms"]}
     >>> finding = Finding("RCA122", "column_swap", "data.train.age", "", evidence=found)
@@ -158,8 +151,6 @@ def broken_relation(
 
     Examples
     --------
-    >>> import numpy as np, pandas as pd
-    >>> from rca.types import Finding
     >>> whole = pd.DataFrame({"low": [1.0, 9.0] * 50, "high": [2.0, 10.0] * 50})
     >>> rule = {"column": "low", "rule": ["<=", "low", "high"]}
     >>> finding = Finding("RCA123", "broken_relation", "data.train.low", "", evidence=rule)

@@ -62,6 +62,22 @@ def test_what_could_be_either_is_new(findings: Findings) -> None:
     assert len(findings("RCA107", whole, renamed)) == 1
 
 
+def test_names_of_one_share_are_told_apart_by_the_other_columns(findings: Findings, rng: np.random.Generator) -> None:
+    level = rng.integers(0, 4, 2000)
+    whole = pd.DataFrame({"city": np.array(["Rome", "Oslo", "Bonn", "Bern"])[level], "heat": 9.0 * level})
+    whole = whole.assign(heat=whole["heat"] + rng.normal(0, 1, 2000))
+    names = {"Rome": "z", "Oslo": "w", "Bonn": "y", "Bern": "x"}
+    (found,) = findings("RCA111", whole, whole.replace(names))
+    assert found.evidence["mapping"] == {new: old for old, new in names.items()}
+
+
+def test_where_all_names_changed_and_nothing_tells_which_is_which_no_mapping_is_claimed(findings: Findings) -> None:
+    whole = pd.DataFrame({"city": ["Rome", "Oslo", "Bonn", "Bern"] * 250})
+    (found,) = findings("RCA111", whole, whole.replace({"Rome": "z", "Oslo": "w", "Bonn": "y", "Bern": "x"}))
+    assert (found.effect, found.evidence["mapping"]) == (1.0, {})
+    assert "where the reference has 'Bern', 'Bonn', 'Oslo' and 1 more" in found.text
+
+
 def test_another_population_is_no_new_name(findings: Findings) -> None:
     other = pd.DataFrame({"city": ["Lima"] * 500 + ["Oslo"] * 100 + ["Bonn"] * 400})
     assert findings("RCA111", WHOLE[["city"]], other) == []

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import load_breast_cancer
 
+from rca import api
 from rca.registry import check, fault
 from rca.tables import open_table
 from rca.types import Case, Pair, Roles
@@ -38,6 +40,29 @@ def test_finds_what_was_done(
     assert found.subject == ("data.train.age" if kind == "leakage" else "data.train")
     if "rows" in found.evidence:
         assert found.evidence["rows"] == pytest.approx(truth["rows"], rel=0.1)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_strong_features_of_a_small_table_are_no_leak(findings: Findings, seed: int) -> None:
+    cancer = load_breast_cancer(as_frame=True).frame  # the newest rows are of one class more often, on both sides
+    rows = np.random.default_rng(seed).permutation(len(cancer))
+    whole = cancer.assign(at=pd.date_range("2024", periods=len(cancer), freq="8h"))
+    halves = whole.iloc[rows[:284]], whole.iloc[rows[284:]]
+    assert findings("RCA116", *halves, target="target", time="at") == []
+
+
+def test_a_column_that_said_nothing_before_is_a_leak_all_the_same(findings: Findings, calls: pd.DataFrame) -> None:
+    empty = calls.assign(age=0.0)
+    (found,) = findings("RCA116", empty, empty.assign(age=(calls["y"] == "yes").astype(float)), target="y")
+    assert (found.subject, found.evidence["before"]) == ("data.train.age", 0.0)
+    assert found.p_value is not None
+    assert found.p_value < 1e-6
+
+
+def test_a_leak_is_named_and_not_what_the_column_looks_like(calls: pd.DataFrame) -> None:
+    found = api.check(calls, calls.assign(age=(calls["y"] == "yes").astype(float)), target="y", key=("client",))
+    assert found.findings[0].kind == "leakage"
+    assert [f.kind for f in found.findings if f.subject == "data.current.age"] == ["leakage"]
 
 
 def test_a_numeric_target_loses_its_high_values(findings: Findings, calls: pd.DataFrame) -> None:

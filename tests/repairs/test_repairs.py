@@ -10,6 +10,7 @@ import pytest
 
 from rca.registry import fault, repair
 from rca.tables import Table, open_table
+from rca.types import Finding
 
 if TYPE_CHECKING:
     from tests.conftest import Findings
@@ -70,3 +71,14 @@ def test_the_check_is_silent_after_the_repair(
     assert list(repaired.columns) == [name for name in damaged.columns if name != "paid"]
     again = repair.get(found.kind).function(damaged, found, calls, np.random.default_rng(2))
     pd.testing.assert_frame_equal(repaired, again)
+
+
+def test_a_leak_since_a_moment_is_undone_where_times_have_a_zone(calls: pd.DataFrame) -> None:
+    zoned = calls.assign(at=calls["at"].dt.tz_localize("Europe/Rome", ambiguous=True, nonexistent="shift_forward"))
+    onset = zoned["at"].iloc[2000].tz_convert(None)
+    facts = {"column": "age", "target": "y", "time": "at", "onset": onset.isoformat()}
+    finding = Finding("RCA116", "leakage", "data.train.age", "", evidence=facts)
+    damaged = zoned.assign(age=zoned["age"].where(zoned["at"] < zoned["at"].iloc[2000], 1))
+    repaired = repair.get("leakage").function(damaged, finding, zoned, np.random.default_rng(0))
+    assert repaired["age"][:2000].equals(zoned["age"][:2000])
+    assert (repaired["age"][2000:] > 1).all()
