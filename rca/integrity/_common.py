@@ -109,6 +109,14 @@ def part_of(pair: Pair, view: View) -> Mask:
     return mask
 
 
+def counterpart(pair: Pair, view: View) -> Mask:
+    """Return the rows of the reference that are like a view by nature: the same segment, or as many of the newest."""
+    if "time" not in view.where:
+        return part_of(pair, view)
+    times = pair.reference.sample[view.where["time"]]
+    return np.asarray(times >= times.quantile(1 - view.mask.mean()))
+
+
 def paired(pair: Pair, case: Case, names: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame] | None:
     """Return the rows whose key both tables have exactly once, side by side, with some columns; None without a key.
 

@@ -50,7 +50,7 @@ class Relation:
     @property
     def known(self) -> bool:
         """Whether the reference knows enough of the column."""
-        return self.strength >= ENOUGH and self.error < 0.15
+        return self.strength >= ENOUGH and self.error < 0.2
 
 
 class Law:
@@ -113,12 +113,11 @@ class Law:
         size = np.add.reduceat((now**2).sum(axis=0), self.starts) - self.freedom[i] / max(seen.rows, 1)
         slopes = cross / self.phi[i]
         weights /= strength
-        # how much each pair of bins pulls the slope; bins are few and rows shared, so it is never surer than that
+        # how much the rows of the reference pull the slope by themselves, those in rare bins most
         error = 1.6 / np.sqrt(min(self.rows, seen.rows))
         if weights @ slopes < 0.9:
             pull = self.relations[own] / self.scale[own] * np.repeat(weights / self.phi[i], self.sizes)
-            mine = seen.cells[:, own] if values is None else cells
-            pulls = np.einsum("nk,nb,kb->n", mine, seen.cells, pull, optimize=True)
+            pulls = np.einsum("nk,nb,kb->n", self.seen.cells[:, own], self.seen.cells, pull, optimize=True)
             error = max(error, float(pulls.std()) * np.sqrt(1 / seen.rows + 1 / self.rows))
         length = np.sqrt(np.maximum(size, self.phi[i] * 1e-2) * self.phi[i])
         return Relation(

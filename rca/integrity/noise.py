@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rca.errors import NotApplicable
-from rca.integrity._common import FEWEST, filled, lost, paired, part_of, report, views
+from rca.integrity._common import FEWEST, counterpart, filled, lost, paired, report, views
 from rca.integrity._law import Law, Relation, Seen, law_of, seen_of
 from rca.registry import check
 from rca.types import Case, Finding
@@ -69,7 +69,7 @@ def label_noise(case: Case, *, floor: float = 0.005, least: float = 0.1) -> Iter
             if not _attenuated(law, seen, target, relation, least):
                 continue
             # the target may have less to do with the inputs there, and always had
-            due = law.relation(target, usual.part(part_of(pair, view))).slope
+            due = law.relation(target, usual.part(counterpart(pair, view))).slope
             if not view.where or relation.slope < due - least - 6 * relation.error:
                 text = "{column} of {table}{where} lost {share} of its relation to the inputs, which are as they were."
                 yield lost(pair, target, "label_noise", relation, view, text)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rca.integrity._common import FEWEST, filled, listed, lost, report, views
+from rca.integrity._common import FEWEST, counterpart, filled, listed, lost, report, views
 from rca.integrity._exact import broken_rules
 from rca.integrity._law import Law, Relation, Seen, law_of, seen_of
 from rca.registry import check
@@ -46,11 +46,15 @@ def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> I
             told: dict[str, Any] = {"columns": list(rule.columns), "rule": list(rule.terms), "said": rule.text}
             yield from report(pair, rule.column, case, hit, "broken_relation", text, floor, before=before, **told)
         law, seen = law_of(pair.reference, case), seen_of(pair, case)
-        named: set[str] = set()
+        usual, named = Seen(law, pair.reference.sample), set[str]()
         for view in (v for v in views(pair, case) if "segment" not in v.where):
             for name, relation in _lost(law, seen.part(view.mask), kept):
                 # labels that lost their relations are another question
                 if name in named or name == case.roles.target:
+                    continue
+                # the newest rows may hang together less by nature
+                due = law.relation(name, usual.part(counterpart(pair, view))).slope if view.where else 1.0
+                if relation.slope > due - 0.1 - 3 * relation.error:
                     continue
                 named.add(name)
                 strong = np.argsort(-law.dependence[law.names.index(name)], kind="stable")[:5]
