@@ -19,12 +19,13 @@ from rca.evolution._bench import Options
 from rca.inputs.attribute import attribute
 from rca.investigation import Say, base, command, conclude, explained, look, setting
 from rca.modelpart import model_part
+from rca.profiles import store
 from rca.stats import gap_of, total
 from rca.tree import ALARM, is_material
 from rca.types import Investigation, Verdict
 
 
-def check(
+def check(  # noqa: PLR0913  each is one option of the verb
     reference: Any,
     current: Any,
     *,
@@ -32,6 +33,8 @@ def check(
     seed: int = 0,
     contract: str | Path | None = None,
     suggest: str | Path | None = None,
+    profile: str | Path | None = None,
+    evidently: str | Path | None = None,
     say: Say = lambda _: None,
     **roles: Any,
 ) -> Investigation:
@@ -45,8 +48,9 @@ def check(
     contract : path, optional
         Hold the current tables to this contract too; by default to the one that ``rca.yaml`` names,
         unless one is suggested.
-    suggest : path, optional
-        Write a contract here that is learned from the reference tables.
+    suggest, profile, evidently : path, optional
+        Files to write: a contract that is learned from the reference tables; the profile of the reference exam (JSON,
+        without rows), which can stand for it later; evidently's report on the exams (HTML), which is an outcome.
     **roles
         For two tables: ``target``, ``key``, ``time``, ``features``, as in ``rca.yaml``.
 
@@ -70,10 +74,17 @@ def check(
             contract = Path(config).parent / settings.contract
     more: list[registry.Entry] = []
     if contract is not None:
-        more.append(registry.Entry("RCA190", "a promise of the contract is broken", partial(hold, read(contract))))
+        held = partial(hold, read(contract))
+        more.append(registry.Entry("RCA190", "a promise of the contract is broken", held, alone=True))
     looked = look(case, say, [registry.check], more)
     if suggest is not None:
         write(learn(case), suggest)
+    if profile is not None:
+        store(cases.exam_pair(case).reference.profile, profile, case.roles.key)
+    if evidently is not None:
+        from rca import drift
+
+        looked = (*looked[0], drift.evidently(cases.exam_pair(case), case, evidently)), looked[1]
     start = base(case, system, *looked, seed)
     # Findings alone prove no incident, and their absence shows none.
     return conclude(start, "inconclusive" if start.findings else "no_incident")

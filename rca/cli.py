@@ -56,6 +56,8 @@ OPTIONS = {
     "current_data": _option(Path | None, None, "The table to compare with it."),
     "contract": _option(Path | None, None, "Hold the current tables to this contract too."),
     "suggest": _option(Path | None, None, "Write a contract learned from the reference tables here."),
+    "profile": _option(Path | None, None, "Write the profile of the reference table here; it holds no rows."),
+    "evidently": _option(Path | None, None, "Write evidently's report here."),
     "target": _option(str | None, None, "The target column, for two tables."),
     "prediction": _option(str | None, None, "The score column, for two tables."),
     "metric": _option(str, "log_loss", "The metric, for two tables."),
@@ -178,7 +180,7 @@ def _runs(given: dict[str, Any]) -> Any:
     return Options(*(given.pop(name) for name in ("repeats", "max_runs", "jobs", "timeout")))
 
 
-@analysis("reference current reference_data current_data contract suggest")
+@analysis("reference current reference_data current_data contract suggest profile evidently")
 def check(**given: Any) -> Investigation:
     """Are data corrupted or incomplete?"""
     from rca import api

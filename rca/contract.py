@@ -232,3 +232,26 @@ def _kept(promise: Promise, seen: Any, values: Any) -> Iterator[tuple[str, float
 def _plain(text: str) -> str:
     """Names may hold braces, which are no places to fill."""
     return text.replace("{", "{{").replace("}", "}}")
+
+
+def to_pandera(terms: Terms) -> Any:
+    """Return a pandera schema of a table's columns; its ``to_yaml`` and ``to_script`` write it.
+
+    Rules and the tolerance are left out: pandera holds every row to every promise.
+
+    Raises
+    ------
+    ConfigError
+        If pandera is not installed.
+    """
+    try:
+        import pandera.pandas as pa
+    except ImportError:
+        raise ConfigError("pandera is not installed: pip install 'rca[pandera]'.") from None
+    columns = {}
+    for name, promise in terms.columns.items():
+        checks = [pa.Check.isin(list(promise.values))] if promise.values else []
+        checks += [pa.Check.ge(promise.min)] if promise.min is not None else []
+        checks += [pa.Check.le(promise.max)] if promise.max is not None else []
+        columns[name] = pa.Column(None, checks, nullable=promise.missing > 0)
+    return pa.DataFrameSchema(columns, unique=list(terms.key) or None)

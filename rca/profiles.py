@@ -1,12 +1,16 @@
-"""What is known of a table without its rows."""
+"""What is known of a table without its rows, and the file that keeps it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from rca.errors import DataError
+from rca.types import plain
 
 Kind = Literal["number", "category", "time", "other"]
 
@@ -14,6 +18,11 @@ Kind = Literal["number", "category", "time", "other"]
 GRID = (0.001, 0.01, *(i / 20 for i in range(1, 20)), 0.99, 0.999)
 #: Rows that checks look at: a share is known to half a percent.
 SAMPLE = 50_000
+#: What a file says to be a stored profile.
+SCHEMA = "rca/profile/1"
+_TYPES = {"number": "float64", "category": "object", "time": "datetime64[us]", "other": "object"}
+#: A stored profile lists no category of fewer rows, since few rows are somebody.
+FEWEST = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +63,77 @@ class Profile:
 
     rows: int
     columns: Mapping[str, Column]
+
+
+def store(profile: Profile, path: str | Path, key: tuple[str, ...] = ()) -> None:
+    """Write a profile as JSON, without rare categories and without a value of the key.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> city = Column("city", "category", "string", 40, 1, distinct=2, top={"Rome": 38, "Oslo": 1})
+    >>> path = f"{tempfile.mkdtemp()}/train.profile.json"
+    >>> store(Profile(40, {"city": city}), path)
+    >>> load(path).columns["city"].top
+    {'Rome': 38}
+    """
+    columns = {}
+    for name, column in profile.columns.items():
+        shown = {value: count for value, count in column.top.items() if count >= FEWEST and name not in key}
+        hidden: dict[str, Any] = dict.fromkeys(("min", "max", "mean", "std")) | {"quantiles": ()}
+        columns[name] = replace(column, top=shown, **(hidden if name in key else {}))
+    told = {"schema": SCHEMA, "rows": profile.rows, "columns": {name: asdict(c) for name, c in columns.items()}}
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(json.dumps(plain(told), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def load(path: str | Path) -> Profile:
+    """Read a stored profile.
+
+    Raises
+    ------
+    DataError
+        If the file holds none.
+    """
+    try:
+        told = json.loads(Path(path).read_text(encoding="utf-8"))
+        if told["schema"] != SCHEMA:
+            raise ValueError(f"its schema is {told['schema']!r}")
+        return Profile(int(told["rows"]), {name: _column(facts) for name, facts in told["columns"].items()})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+        detail = " ".join(str(problem).split())[:200]
+        hint = "give a table, or what rca check --profile wrote."
+        raise DataError(f"{path} is no stored profile ({detail}): {hint}") from None
+
+
+def imagine(profile: Profile) -> Any:
+    """Return rows that have each column's law, and nothing of what columns say of each other."""
+    import numpy as np
+    import pandas as pd
+
+    size, draw, made = min(profile.rows, SAMPLE), np.random.default_rng(0), {}
+    for name, column in profile.columns.items():
+        points = (np.arange(round(size * column.present / max(column.rows, 1))) + 0.5) * column.rows / max(size, 1)
+        points /= max(column.present, 1)
+        values: Any = pd.Series(None, index=range(size), dtype=_TYPES[column.kind])
+        if column.quantiles:
+            found: Any = np.interp(points, (0, *GRID, 1), (column.min, *column.quantiles, column.max))
+            found = np.round(found) if "int" in column.type else found
+        elif column.top:
+            ends = np.cumsum(list(column.top.values())) / sum(column.top.values())
+            found = np.array(list(column.top), dtype=object)[np.searchsorted(ends, points.clip(max=1))]
+        elif column.kind == "time" and column.min is not None:
+            found = pd.Timestamp(column.min) + points * (pd.Timestamp(column.max) - pd.Timestamp(column.min))
+        else:
+            found = np.empty(0)
+        values.iloc[draw.permutation(size)[: len(found)]] = found
+        made[name] = values
+    return pd.DataFrame(made)
+
+
+def _column(told: Mapping[str, Any]) -> Column:
+    column = Column(**{**told, "quantiles": tuple(told["quantiles"])})
+    if column.kind == "time" and column.min is not None:
+        read = date.fromisoformat if column.type == "date" else datetime.fromisoformat
+        column = replace(column, min=read(column.min), max=read(column.max))
+    return column

@@ -27,6 +27,7 @@ class Entry:
     function: Plugin
     symptom: bool = False  # other damages leave the same trace: its findings give way to one that names the damage
     explains: tuple[str, ...] = ()  # kinds that a column with this damage also looks like: they give way too
+    alone: bool = False  # each column is judged by itself, so that a stored profile of the reference is enough
 
 
 @dataclass(slots=True)
@@ -36,10 +37,8 @@ class Registry:
     package: str
     entries: dict[str, Entry] = field(default_factory=dict)
 
-    def __call__(
-        self, code: str, title: str, *, symptom: bool = False, explains: tuple[str, ...] = ()
-    ) -> Callable[[Plugin], Plugin]:
-        """Return the decorator that registers a function under `code`; several may stand on one function."""
+    def __call__(self, code: str, title: str, **traits: Any) -> Callable[[Plugin], Plugin]:
+        """Return the decorator that registers a function under `code`, with traits of an :class:`Entry`."""
 
         def register(function: Plugin) -> Plugin:
             other = self.entries.get(code)
@@ -47,7 +46,7 @@ class Registry:
                 raise ConfigError(
                     f"code {code} is taken by {other.function.__module__}, so {function.__module__} needs another."
                 )
-            self.entries[code] = Entry(code, title, function, symptom, explains)
+            self.entries[code] = Entry(code, title, function, **traits)
             return function
 
         return register
@@ -92,6 +91,8 @@ def run(entries: Iterable[Entry], case: Case, progress: Callable[[str], None] = 
         status: State = "clear"
         reason = None
         try:
+            if not entry.alone and any(getattr(pair.reference, "imagined", False) for pair in case.pairs):
+                raise NotApplicable("a stored profile has no rows, which this needs of the reference.")
             for item in entry.function(case):
                 found.append(replace(item, code=item.code or entry.code, id=f"F{len(found) + 1}"))
                 status = "found"

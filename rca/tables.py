@@ -19,7 +19,7 @@ import numpy as np
 
 from rca.engine import fetch, finite, hash_of, infinite, is_spark, kind_of, missing, normal
 from rca.errors import DataError, choices
-from rca.profiles import GRID, SAMPLE, Column, Kind, Profile
+from rca.profiles import GRID, SAMPLE, Column, Kind, Profile, imagine, load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,9 +49,13 @@ class Table:
     {'B': 2, 'A': 1}
     """
 
-    def __init__(self, expr: Any, name: str = "table") -> None:
+    def __init__(self, expr: Any, name: str = "table", profile: Profile | None = None) -> None:
         self.expr = expr
         self.name = name
+        #: Whether the rows are imagined, from a stored profile.
+        self.imagined = profile is not None
+        if profile is not None:
+            self.profile = profile
 
     def __repr__(self) -> str:
         return f"Table({self.name!r}, {len(self.columns)} columns)"
@@ -158,6 +162,9 @@ def open_table(source: Any, name: str = "table", like: str | None = None) -> Tab
     if isinstance(source, Table):
         return source
     try:
+        if str(source).endswith(".json"):
+            stored = load(str(source))
+            return Table(ibis.memtable(imagine(stored)), str(name), stored)
         if isinstance(source, str | Path):
             return Table(_read(str(source), like or str(source)), str(name))
         if hasattr(source, "columns") and hasattr(source, "execute"):

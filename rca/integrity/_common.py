@@ -323,6 +323,11 @@ def apart(first: Floats, second: Floats) -> float:
     return float(np.abs(shares[0] - shares[1]).max())
 
 
+def differ(first: Floats, second: Floats) -> float:
+    """Return by how much two distributions differ beyond noise; negative where they do not."""
+    return apart(first, second) - noise(int(np.isfinite(first).sum()), int(np.isfinite(second).sum()))
+
+
 def beyond_chance(count: int, n0: int, n1: int) -> float:
     """Return the chance that the `count` largest values of two like samples all come from the second.
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rca.integrity._common import Mask, apart, noise
+from rca.integrity._common import Mask, noise
 from rca.stats import Floats
 from rca.types import Case
 
@@ -265,9 +265,3 @@ def _order(table: Any) -> NDArray[np.intp] | None:
 def _mixed(table: Any) -> pd.DataFrame:
     order = _order(table)
     return table.sample if order is None else table.sample.iloc[order]  # type: ignore[no-any-return]  # a frame
-
-
-def same(first: Any, second: Any, slack: float = 0.05) -> bool:
-    """Say whether two columns have one law, but for noise and some slack."""
-    one, other = (np.asarray(side, dtype=float) for side in (first, second))
-    return apart(one, other) <= slack + noise(len(one), len(other))

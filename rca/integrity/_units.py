@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rca.integrity._common import Mask, apart, beyond_chance, noise, part_of, time_of, views
+from rca.integrity._common import Mask, apart, beyond_chance, differ, noise, part_of, time_of, views
 from rca.integrity._law import law_of, seen_of
 from rca.stats import Floats
 from rca.tables import GRID, Column
@@ -206,7 +206,7 @@ def _of_a_part(pair: Pair, sides: Sides, case: Case, tolerance: float) -> Change
     """Return a change of all rows since a moment, or of one segment, that stays among the reference's values."""
     name = sides.reference.name
     law = law_of(pair.reference, case)
-    if name not in law.names or apart(sides.old, sides.known) < 0.03 + noise(len(sides.old), len(sides.known)):
+    if name not in law.names or differ(sides.old, sides.known) < 0.03:
         return None
     before, seen = pair.reference.sample[name].to_numpy(), seen_of(pair, case)
     for view in list(views(pair, case))[1:]:

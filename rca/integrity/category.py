@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from rca.integrity._common import columns, listed, report
 from rca.integrity._law import kinship, skipped
@@ -33,7 +34,7 @@ _LOST = re.compile(r"\ufffd|\w\?+\w")
 _PLAIN = str.maketrans({"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ß": "ss", "æ": "ae", "œ": "oe"})
 
 
-@check("RCA107", "a category is new", symptom=True)
+@check("RCA107", "a category is new", symptom=True, alone=True)
 def new_category(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     """Find text columns with categories that the reference never had, under no name.
 
@@ -61,7 +62,7 @@ def new_category(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
         yield from report(pair, reference.name, case, hit, "new_category", text, floor, before=once, **facts)
 
 
-@check("RCA111", "a category was renamed")
+@check("RCA111", "a category was renamed", alone=True)
 def renamed_category(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     """Find categories under a new name: an old one spelled otherwise, or one that lost as many rows.
 
@@ -91,7 +92,7 @@ def renamed_category(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
         yield from report(pair, reference.name, case, hit, "renamed_category", text, floor, **facts)
 
 
-@check("RCA109", "text was read in a wrong encoding")
+@check("RCA109", "text was read in a wrong encoding", alone=True)
 def encoding(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     """Find text with the marks of a wrong encoding, and categories with accents lost or gained.
 
@@ -113,7 +114,7 @@ def encoding(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
         old, new = (side.sample[reference.name] for side in (pair.reference, pair.current))
         hit, before = new.isin(list(damaged)), 0.0
         if not damaged and (reference.distinct or 0) > _MANY:
-            hit, before = new.map(marked).eq(True), float(old.map(marked).eq(True).mean())
+            hit, before = _odd(new), float(_odd(old).mean())
         mapping = {v: was for v, was in damaged.items() if was is not None and reference.top[was] >= _FEW}
         yield from report(
             pair, reference.name, case, hit.to_numpy(), "encoding", text, floor, before=before, mapping=mapping
@@ -137,6 +138,10 @@ def _read(run: re.Match[str]) -> str:
 def marked(text: str) -> bool:
     """Say whether a text shows the marks of a wrong encoding."""
     return bool(_LOST.search(text)) or (bool(_ODD.search(text)) and mended(text) != text)
+
+
+def _odd(values: pd.Series) -> pd.Series:
+    return values.map(marked, na_action="ignore").eq(True)
 
 
 def bare(text: str) -> str:
@@ -177,7 +182,9 @@ def changed(case: Case, what: str) -> Iterator[tuple[Pair, Column, dict[str, Any
 @functools.lru_cache(maxsize=64)
 def _levels(sides: tuple[Any, Any], name: str, skip: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     reference, current = (side.profile.columns[name] for side in sides)
-    new = {v: n for v, n in current.top.items() if v not in reference.top and v.strip()}
+    # a stored profile does not name what is rare
+    rare = 3 * _FEW * current.rows / reference.rows if reference.present > sum(reference.top.values()) else 0
+    new = {v: n for v, n in current.top.items() if v not in reference.top and v.strip() and n > rare}
     if not new or not reference.top or len(reference.top) >= CATEGORIES:
         return {}
     nulls = {v: n for v, n in new.items() if v.strip().casefold() in NULLS}

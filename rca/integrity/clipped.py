@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rca.integrity._common import Mask, View, apart, noise, numbers, part_of, report, views
+from rca.integrity._common import Mask, View, differ, numbers, part_of, report, views
 from rca.integrity.missing import error, risen
 from rca.registry import check
 from rca.types import Case, Finding, Pair
@@ -65,7 +65,7 @@ def _bound(pair: Pair, name: str, view: View, values: Any, sign: int) -> float |
     old, new = np.maximum(old[old < end], new.min()), new[new < end]
     # a series that goes by steps ends at one of them all the time
     few = len(np.unique(new)) < (10 if "segment" in view.where else 3)
-    return float(sign * end) if not few and apart(old, new) <= 0.05 + noise(len(old), len(new)) else None
+    return float(sign * end) if not few and differ(old, new) <= 0.05 else None
 
 
 @check("RCA106", "values lost their decimals")
@@ -96,8 +96,8 @@ def rounded(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
         digits = _DIGITS[int(np.argmax(rise >= 0.9 * rise.max()))]
         hit, before = _whole(new, digits), float(_whole(old, digits).mean())
         known, now = old[np.isfinite(old)] * 10.0**digits, np.round(new[hit] * 10.0**digits)
-        near = min(apart(way(known), now) for way in (np.round, np.trunc, np.floor))
-        if len(np.unique(now)) > 1 and near <= 0.1 + noise(len(known), len(now)):
+        near = min(differ(way(known), now) for way in (np.round, np.trunc, np.floor))
+        if len(np.unique(now)) > 1 and near <= 0.1:
             facts: dict[str, Any] = {
                 "decimals": digits,
                 "lost": f"digits beyond {10.0**-digits:g}" if digits else "its decimals",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rca.integrity._common import Mask, apart, beyond_chance, noise, numbers, report, samples
+from rca.integrity._common import Mask, beyond_chance, differ, numbers, report, samples
 from rca.integrity._units import explain
 from rca.registry import check
 from rca.stats import Floats
@@ -14,7 +14,7 @@ from rca.tables import Column
 from rca.types import Case, Finding
 
 
-@check("RCA103", "values lie far outside the range", symptom=True)
+@check("RCA103", "values lie far outside the range", symptom=True, alone=True)
 def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001) -> Iterator[Finding]:
     """Find numeric columns in which a minority of rows lies far outside, while the others are as they were.
 
@@ -54,7 +54,7 @@ def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001) -> 
         if beyond.mean() > 0.5 or beyond.sum() < (np.isfinite(new) & ~beyond & _tail(new, reference)).sum():
             continue
         # all others must be as they were, and nothing but a tail that grew lies between them and the bounds
-        if apart(old, new[~beyond]) > 0.2 + noise(len(old), len(new)) or explain(pair, reference, current, case):
+        if differ(old, new[~beyond]) > 0.2 or explain(pair, reference, current, case):
             continue
         chance = beyond_chance(int(beyond.sum()), reference.present, current.present)
         text = "{column} is outside {span} in {share} of the rows of {table}{where}, {before} in the reference."

@@ -15,7 +15,7 @@ from rca.types import Case, Finding, Pair
 _WORDS = {"number": "numbers", "category": "text", "time": "times", "other": "another type"}
 
 
-@check("RCA108", "a column is gone or changed its type")
+@check("RCA108", "a column is gone or changed its type", alone=True)
 def schema_change(case: Case) -> Iterator[Finding]:
     """Find columns that disappeared, or whose values are of another family (number, text, time).
 

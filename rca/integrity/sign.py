@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rca.integrity._common import Mask, apart, noise, numbers, part_of, report, views
+from rca.integrity._common import Mask, differ, numbers, part_of, report, views
 from rca.integrity._law import Law, Relation, Seen, law_of, seen_of
 from rca.registry import check
 from rca.stats import Floats
@@ -14,7 +14,7 @@ from rca.tables import Column
 from rca.types import Case, Finding, Pair
 
 
-@check("RCA121", "a sign was flipped")
+@check("RCA121", "a sign was flipped", alone=True)
 def sign_flip(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
     """Find numeric columns whose values have the other sign, in all rows, since a moment, in a segment or in some.
 
@@ -69,17 +69,16 @@ def _negative(old: Floats, new: Floats) -> Mask | None:
         return None
     # a zero has no sign: the sizes are held against those that have one
     known = known[known != 0]
-    return hit if apart(known, -new[hit]) <= 0.1 + noise(len(known), int(hit.sum())) else None
+    return hit if differ(known, -new[hit]) <= 0.1 else None
 
 
 def _suspicious(old: Floats, new: Floats, law: Law, seen: Seen, name: str) -> bool:
     relation = law.relation(name, seen)
-    moved = apart(old, new) > 0.02 + noise(len(old), len(new))
+    moved = differ(old, new) > 0.02
     return bool(moved or (relation.known and relation.slope < 0.95))
 
 
 def _flipped(old: Floats, new: Floats, raw: Relation, undone: Relation) -> bool:
-    bar = noise(len(old), len(new))
-    if apart(old, -new) > 0.1 + bar:
+    if differ(old, -new) > 0.1:
         return False
-    return undone.slope > max(raw.slope + 0.5, 0.6) if raw.known else apart(old, new) > 0.2 + bar
+    return undone.slope > max(raw.slope + 0.5, 0.6) if raw.known else differ(old, new) > 0.2

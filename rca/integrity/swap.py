@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rca.integrity._common import Mask, apart, filled, noise, part_of, report, views
+from rca.integrity._common import Mask, differ, filled, noise, part_of, report, views
 from rca.integrity._law import Law, Seen, law_of, seen_of
 from rca.registry import check
 from rca.stats import Floats
@@ -97,7 +97,7 @@ def _exchanged(
     if hit.sum() < 5 or hit.mean() < 5 * float((first > bar).mean()):
         return None
     back = now.assign(**{one: now[other].to_numpy(), other: now[one].to_numpy()})[hit]
-    if any(_gap(before[n], back[n]) > 0.2 + noise(len(before), len(back)) for n in (one, other)):
+    if any(_gap(before[n], back[n]) > 0.2 for n in (one, other)):
         return None
     return hit, None, {"score": bar}
 
@@ -105,10 +105,9 @@ def _exchanged(
 def _fits(old: pd.DataFrame, now: pd.DataFrame, mask: Mask, law: Law, seen: Seen, one: str, other: str) -> bool:
     """Say whether all rows of a part fit when they are exchanged back, and do not as they are."""
     new = now.loc[mask, [one, other]]
-    bar = noise(len(old), len(new))
-    if max(_gap(old[one], new[other]), _gap(old[other], new[one])) > 0.05 + bar:
+    if max(_gap(old[one], new[other]), _gap(old[other], new[one])) > 0.05:
         return False
-    if min(_gap(old[one], new[one]), _gap(old[other], new[other])) > 0.1 + bar:
+    if min(_gap(old[one], new[one]), _gap(old[other], new[other])) > 0.1:
         return True
     part = seen.part(mask)
     proof = 0
@@ -122,11 +121,13 @@ def _fits(old: pd.DataFrame, now: pd.DataFrame, mask: Mask, law: Law, seen: Seen
 
 
 def _gap(old: pd.Series, new: pd.Series) -> float:
-    """Return how far the laws of two columns of one kind lie apart."""
+    """Return how far the laws of two columns of one kind lie apart, beyond noise."""
     if old.dtype != "category":
-        return apart(old.to_numpy(), new.to_numpy())
+        return differ(old.to_numpy(), new.to_numpy())
     shares = [side.astype("object").value_counts(normalize=True) for side in (old, new)]
-    return float(shares[0].sub(shares[1], fill_value=0.0).abs().sum() / 2)
+    return float(shares[0].sub(shares[1], fill_value=0.0).abs().sum() / 2) - noise(
+        int(old.notna().sum()), int(new.notna().sum())
+    )
 
 
 def score(table: pd.DataFrame, reference: pd.DataFrame, one: str, other: str) -> Floats:

@@ -11,7 +11,7 @@ from rca.registry import check
 from rca.types import Case, Finding
 
 
-@check("RCA104", "unit or scale changed")
+@check("RCA104", "unit or scale changed", alone=True)
 def unit_change(case: Case, *, tolerance: float = 0.02, floor: float = 0.001) -> Iterator[Finding]:
     """Find numeric columns that are in another unit than the reference, in all rows or in some.
 

@@ -1,0 +1,69 @@
+"""Evidently's report on the same two tables, for those who read it: its verdicts are told, and change no exit code."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rca.errors import choices
+from rca.types import Case, Outcome, Pair
+
+#: Rows of each side that evidently is shown.
+ROWS = 20_000
+#: Text with more values than this takes evidently minutes, and says nothing.
+_LEVELS = 1000
+
+
+def evidently(pair: Pair, case: Case, path: str | Path) -> Outcome:
+    """Write evidently's data drift and data summary as HTML; return which columns it calls drifted, as the reason."""
+    start = time.perf_counter()
+    status: Any = "clear"
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            reason = _report(pair, case, path)
+    except Exception as failure:  # noqa: BLE001  another library's failure is an outcome, as that of a check
+        status, reason = "failed", f"{type(failure).__name__}: {' '.join(str(failure).split())[:300]}"
+    return Outcome("RCA198", "evidently's drift report", status, reason, round(time.perf_counter() - start, 3))
+
+
+def _report(pair: Pair, case: Case, path: str | Path) -> str:
+    os.environ.setdefault("DO_NOT_TRACK", "1")  # evidently and what it is built on send usage otherwise
+    from evidently import Report
+    from evidently.presets import DataDriftPreset, DataSummaryPreset
+
+    sides = [_rows(table) for table in (pair.reference, pair.current)]
+    both = [n for n in sides[0] if n in sides[1] and n not in case.roles.key]
+    used = [n for n in both if all(_shown(side[n]) for side in sides) and sides[0][n].dtype == sides[1][n].dtype]
+    found = Report([DataDriftPreset(), DataSummaryPreset()]).run(sides[1][used], sides[0][used])
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    found.save_html(str(path))
+    looked = [metric for metric in found.dict()["metrics"] if metric["config"]["type"].endswith(":ValueDrift")]
+    moved = sorted(metric["config"]["column"] for metric in looked if _drifted(metric))
+    left = sorted(map(str, set(both) - set(used)))
+    tail = f"; not shown to it, as empty, of two types or of too many values: {choices(left, 5)}" if left else ""
+    named = f": {', '.join(moved[:10])}{' and others' if len(moved) > 10 else ''}" if moved else ""
+    return f"evidently calls {len(moved)} of {len(looked)} columns drifted{named}{tail}."
+
+
+def _rows(table: Any) -> pd.DataFrame:
+    """Return the sample, or the part of it that the hash of the row puts first, as evidently reads it."""
+    sample = table.sample.iloc[np.argsort(table.hashes, kind="stable")[:ROWS]].reset_index(drop=True)
+    texts = [n for n in sample if sample[n].dtype == "category"]
+    read: pd.DataFrame = sample.replace([np.inf, -np.inf], np.nan).astype(dict.fromkeys(texts, "object"))
+    return read.sort_index(axis=1)
+
+
+def _shown(values: pd.Series) -> bool:
+    return bool(values.notna().any()) and (values.dtype.kind != "O" or values.nunique() <= _LEVELS)
+
+
+def _drifted(metric: dict[str, Any]) -> bool:
+    value, limit = metric["value"], metric["config"]["threshold"]
+    return bool(value < limit if "p_value" in metric["config"]["method"] else value >= limit)
