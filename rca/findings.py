@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from typing import Any
 
-from rca.registry import check
+from rca.registry import check, run
 from rca.stats import benjamini_hochberg
-from rca.types import Case, Finding, Outcome, Seen
+from rca.tables import Table
+from rca.types import Case, Finding, Outcome, Pair, Seen
 
 #: The share of false findings that is accepted among those that carry a p-value.
 FDR = 0.05
+#: A reference with fewer rows has no history to speak of.
+_HISTORY = 400
 
 
 def significant(case: Case, outcomes: tuple[Outcome, ...], findings: tuple[Finding, ...]) -> Seen:
@@ -19,7 +23,8 @@ def significant(case: Case, outcomes: tuple[Outcome, ...], findings: tuple[Findi
     Checks look at every column, so the number of tests is that of columns times checks that ran, whether
     or not they had something to say. Findings without a p-value are facts (a hash, a parameter) and stay.
     A symptom gives way to a finding that names what was done to one of its columns, or to the rows of its
-    table, and is told there as `also`. The larger effect comes first.
+    table, and is told there as `also`; one that the reference showed half as much in the course of its own time is no
+    news. The larger effect comes first.
 
     Examples
     --------
@@ -36,10 +41,28 @@ def significant(case: Case, outcomes: tuple[Outcome, ...], findings: tuple[Findi
     tested = {f.id: f.p_value for f in findings if f.p_value is not None}
     adjusted = benjamini_hochberg(list(tested.values()), columns * ran).tolist()
     by_id = dict(zip(tested, adjusted, strict=True))
-    kept = _ranked([f for f in findings if by_id.get(f.id, 0.0) <= FDR])
+    kept = _ranked(_unprecedented(case, [f for f in findings if by_id.get(f.id, 0.0) <= FDR]))
     names = {f.id: f"F{i + 1}" for i, f in enumerate(kept)}
     renamed = tuple(replace(f, id=names[f.id], p_value=by_id.get(f.id)) for f in kept)
     return tuple(_rename(o, names) for o in outcomes), renamed
+
+
+def _unprecedented(case: Case, findings: list[Finding]) -> list[Finding]:
+    """Leave out the symptoms that the newer half of the reference shows about as much beside the older half."""
+    symptoms = {f.code for f in findings if f.code in check.entries and check.entries[f.code].symptom}
+    time, pairs = case.roles.time, []
+    for pair in case.pairs if symptoms and time else ():
+        table: Any = pair.reference
+        if table.kinds.get(time) == "time" and not table.imagined and table.rows >= _HISTORY:
+            middle = table.sample[time].median().to_pydatetime()
+            older, newer = table.expr[time] < middle, table.expr[time] >= middle
+            parts = (Table(table.expr.filter(part), pair.name) for part in (older, newer))
+            pairs.append(Pair(pair.name, next(parts), next(parts), same_role=False))
+    past = (
+        run([check.entries[code] for code in sorted(symptoms)], replace(case, pairs=tuple(pairs)))[1] if pairs else ()
+    )
+    known = {(f.code, f.kind, f.subject): abs(f.effect or 0.0) for f in past}
+    return [f for f in findings if abs(f.effect or 0.0) >= 2 * known.get((f.code, f.kind, f.subject), 0.0)]
 
 
 def _ranked(findings: list[Finding]) -> list[Finding]:
