@@ -26,7 +26,7 @@ def new_category(values: Cells, rows: Mask, rng: Draw, *, value: str = "unheard 
 
     Examples
     --------
-    >>> import numpy as np, pandas as pd
+    >>> import numpy as np
     >>> whole = pd.DataFrame({"city": ["Rome", "Oslo"] * 5})
     >>> damaged, truth = new_category(whole, "city", np.random.default_rng(0), share=0.2, value="Lima")
     >>> int((damaged["city"] == "Lima").sum()), truth["rows"]
@@ -62,7 +62,7 @@ def encoding(values: Cells, rows: Mask, rng: Draw, *, way: str = "typed") -> Cel
 
     Examples
     --------
-    >>> import numpy as np, pandas as pd
+    >>> import numpy as np
     >>> whole = pd.DataFrame({"city": ["Köln", "Bonn"]})
     >>> encoding(whole, "city", np.random.default_rng(0), way="mojibake", share=1.0)[0]["city"].tolist()
     ['KÃ¶ln', 'Bonn']

@@ -1,10 +1,11 @@
-"""The faults of numbers: another unit, sign, range, precision or type."""
+"""The faults of numbers: another unit, sign, range, precision or type, or otherwise at serving."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
+from rca.errors import ConfigError, choices
 from rca.faults._common import Cells, Draw, Mask, cells
 
 NUMBER = "numeric column"
@@ -59,3 +60,28 @@ def rounded(values: Cells, rows: Mask, rng: Draw, *, decimals: int = 0) -> Cells
 def type_change(values: Cells, rows: Mask, rng: Draw) -> Cells:
     """Write numbers as text, as an export through a spreadsheet does; see :func:`unit_change`."""
     return values.astype("object").mask(rows, values.astype("str")).infer_objects()
+
+
+@cells("train_serve_skew", "compute a feature otherwise", of=NUMBER)
+def train_serve_skew(values: Cells, rows: Mask, rng: Draw, *, how: str = "round", value: float = 0.0) -> Cells:
+    """Round a feature to `value` decimals, fill its nulls with it, or multiply by it.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such way.
+
+    Examples
+    --------
+    >>> train_serve_skew(pd.DataFrame({"x": [1.25, 2.75]}), "x", np.random.default_rng(0))[0]["x"].tolist()
+    [1.0, 3.0]
+    """
+    if how == "round":
+        changed = values.round(int(value))
+    elif how == "fill":
+        changed = values.fillna(value)
+    elif how == "factor":
+        changed = values * value
+    else:
+        raise ConfigError(f"how is {how!r}: choose one of {choices(('round', 'fill', 'factor'))}.")
+    return values.mask(rows, changed)
