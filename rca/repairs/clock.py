@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import pandas as pd
-from numpy.random import Generator
-from pandas import DataFrame
 
 from rca.registry import repair
-from rca.repairs._common import column_of, where
-from rca.repairs._resample import resample, restore
+from rca.repairs._common import Draw, Frame, column_of, resample, restore, where
 from rca.types import Finding
 
 
 @repair("frozen_column", "draw the frozen values from the reference")
-def frozen_column(frame: DataFrame, finding: Finding, reference: DataFrame, rng: Generator) -> DataFrame:
+def frozen_column(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
     """Draw the cells that hold on to a value again, given the other columns.
-
-    Returns
-    -------
-    DataFrame
-        The repaired table, with the same index.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from rca.types import Finding
     >>> whole = pd.DataFrame({"city": ["A", "B"] * 50, "age": [30, 40] * 50})
     >>> finding = Finding("RCA117", "frozen_column", "data.train.age", "", evidence={"column": "age", "value": 30})
     >>> frozen_column(whole.assign(age=30), finding, whole, np.random.default_rng(0)).equals(whole)
@@ -42,7 +33,7 @@ def frozen_column(frame: DataFrame, finding: Finding, reference: DataFrame, rng:
 
 
 @repair("stale_column", "shift the values back to their rows")
-def stale_column(frame: DataFrame, finding: Finding, reference: DataFrame, rng: Generator) -> DataFrame:
+def stale_column(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
     """Give each row the value that came the lag later, and draw those of the last; see :func:`frozen_column`."""
     name, lag, rows = column_of(frame, finding, reference), finding.evidence["lag"], where(frame, finding)
     ranked, groups = _order(frame, finding)
@@ -58,7 +49,7 @@ def stale_column(frame: DataFrame, finding: Finding, reference: DataFrame, rng: 
 
 
 @repair("time_shift", "shift the times back")
-def time_shift(frame: DataFrame, finding: Finding, reference: DataFrame, rng: Generator) -> DataFrame:
+def time_shift(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
     """Take the hours from the times that are off; see :func:`frozen_column`."""
     name, told, rows = column_of(frame, finding, reference), finding.evidence, where(frame, finding)
     late = pd.Timedelta(hours=told["hours"])
@@ -70,7 +61,7 @@ def time_shift(frame: DataFrame, finding: Finding, reference: DataFrame, rng: Ge
     return frame.assign(**{name: frame[name].mask(rows, frame[name] - late)})
 
 
-def _order(frame: DataFrame, finding: Finding) -> tuple[DataFrame, pd.Series]:
+def _order(frame: Frame, finding: Finding) -> tuple[Frame, pd.Series]:
     """Return the rows in the order of time, by position, and their entities."""
     ranked = frame.reset_index(drop=True).sort_values(finding.evidence["clock"], kind="stable")
     entity = list(finding.evidence["entity"])
