@@ -18,7 +18,7 @@ def _without(frame: Frame, lost: Mask, kind: str, **told: Any) -> Done:
 
 @fault("truncation", "cut the table off")
 def truncation(frame: Frame, column: str | None, rng: Draw, *, share: float = 0.2, limit: int | None = None) -> Done:
-    """Drop the last rows of a table, as a file format's limit or an interrupted copy does.
+    """Drop the last rows of a table, as a file format's limit or an interrupted copy does; `rows` counts them.
 
     Parameters
     ----------
@@ -26,11 +26,6 @@ def truncation(frame: Frame, column: str | None, rng: Draw, *, share: float = 0.
         A time column: the newest rows go. Without one, the rows at the end go.
     limit : int, optional
         So many rows stay, whatever the share.
-
-    Returns
-    -------
-    DataFrame, dict
-        The damaged table, and the truth about it; `rows` counts those that are gone.
 
     Examples
     --------
@@ -102,17 +97,14 @@ def join_fanout(
 ) -> Done:
     """Repeat all rows with some values of a column, as a key does that the joined table has twice.
 
+    The rows get new labels. The `join` of the truth is the column.
+
     Parameters
     ----------
     values : sequence, optional
         Of the column; by default one value of those with 1 % to 60 % of the rows, by chance.
     joined : str, optional
         A column that came with the join: the copies have values of other rows in it.
-
-    Returns
-    -------
-    DataFrame, dict
-        The damaged table under new labels, and the truth about it; its `join` is the column.
 
     Examples
     --------

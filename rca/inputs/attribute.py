@@ -128,14 +128,9 @@ def attribute(  # noqa: PLR0913  the contract
     inputs = _inputs(judged.tables, answer_columns, groups)
     p, q = (table[inputs] for table in judged.tables)
     reads = set(getattr(model, "feature_names_in_", ()))
-    parts = decompose(
-        *judged.values,
-        p,
-        q,
-        groups if groups is not None else {name: [name] for name in inputs},
-        rng=np.random.default_rng(seed),
-        hints=judged.hints if reads <= set(inputs) else None,
-    )
+    hints = judged.hints if reads <= set(inputs) else None
+    groups = {name: [name] for name in inputs} if groups is None else groups
+    parts = decompose(*judged.values, p, q, groups, rng=np.random.default_rng(seed), hints=hints)
     gap = gap_of(judged.name, *judged.sides, (len(p), len(q)))
     first, second = judged.tables
     shift = partial(label_shift, *judged.values, first[target], second[target], p, q)

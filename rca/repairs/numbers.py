@@ -104,9 +104,8 @@ def column_swap(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> 
     one, other = finding.evidence["columns"]
     column_of(frame, finding, reference)
     rule = (finding.evidence.get("rule") or {}).get("score")
-    if rule is None:
-        rows = where(frame, finding)
-    else:
+    rows = where(frame, finding)
+    if rule is not None:
         rows = score(plain(frame, (one, other)), plain(reference, (one, other)), one, other) > rule
     back = {
         name: restore(frame[name].astype("object").mask(rows, frame[twin]), reference[name].dtype)
