@@ -93,7 +93,7 @@ def moved(setting: Setting) -> Branch:
     p, q = (grid.tables[side].loc[at, columns] for side, at in rows.items())
     rng = np.random.default_rng(setting.seed)
     try:
-        found = decompose(values_p, values_q, p, q, groups, rng=rng, hints_p=hints[0], hints_q=hints[1])
+        found = decompose(values_p, values_q, p, q, groups, rng=rng, hints=(hints[0], hints[1]))
     except RcaError as problem:
         return Branch(not_testable=[Rejected("inputs", "covariate_shift", "inputs", str(problem))])
     outcomes = pairs[0][0].y, pairs[0][1].y
