@@ -15,11 +15,12 @@ from rca.contract import hold, read, write
 from rca.contract import suggest as learn
 from rca.datapart import broken, shifted
 from rca.errors import InconclusiveError, ModelError
-from rca.evolution._bench import Options
+from rca.evolution.replay import Options
 from rca.inputs.attribute import attribute
-from rca.investigation import Say, base, command, conclude, explained, look, setting
+from rca.investigation import base, command, conclude, explained, look, setting
 from rca.modelpart import model_part
 from rca.profiles import store
+from rca.registry import Say, silent
 from rca.stats import gap_of, total
 from rca.tree import ALARM, is_material
 from rca.types import Investigation, Verdict
@@ -35,7 +36,7 @@ def check(  # noqa: PLR0913  each is one option of the verb
     suggest: str | Path | None = None,
     profile: str | Path | None = None,
     evidently: str | Path | None = None,
-    say: Say = lambda _: None,
+    say: Say = silent,
     **roles: Any,
 ) -> Investigation:
     """Look for corrupted or incomplete data: every integrity check on every pair of tables.
@@ -85,22 +86,17 @@ def check(  # noqa: PLR0913  each is one option of the verb
         from rca import drift
 
         looked = (*looked[0], drift.evidently(cases.exam_pair(case), case, evidently)), looked[1]
-    start = base(case, system, *looked, seed)
+    start = base(case, system, looked, seed)
     # Findings alone prove no incident, and their absence shows none.
     return conclude(start, "inconclusive" if start.findings else "no_incident")
 
 
 def diff(
-    reference: str = "HEAD~1",
-    current: str = "HEAD",
-    *,
-    config: str | Path = FILE,
-    seed: int = 0,
-    say: Say = lambda _: None,
+    reference: str = "HEAD~1", current: str = "HEAD", *, config: str | Path = FILE, seed: int = 0, say: Say = silent
 ) -> Investigation:
     """Tell what changed between two versions; what of it mattered is what :func:`replay` answers."""
     case, settings = cases.of_versions(reference, current, config=config)
-    start = base(case, settings.system, *registry.run(registry.diff.load().values(), case, say), seed)
+    start = base(case, settings.system, registry.run(registry.diff.load().values(), case, say), seed)
     return conclude(start, "inconclusive" if start.findings else "no_incident")
 
 
@@ -111,7 +107,7 @@ def replay(
     config: str | Path = FILE,
     seed: int = 0,
     options: Options | None = None,
-    say: Say = lambda _: None,
+    say: Say = silent,
 ) -> Investigation:
     """Run the pipeline with the changes put back one by one: what of the change between models came from which.
 
@@ -119,10 +115,9 @@ def replay(
     of which the current one is repaired first; its own shift is not part of it.
     """
     case, settings = cases.of_versions(reference, current, config=config)
-    outcomes, findings = look(case, say)
-    start = base(case, settings.system, outcomes, findings, seed)
+    start = base(case, settings.system, look(case, say), seed)
     try:
-        _, healthy = broken(setting(case, metrics.get(settings.metric), findings, seed))
+        _, healthy = broken(setting(case, metrics.get(settings.metric), start.findings, seed))
         worth = [healthy.grid.both_exams(model) for model in healthy.grid.models]
     except (InconclusiveError, ModelError) as missing:
         return conclude(start, "inconclusive", reason=str(missing))
@@ -142,7 +137,7 @@ def shift(
     config: str | Path = FILE,
     since: str | None = None,
     seed: int = 0,
-    say: Say = lambda _: None,
+    say: Say = silent,
 ) -> Investigation:
     """Attribute the gap between two versions to external inputs, once what is broken is repaired; nothing is run."""
     case, settings = cases.of_versions(reference, current, config=config, since=since)
@@ -154,7 +149,7 @@ def shift_of_tables(
 ) -> Investigation:
     """Return what :func:`rca.attribute` finds between two tables, as an investigation."""
     found = attribute(reference, current, target=target, prediction=prediction, metric=metric, seed=seed)
-    start = base(cases.of_tables(reference, current, target=target), "two tables", (), (), seed)
+    start = base(cases.of_tables(reference, current, target=target), "two tables", ((), ()), seed)
     parts = [found.parts.covariate, found.parts.concept, *found.parts.support_groups.values()]
     difference = total(parts)
     difference += found.gap.difference - difference.value

@@ -1,8 +1,4 @@
-"""The gap tree: every cause is a term of one sum.
-
-What is broken in the current exam is undone first. What remains is split into what the model did and what the data
-did: the Shapley values of both models on both exams. Here their terms are judged, and what is left is told.
-"""
+"""The gap tree: the terms of what was broken, of what the data did and the model did are judged; the rest is told."""
 
 from __future__ import annotations
 
@@ -14,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from rca.datapart import broken, moved
-from rca.evolution._bench import Options
+from rca.evolution.replay import Options
 from rca.modelpart import model_part
 from rca.stats import Estimate, total
 from rca.tree import Branch, Setting, Term

@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 
 from rca.errors import RcaError
-from rca.exam import CURRENT, REFERENCE
 from rca.hypotheses import damaged, damages
 from rca.inputs.decompose import Decomposition, decompose
 from rca.inputs.labels import LabelShift, label_shift
 from rca.metrics import linearised
 from rca.stats import Estimate, shapley
-from rca.tree import Branch, Setting, Term
+from rca.tree import CURRENT, REFERENCE, Branch, Setting, Term
 from rca.types import Rejected
 
 #: Damages are told apart by exact Shapley values up to this many; smaller ones share a place.
@@ -26,19 +25,13 @@ MOST = 6
 def broken(setting: Setting) -> tuple[Branch, Setting]:
     """Repair what is broken in the current exam, in every combination, and re-score with the current model.
 
-    Returns
-    -------
-    branch, healthy
-        The damages, which sum to their cost; and the setting without them, on which everything else is judged.
+    Return the damages, which sum to their cost, and the setting without them, on which all else is judged.
     """
     branch = Branch()
-    grid, case = setting.grid, setting.case
-    pair = next(p for p in case.pairs if p.name == setting.exam)
+    grid = setting.grid
+    pair = next(p for p in setting.case.pairs if p.name == setting.exam)
     table = grid.tables[CURRENT]
-    found, lost = damages(setting.findings, pair, (grid.tables[REFERENCE], table), case, setting.seed)
-    for finding, reason in lost:
-        branch.give_up("integrity", finding.kind, finding.subject, reason, [finding])
-    found.sort(key=lambda d: d.main.code)
+    found = damages(setting, pair, (grid.tables[REFERENCE], table), branch)
 
     @functools.cache
     def without(undone: frozenset[str]) -> pd.DataFrame:

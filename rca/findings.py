@@ -14,12 +14,11 @@ FDR = 0.05
 
 
 def significant(case: Case, outcomes: tuple[Outcome, ...], findings: tuple[Finding, ...]) -> Seen:
-    """Adjust the p-values for all tests that were made, drop what does not hold, and rank what does.
+    """Adjust the p-values for all tests that were made, drop what does not hold, and rank what does by its effect.
 
-    Checks look at every column, so the number of tests is that of columns times checks that ran, whether
-    or not they had something to say. Findings without a p-value are facts (a hash, a parameter) and stay.
-    A symptom gives way to a finding that names what was done to one of its columns, or to the rows of its
-    table, and is told there as `also`. The larger effect comes first.
+    Every check that ran looked at every column. Findings without a p-value are facts (a hash, a parameter) and stay.
+    A symptom gives way to a finding that names what was done to one of its columns, or to the rows of its table, and
+    is told there as `also`.
 
     Examples
     --------

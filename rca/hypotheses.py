@@ -12,8 +12,8 @@ from rca import registry
 from rca.errors import NotApplicable
 from rca.stats import Estimate
 from rca.tables import open_table
-from rca.tree import Term
-from rca.types import Case, Finding, Pair
+from rca.tree import Branch, Setting, Term
+from rca.types import Finding, Pair
 
 Tables = tuple[pd.DataFrame, pd.DataFrame]  # of the reference and the current side
 
@@ -26,10 +26,8 @@ class Damage:
     main: Finding
     findings: tuple[Finding, ...]
     undo: Callable[[pd.DataFrame], pd.DataFrame]
-    exact: bool
-    """Whether the repair is the inverse of the damage rather than a draw from the reference."""
-    vanished: int
-    """How many of the findings are gone after the repair."""
+    exact: bool  # whether the repair is the inverse of the damage rather than a draw from the reference
+    vanished: int  # how many of the findings are gone after the repair
 
 
 def damaged(damage: Damage, part: Estimate, counterfactual: str) -> Term:
@@ -39,45 +37,43 @@ def damaged(damage: Damage, part: Estimate, counterfactual: str) -> Term:
     return replace(term, stage=main.stage, findings=tuple(f.id for f in damage.findings))
 
 
-def damages(
-    findings: Sequence[Finding], pair: Pair, tables: Tables, case: Case, seed: int
-) -> tuple[list[Damage], list[tuple[Finding, str]]]:
-    """Group the findings on a pair of tables, given in memory too, and choose a repair for each; and what has none."""
+def damages(setting: Setting, pair: Pair, tables: Tables, branch: Branch) -> list[Damage]:
+    """Group the findings on a pair of tables, given in memory too, and choose a repair for each; note what has none."""
     whole = f"data.{pair.name}"
     # That a table differs (RCA2xx) is no damage yet.
-    mine = [f for f in findings if f.code < "RCA2" and (f.subject == whole or f.subject.startswith(f"{whole}."))]
+    mine = [f for f in setting.findings if f.code < "RCA2" and f"{f.subject}.".startswith(f"{whole}.")]
     found: list[Damage] = []
-    lost: list[tuple[Finding, str]] = []
     for subject in dict.fromkeys(f.subject for f in mine):
         group = [f for f in mine if f.subject == subject]
-        tried = []
+        tried, lost = [], []
         for finding in group:
             try:
-                tried.append(_try(finding, group, pair, tables, case, seed))
+                tried.append(_try(finding, group, pair, tables, setting))
             except NotApplicable as reason:
                 lost.append((finding, str(reason)))
             except Exception as failure:  # noqa: BLE001  a repair that fails leaves the damage, and says so
                 lost.append((finding, f"the repair failed ({type(failure).__name__}: {failure})"))
         if tried:
             found.append(max(tried, key=lambda d: (d.vanished, d.exact, -group.index(d.main))))
-            lost = [item for item in lost if item[0].subject != subject]
-    return found, lost
+        for finding, why in lost if not tried else ():
+            branch.give_up("integrity", finding.kind, subject, why, [finding])
+    return sorted(found, key=lambda d: d.main.code)
 
 
-def _try(finding: Finding, group: Sequence[Finding], pair: Pair, tables: Tables, case: Case, seed: int) -> Damage:
+def _try(finding: Finding, group: Sequence[Finding], pair: Pair, tables: Tables, setting: Setting) -> Damage:
     repairs = registry.repair.load()
     if finding.kind not in repairs:
         raise NotApplicable(f"there is no repair for {finding.kind} yet")
     function = repairs[finding.kind].function
 
-    def undo(table: pd.DataFrame, draw: int = seed) -> pd.DataFrame:
+    def undo(table: pd.DataFrame, draw: int = setting.seed) -> pd.DataFrame:
         return function(table, finding, tables[0], np.random.default_rng(draw))  # type: ignore[no-any-return]  # repairs return frames
 
     repaired = undo(tables[1])
-    exact = repaired.equals(undo(tables[1], seed + 1))
+    exact = repaired.equals(undo(tables[1], setting.seed + 1))
     after = Pair(pair.name, pair.reference, open_table(repaired, pair.name), pair.same_role)
     checks = [entry for code, entry in registry.check.load().items() if code in {f.code for f in group}]
-    left = {(f.kind, f.subject) for f in registry.run(checks, replace(case, pairs=(after,)))[1]}
+    left = {(f.kind, f.subject) for f in registry.run(checks, replace(setting.case, pairs=(after,)))[1]}
     gone = sum((f.kind, f.subject) not in left for f in group)
     if (finding.kind, finding.subject) in left:
         raise NotApplicable("the finding is still there after its repair")

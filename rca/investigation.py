@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from rca import case as cases
-from rca import metrics, registry
+from rca import metrics
 from rca.causes import Explained, explain
 from rca.config import FILE, Config
 from rca.errors import InconclusiveError, ModelError, VersionError
-from rca.evolution._bench import Options
-from rca.exam import Grid
+from rca.evolution.replay import Options
 from rca.findings import significant
 from rca.gitrepo import Repository
 from rca.lineage import trace
-from rca.tree import Setting, is_material, measure
-from rca.types import Case, Finding, Gap, Investigation, Outcome, Remainder, Seen, Side, Verdict
+from rca.registry import Entry, Registry, Say, check, diff, run, silent
+from rca.tree import Grid, Setting, is_material, measure
+from rca.types import Case, Finding, Gap, Investigation, Remainder, Seen, Side, Verdict
 from rca.words import sentence
-
-Say = Callable[[str], None]
 
 
 def investigate(
@@ -35,7 +33,7 @@ def investigate(
     seed: int = 0,
     replay: bool = True,
     options: Options | None = None,
-    say: Say = lambda _: None,
+    say: Say = silent,
 ) -> Investigation:
     """Find out why the metric of two versions differs.
 
@@ -52,16 +50,16 @@ def investigate(
     """
     say("reading both versions")
     case, settings = cases.of_versions(reference, current, config=config, since=since)
-    run = replace(options or Options(), say=say) if replay else None
+    how = replace(options or Options(), say=say) if replay else None
     metrics.get(settings.metric)  # a metric that does not exist is said before the long look
-    return explained(case, settings, look(case, say), run, since, seed, say)
+    return explained(case, settings, look(case, say), how, since, seed, say)
 
 
 def explained(
     case: Case, settings: Config, looked: Seen, options: Options | None, since: str | None, seed: int, say: Say
 ) -> Investigation:
     """Measure the gap and explain it, given what :func:`look` saw."""
-    start = base(case, settings.system, *looked, seed)
+    start = base(case, settings.system, looked, seed)
     try:
         on = setting(case, metrics.get(settings.metric), start.findings, seed)
         gap, difference = measure(on.grid, settings.metric, on.rows)
@@ -74,15 +72,10 @@ def explained(
     return conclude(start, "cause_found" if found.causes else "inconclusive", gap, found)
 
 
-def look(
-    case: Case,
-    say: Say,
-    kinds: Sequence[registry.Registry] = (registry.check, registry.diff),
-    more: Sequence[registry.Entry] = (),
-) -> Seen:
+def look(case: Case, say: Say, kinds: Sequence[Registry] = (check, diff), more: Sequence[Entry] = ()) -> Seen:
     """Run every check and every diff, and keep the findings that chance does not explain, with where it came in."""
     entries = [*(entry for kind in kinds for entry in kind.load().values()), *more]
-    outcomes, findings = significant(case, *registry.run(entries, case, say))
+    outcomes, findings = significant(case, *run(entries, case, say))
     return outcomes, trace(case, findings)
 
 
@@ -115,9 +108,7 @@ def conclude(
     return replace(done, summary=sentence(done, reason))
 
 
-def base(
-    case: Case, system: str, outcomes: tuple[Outcome, ...], findings: tuple[Finding, ...], seed: int
-) -> Investigation:
+def base(case: Case, system: str, looked: Seen, seed: int) -> Investigation:
     """Return what is known before the gap is measured."""
     try:
         pair = cases.exam_pair(case)
@@ -131,8 +122,8 @@ def base(
         verdict="inconclusive",
         reference=reference,
         current=current,
-        outcomes=outcomes,
-        findings=findings,
+        outcomes=looked[0],
+        findings=looked[1],
         provenance=_provenance(case, seed),
     )
 

@@ -1,7 +1,6 @@
 """Which stage let a damage in: the pipeline is walked upstream until no input shows the damage any more.
 
-A table with the same recorded hash in both versions cannot be where it came in. Every other one is paired with
-its older self, and the check that found the damage looks again.
+A table with another hash than in the reference is paired with its older self, and the check looks again.
 """
 
 from __future__ import annotations

@@ -8,13 +8,11 @@ from dataclasses import replace
 import pandas as pd
 
 from rca.errors import NotApplicable, RcaError
-from rca.evolution._bench import Options
-from rca.evolution.replay import Share, replay, retrain
-from rca.exam import CURRENT
+from rca.evolution.replay import Options, Share, replay, retrain
 from rca.hypotheses import Damage, damaged, damages
 from rca.stats import Estimate, shapley
 from rca.tables import LIMIT
-from rca.tree import Branch, Setting, Term
+from rca.tree import CURRENT, Branch, Setting, Term
 from rca.types import Model, Rejected
 
 #: Damages of the training data that are told apart by retraining; each doubles the runs.
@@ -81,10 +79,7 @@ def _training_data(setting: Setting, branch: Branch, options: Options) -> None:
     if pair is None or artifact is None:
         return
     tables = pair.reference.frame(LIMIT, setting.seed), pair.current.frame(LIMIT, setting.seed)
-    found, lost = damages(setting.findings, pair, tables, case, setting.seed)
-    for finding, reason in lost:
-        branch.give_up("integrity", finding.kind, finding.subject, reason, [finding])
-    found.sort(key=lambda d: d.main.code)
+    found = damages(setting, pair, tables, branch)
     for d in found[MOST:]:
         reason = f"only {MOST} damages of the training data are retrained without"
         branch.give_up("integrity", d.main.kind, d.subject, reason, d.findings)

@@ -47,11 +47,7 @@ class _Row(NamedTuple):
 
 
 def waterfall(investigation: Investigation) -> Figure:
-    """Draw the gap: the reference value, a step for each cause, what is left over, the current value.
-
-    Only the causes on top are steps; those within another are part of its step. The axis does not
-    start at zero, so both values are marks and not bars.
-    """
+    """Draw the gap: the reference value, a step for each cause on top, what is left over, the current value."""
     gap = investigation.gap
     if gap is None or not (math.isfinite(gap.reference) and math.isfinite(gap.current)):
         raise NotApplicable("there is no gap to draw: a check and a diff measure none.")

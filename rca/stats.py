@@ -1,8 +1,4 @@
-"""Numbers with their uncertainty: estimates that add up, Shapley values, multiplicity.
-
-An :class:`Estimate` is a value and, for every row, how much that row pulls it (its influence, scaled so that the
-squares sum to the variance), so that sums and differences have intervals that know which rows they share.
-"""
+"""Numbers with their uncertainty: estimates that add up, Shapley values, multiplicity."""
 
 from __future__ import annotations
 
@@ -27,7 +23,7 @@ _POWER = 0.8416  # the normal quantile of 80 % power
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A number, and by sample the influence of each of its rows.
+    """A number, and by sample the influence of each row, scaled so that the squares sum to the variance.
 
     Examples
     --------
@@ -120,12 +116,10 @@ def shapley(value: Callable[[frozenset[Player]], Estimate], players: Sequence[Pl
 
 def benjamini_hochberg(p_values: Sequence[float], tests: int | None = None) -> Floats:
     """Adjust p-values for the false discovery rate (Benjamini and Hochberg, 1995), `tests` being all that were made."""
-    p = np.asarray(p_values, dtype=np.float64)
-    m = max(tests or 0, len(p))
-    order = np.argsort(p)
-    ranked = p[order] * m / np.arange(1, len(p) + 1)
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(np.minimum.accumulate(ranked[::-1])[::-1], 1.0)
+    from scipy.stats import false_discovery_control
+
+    silent = np.ones(max((tests or 0) - len(p_values), 0))
+    adjusted: Floats = false_discovery_control(np.concatenate([p_values, silent]))[: len(p_values)]
     return adjusted
 
 

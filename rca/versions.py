@@ -1,7 +1,6 @@
 """The system at one git revision, read without checkout.
 
-What a pipeline made is found through dvc.lock and .dvc files, its bytes in the DVC cache. DVC does not
-notice a flipped byte there, so every file that is read is hashed again and held against the record.
+DVC does not notice a flipped byte in its cache, so every file that is read is hashed and held against the record.
 """
 
 from __future__ import annotations

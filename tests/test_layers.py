@@ -25,7 +25,7 @@ LAYERS = [
     "integrity evolution inputs",
     "repairs faults contract",
     "words",
-    "case exam findings",
+    "case findings",
     "lineage",
     "tree",
     "hypotheses",
