@@ -124,10 +124,10 @@ def replay(
     difference = worth[1] - worth[0]
     gap = gap_of(settings.metric, worth[0], worth[1], healthy.rows, ALARM)
     branch = model_part(healthy, SHARE * abs(gap.difference), replace(options or Options(), say=say))
-    found = judge([branch], gap, difference, command(case, None, seed))
+    found = judge(start, [branch], gap, difference, command(case, None, seed))
     moved = is_material(gap, difference, settings.material)
     verdict: Verdict = "cause_found" if found.causes else "inconclusive" if moved else "no_incident"
-    return conclude(start, verdict, gap, found)
+    return conclude(found, verdict)
 
 
 def shift(
@@ -156,5 +156,5 @@ def shift_of_tables(
     if not is_material(found.gap, difference, MATERIAL):
         return conclude(start, "no_incident", found.gap)
     said = f"rca attribute --reference-data {reference} --current-data {current} --target {target}"
-    causes = judge([shifted(found.parts, found.label_shift())], found.gap, difference, said)
-    return conclude(start, "cause_found" if causes.causes else "inconclusive", found.gap, causes)
+    done = judge(start, [shifted(found.parts, found.label_shift())], found.gap, difference, said)
+    return conclude(done, "cause_found" if done.causes else "inconclusive")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -14,7 +14,7 @@ from rca.evolution.replay import Options
 from rca.modelpart import model_part
 from rca.stats import Estimate, total
 from rca.tree import Branch, Setting, Term
-from rca.types import Cause, Gap, Rejected, Remainder, Status
+from rca.types import Cause, Gap, Investigation, Rejected, Remainder, Status
 from rca.words import hurts
 
 #: Terms smaller than this share of the gap are not worth a name.
@@ -25,26 +25,19 @@ LARGE = 5.0
 SPECIFIC = 0.8
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """The tree, judged. The contributions of outer causes and the remainder sum to the gap."""
-
-    causes: tuple[Cause, ...]
-    ruled_out: tuple[Rejected, ...]
-    not_testable: tuple[Rejected, ...]
-    unexplained: Remainder
-    notes: tuple[str, ...]
-
-
-def explain(setting: Setting, gap: Gap, difference: Estimate, options: Options | None, command: str) -> Explained:
+def explain(
+    start: Investigation, setting: Setting, gap: Gap, difference: Estimate, options: Options | None, command: str
+) -> Investigation:
     """Explain a gap, whose rows `difference` knows; `command` reproduces the numbers, run again included."""
     floor = SHARE * abs(gap.difference)
     damage, healthy = broken(setting)
-    return judge([damage, moved(healthy), model_part(healthy, floor, options)], gap, difference, command)
+    return judge(start, [damage, moved(healthy), model_part(healthy, floor, options)], gap, difference, command)
 
 
-def judge(branches: Sequence[Branch], gap: Gap, difference: Estimate, command: str) -> Explained:
-    """Say which terms are causes and which are ruled out, rank the causes, and show what is left."""
+def judge(
+    start: Investigation, branches: Sequence[Branch], gap: Gap, difference: Estimate, command: str
+) -> Investigation:
+    """Say which terms are causes and which are ruled out, rank the causes, and show what is left of the gap."""
     floor = SHARE * abs(gap.difference)
     terms = [t for b in branches for t in b.terms]
     verdicts = [(t, _status(t, floor)) for t in terms]
@@ -59,12 +52,15 @@ def judge(branches: Sequence[Branch], gap: Gap, difference: Estimate, command: s
     rest = difference - total(t.part for t, _ in outer)
     left = gap.difference - sum(c.contribution for c in causes if c.within is None)
     low, high = rest.interval()
-    return Explained(
-        tuple(causes),
-        (*(s for _, s in verdicts if isinstance(s, Rejected)), *(r for b in branches for r in b.ruled_out)),
-        tuple(r for b in branches for r in b.not_testable),
-        Remainder(left, low, high),
-        tuple(n for b in branches for n in b.notes),
+    refuted = [s for _, s in verdicts if isinstance(s, Rejected)]
+    return replace(
+        start,
+        gap=gap,
+        causes=tuple(causes),
+        ruled_out=(*refuted, *(r for b in branches for r in b.ruled_out)),
+        not_testable=tuple(r for b in branches for r in b.not_testable),
+        unexplained=Remainder(left, low, high),
+        provenance={**start.provenance, "notes": [n for b in branches for n in b.notes]},
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from rca import case as cases
 from rca import metrics
-from rca.causes import Explained, explain
+from rca.causes import explain
 from rca.config import FILE, Config
 from rca.errors import InconclusiveError, ModelError, VersionError
 from rca.evolution.replay import Options
@@ -62,14 +62,14 @@ def explained(
     start = base(case, settings.system, looked, seed)
     try:
         on = setting(case, metrics.get(settings.metric), start.findings, seed)
-        gap, difference = measure(on.grid, settings.metric, on.rows)
+        gap, difference = measure(on)
     except (InconclusiveError, ModelError) as missing:
         return conclude(start, "inconclusive", reason=str(missing))
     if not is_material(gap, difference, settings.material):
         return conclude(start, "no_incident", gap)
     say(f"explaining a gap of {gap.difference:+.4g}")
-    found = explain(on, gap, difference, options, command(case, since, seed))
-    return conclude(start, "cause_found" if found.causes else "inconclusive", gap, found)
+    found = explain(start, on, gap, difference, options, command(case, since, seed))
+    return conclude(found, "cause_found" if found.causes else "inconclusive")
 
 
 def look(case: Case, say: Say, kinds: Sequence[Registry] = (check, diff), more: Sequence[Entry] = ()) -> Seen:
@@ -96,16 +96,12 @@ def setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], see
     return Setting(case, grid, findings, cases.exam_pair(case).name, seed, (exams[0].rows, exams[1].rows))
 
 
-def conclude(
-    start: Investigation, verdict: Verdict, gap: Gap | None = None, found: Explained | None = None, reason: str = ""
-) -> Investigation:
-    """Fill in the answer and say it in one sentence."""
-    rest = found.unexplained if found else Remainder(gap.difference, gap.low, gap.high) if gap else None
-    provenance = {**start.provenance, "notes": list(found.notes) if found else []}
-    done = replace(start, verdict=verdict, gap=gap, unexplained=rest, provenance=provenance)
-    if found is not None:
-        done = replace(done, causes=found.causes, ruled_out=found.ruled_out, not_testable=found.not_testable)
-    return replace(done, summary=sentence(done, reason))
+def conclude(found: Investigation, verdict: Verdict, gap: Gap | None = None, reason: str = "") -> Investigation:
+    """Say the answer in one sentence; a gap that was not explained is left over whole."""
+    if gap is not None:
+        found = replace(found, gap=gap, unexplained=Remainder(gap.difference, gap.low, gap.high))
+    found = replace(found, verdict=verdict)
+    return replace(found, summary=sentence(found, reason))
 
 
 def base(case: Case, system: str, looked: Seen, seed: int) -> Investigation:
@@ -141,7 +137,7 @@ def _provenance(case: Case, seed: int) -> dict[str, Any]:
     for name, side in (("reference", case.reference), ("current", case.current)):
         if side is not None:
             found[name] = {role: a.md5 for role, a in side.artifacts.items()}
-    return found
+    return {**found, "notes": []}
 
 
 def command(case: Case, since: str | None, seed: int) -> str:

@@ -244,12 +244,8 @@ def _facts(table: Table) -> Mapping[str, Any]:
         elif kind == "time":
             measures |= {f"min{i}": column.min(), f"max{i}": column.max()}
     found = fetch(table.expr.aggregate(**measures)).to_pylist()[0]
-    return {name: _naive(value) for name, value in found.items()}
-
-
-def _naive(value: Any) -> Any:
-    """Return a time without zone, in UTC, as the sample has it."""
-    return value.astimezone(UTC).replace(tzinfo=None) if getattr(value, "tzinfo", None) else value
+    # times without zone, in UTC, as the sample has them
+    return {k: v.astimezone(UTC).replace(tzinfo=None) if getattr(v, "tzinfo", None) else v for k, v in found.items()}
 
 
 def _describe(table: Table, name: str) -> dict[str, Any]:

@@ -50,10 +50,6 @@ class Grid:
         top = max((int(table.index.max()) + 1 for table in tables if len(table)), default=0)
         self.sizes[CURRENT] = max(self.sizes[CURRENT], top)
 
-    def corner(self, model: int, exam: str) -> Estimate:
-        """Return the metric of one of the two models on one of the two exams."""
-        return self.value(self.models[model], self.tables[exam], exam)
-
     def both_exams(self, model: Model) -> Estimate:
         """Return the worth of a model: its metric, averaged over both exams."""
         return total(self.value(model, table, sample) for sample, table in self.tables.items()) * 0.5
@@ -123,10 +119,12 @@ class Setting:
     rows: tuple[int, int] = (0, 0)
 
 
-def measure(grid: Grid, name: str, rows: tuple[int, int]) -> tuple[Gap, Estimate]:
+def measure(setting: Setting) -> tuple[Gap, Estimate]:
     """Measure the gap: the current model on its exam minus the reference model on its own."""
-    sides = grid.corner(0, REFERENCE), grid.corner(1, CURRENT)
-    return gap_of(name, *sides, rows, ALARM), sides[1] - sides[0]
+    grid = setting.grid
+    reference = grid.value(grid.models[0], grid.tables[REFERENCE], REFERENCE)
+    current = grid.current(grid.tables[CURRENT])
+    return gap_of(grid.metric.name, reference, current, setting.rows, ALARM), current - reference
 
 
 def is_material(gap: Gap, difference: Estimate, material: float) -> bool:
