@@ -101,24 +101,14 @@ def _rank(kept: Sequence[tuple[Term, Status]], outer: Sequence[tuple[Term, Statu
 
 def _cause(rank: int, term: Term, status: Status, gap: Gap, command: str) -> Cause:
     low, high = term.part.interval(extra_se=term.extra_se) if term.identified else (float("-inf"), float("inf"))
-    return Cause(
-        pillar=term.pillar,
-        kind=term.kind,
-        subject=term.subject,
-        contribution=term.part.value,
-        low=low,
-        high=high,
-        status=status,
-        summary=term.summary,
-        rank=rank,
-        stage=term.stage,
-        share=term.part.value / gap.difference if gap.difference else None,
-        counterfactual=term.counterfactual,
-        reproduce=command if term.runs or " investigate " not in command else f"{command} --no-replay",
-        findings=term.findings,
-        # What helped needs no remedy.
-        mitigations=tuple(mitigations().get(term.kind, ())) if hurts(gap, term.part.value) else (),
-    )
+    size = term.part.value
+    cause = Cause(term.pillar, term.kind, term.subject, size, low, high, status, term.summary, rank, term.stage)
+    again = command if term.runs or " investigate " not in command else f"{command} --no-replay"
+    # What helped needs no remedy.
+    remedies = tuple(mitigations().get(term.kind, ())) if hurts(gap, size) else ()
+    share = size / gap.difference if gap.difference else None
+    cause = replace(cause, counterfactual=term.counterfactual, reproduce=again, findings=term.findings)
+    return replace(cause, share=share, mitigations=remedies)
 
 
 @functools.cache

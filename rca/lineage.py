@@ -1,7 +1,4 @@
-"""Which stage let a damage in: the pipeline is walked upstream until no input shows the damage any more.
-
-A table with another hash than in the reference is paired with its older self, and the check looks again.
-"""
+"""Which stage let a damage in: the pipeline is walked upstream until no input shows the damage any more."""
 
 from __future__ import annotations
 

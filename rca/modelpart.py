@@ -54,21 +54,13 @@ def model_part(setting: Setting, material: float, options: Options | None) -> Br
 
 def _player(setting: Setting, share: Share) -> Term:
     player, part = share.player, share.contribution
+    text = "; ".join(change.text for change in player.changes)
     noise = "" if share.repeats == 1 else f", repeated with {share.repeats} seeds"
-    return Term(
-        pillar="evolution",
-        kind=player.kind,
-        subject=player.subject,
-        part=part,
-        summary="; ".join(c.text for c in player.changes),
-        tested=True,
-        counterfactual=f"without it the pipeline gives a model that differs by {-part.value:+.4g}{noise}",
-        runs=True,
-        stage=player.changes[0].stage,
-        findings=tuple(f.id for f in setting.findings for c in player.changes if f.subject == c.subject),
-        extra_se=share.seed_se,
-        floor=1.645 * share.noise,
-    )
+    counter = f"without it the pipeline gives a model that differs by {-part.value:+.4g}{noise}"
+    term = Term("evolution", player.kind, player.subject, part, text, True, counter, runs=True)
+    ids = tuple(f.id for f in setting.findings for c in player.changes if f.subject == c.subject)
+    stage = player.changes[0].stage
+    return replace(term, stage=stage, findings=ids, extra_se=share.seed_se, floor=1.645 * share.noise)
 
 
 def _training_data(setting: Setting, branch: Branch, options: Options) -> None:

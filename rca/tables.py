@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from rca.stats import Floats
 
-__all__ = ["CATEGORIES", "GRID", "LIMIT", "SAMPLE", "Column", "Profile", "Table", "finite", "kind_of", "open_table"]
+__all__ = ["CATEGORIES", "GRID", "LIMIT", "SAMPLE", "Column", "Table", "open_table"]
 
 #: Categories beyond this many are not listed, most frequent first.
 CATEGORIES = 1000
