@@ -107,7 +107,7 @@ def _change(root: Path, damage: bool) -> None:
 def run(keep: Path | None, *, damage: bool = True, seed: int = 0, say: Say = silent) -> tuple[Investigation, Path]:
     """Make a workspace, to `keep` or not, investigate without being told, write ``reports``; return their page."""
     from rca import plots
-    from rca.investigation import investigate
+    from rca.api import investigate
     from rca.report import write
     from rca.report.document import dump
 

@@ -126,18 +126,14 @@ class Bench:
                     file, colon, key = self.case.seed_key.partition(":")
                     where = (file, key) if colon else (PARAMS, file)
                     _set_param(box.root, *where, {self.case.seed_key: seed})
-                return self._reproduce(box, corner=seed is None and len(coalition) in (0, len(self.players)))
+                how, corner = self.stages[-1:], seed is None and coalition in self.corners
+                if corner or not all(c.declared for p in self.players for c in p.changes):
+                    how = ("--force", "--no-run-cache", "--single-item", *self.stages)
+                    pull(box, (reference, current), self.stages, self.options)
+                printed = box.dvc("repro", "--pull", "--allow-missing", *how, timeout=self.options.timeout)
+                return load_model(box, self.case), printed.count("Running stage"), None
         except (ReplayError, ModelError) as problem:
             return None, 0, str(problem)
-
-    def _reproduce(self, box: Sandbox, corner: bool) -> tuple[Model | None, int, str | None]:
-        """Run up to the model."""
-        how = self.stages[-1:]
-        if corner or not all(c.declared for p in self.players for c in p.changes):
-            how = ("--force", "--no-run-cache", "--single-item", *self.stages)
-            pull(box, sides(self.case), self.stages, self.options)
-        printed = box.dvc("repro", "--pull", "--allow-missing", *how, timeout=self.options.timeout)
-        return load_model(box, self.case), printed.count("Running stage"), None
 
 
 def pull(box: Sandbox, versions: Iterable[Version], stages: Iterable[str], options: Options, but: str = "") -> None:
