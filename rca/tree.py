@@ -1,8 +1,8 @@
-"""The setting, both models on both exams, and what a branch of the gap tree yields: terms before they are judged."""
+"""What a branch of the gap tree works on (both models, both exams, the damages with their repairs), and its terms."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 
@@ -10,14 +10,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from rca import registry
+from rca.errors import NotApplicable
 from rca.metrics import Metric, Scored, answers
 from rca.stats import Estimate, gap_of, scatter, total
-from rca.types import Case, Exam, Finding, Gap, Model, Pillar, Rejected, Roles
+from rca.tables import open_table
+from rca.types import Case, Exam, Finding, Gap, Model, Pair, Pillar, Rejected, Roles
 
 #: A gap must exclude zero at this level before it is called one.
 ALARM = 0.95
 #: The samples: rows of one share noise, rows of two do not.
 REFERENCE, CURRENT = "reference", "current"
+Tables = tuple[pd.DataFrame, pd.DataFrame]  # of the reference and the current side
 
 
 class Grid:
@@ -117,6 +121,68 @@ class Setting:
     exam: str  # the name of the pair of tables that are the exams
     seed: int = 0
     rows: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A damaged column or table, and how to undo the damage."""
+
+    subject: str
+    main: Finding
+    findings: tuple[Finding, ...]
+    undo: Callable[[pd.DataFrame], pd.DataFrame]
+    exact: bool  # whether the repair is the inverse of the damage rather than a draw from the reference
+    vanished: int  # how many of the findings are gone after the repair
+
+
+def damaged(damage: Damage, part: Estimate, counterfactual: str) -> Term:
+    """Return a damage as a term of the tree."""
+    main = damage.main
+    term = Term("integrity", main.kind, damage.subject, part, main.text.rstrip("."), True, counterfactual)
+    return replace(term, stage=main.stage, findings=tuple(f.id for f in damage.findings))
+
+
+def damages(setting: Setting, pair: Pair, tables: Tables, branch: Branch) -> list[Damage]:
+    """Group the findings on a pair of tables, given in memory too, and choose a repair for each; note what has none."""
+    whole = f"data.{pair.name}"
+    # That a table differs (RCA2xx) is no damage yet.
+    mine = [f for f in setting.findings if f.code < "RCA2" and f"{f.subject}.".startswith(f"{whole}.")]
+    found: list[Damage] = []
+    for subject in dict.fromkeys(f.subject for f in mine):
+        group = [f for f in mine if f.subject == subject]
+        tried, lost = [], []
+        for finding in group:
+            try:
+                tried.append(_try(finding, group, pair, tables, setting))
+            except NotApplicable as reason:
+                lost.append((finding, str(reason)))
+            except Exception as failure:  # noqa: BLE001  a repair that fails leaves the damage, and says so
+                lost.append((finding, f"the repair failed ({type(failure).__name__}: {failure})"))
+        if tried:
+            found.append(max(tried, key=lambda d: (d.vanished, d.exact, -group.index(d.main))))
+        for finding, why in lost if not tried else ():
+            branch.give_up("integrity", finding.kind, subject, why, [finding])
+    return sorted(found, key=lambda d: d.main.code)
+
+
+def _try(finding: Finding, group: Sequence[Finding], pair: Pair, tables: Tables, setting: Setting) -> Damage:
+    repairs = registry.repair.load()
+    if finding.kind not in repairs:
+        raise NotApplicable(f"there is no repair for {finding.kind} yet")
+    function = repairs[finding.kind].function
+
+    def undo(table: pd.DataFrame, draw: int = setting.seed) -> pd.DataFrame:
+        return function(table, finding, tables[0], np.random.default_rng(draw))  # type: ignore[no-any-return]  # repairs return frames
+
+    repaired = undo(tables[1])
+    exact = repaired.equals(undo(tables[1], setting.seed + 1))
+    after = Pair(pair.name, pair.reference, open_table(repaired, pair.name), pair.same_role)
+    checks = [entry for code, entry in registry.check.load().items() if code in {f.code for f in group}]
+    left = {(f.kind, f.subject) for f in registry.run(checks, replace(setting.case, pairs=(after,)))[1]}
+    gone = sum((f.kind, f.subject) not in left for f in group)
+    if (finding.kind, finding.subject) in left:
+        raise NotApplicable("the finding is still there after its repair")
+    return Damage(finding.subject, finding, tuple(group), undo, exact, gone)
 
 
 def measure(setting: Setting) -> tuple[Gap, Estimate]:

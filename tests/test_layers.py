@@ -28,7 +28,6 @@ LAYERS = [
     "case findings drift",
     "lineage",
     "tree",
-    "hypotheses",
     "datapart modelpart",
     "causes",
     "api",
