@@ -18,6 +18,7 @@ from rca.contract import hold, read, write
 from rca.contract import suggest as learn
 from rca.datapart import broken, shifted
 from rca.errors import InconclusiveError, ModelError, VersionError
+from rca.evolution._changes import sides
 from rca.evolution.replay import Options
 from rca.findings import significant
 from rca.gitrepo import Repository
@@ -51,10 +52,8 @@ def investigate(
         Git revisions of the project whose `config` is given.
     since : str, optional
         Judge the current version's production rows from this time on against those before it.
-    replay : bool
-        Whether the pipeline may be run again, in throw-away copies.
-    options : Options, optional
-        How it is run: repeats, runs at most, side by side.
+    replay, options : bool, Options
+        Whether the pipeline may be run again, in throw-away copies, and how: repeats, runs at most, side by side.
     """
     say("reading both versions")
     case, settings = cases.of_versions(reference, current, config=config, since=since)
@@ -225,14 +224,12 @@ def look(
 
 def setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], seed: int) -> Setting:
     """Put both models before both exams."""
-    exams = cases.exams(case, seed)
-    models = []
-    for side in (case.reference, case.current):
-        if side is None or side.model is None:
-            reason = side.model_problem if side else "there is no version"
-            raise InconclusiveError(f"the model of {side.rev if side else 'a side'} cannot be asked: {reason}.")
+    exams, models = cases.exams(case, seed), []
+    for side in sides(case):
+        if side.model is None:
+            raise InconclusiveError(f"the model of {side.rev} cannot be asked: {side.model_problem}.")
         models.append(side.model)
-    found = [side.artifacts.get("model") for side in (case.reference, case.current) if side]
+    found = [side.artifacts.get("model") for side in sides(case)]
     if len({a.md5 or a.file if a else None for a in found}) == 1 and all(found):
         models[0] = models[1]
     case = replace(case, exams=exams)

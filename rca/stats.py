@@ -53,11 +53,8 @@ class Estimate:
 
     __rmul__ = __mul__
 
-    def __neg__(self) -> Estimate:
-        return self * -1.0
-
     def __sub__(self, other: Estimate | float) -> Estimate:
-        return self + -other
+        return self + other * -1.0
 
     @property
     def se(self) -> float:
