@@ -12,11 +12,11 @@ from typing import Any
 
 from rca import case as cases
 from rca import metrics, registry
-from rca.causes import SHARE, explain, judge
+from rca.causes import SHARE, judge
 from rca.config import FILE, MATERIAL, Config
 from rca.contract import hold, read, write
 from rca.contract import suggest as learn
-from rca.datapart import broken, shifted
+from rca.datapart import broken, moved, shifted
 from rca.errors import InconclusiveError, ModelError, VersionError
 from rca.evolution._changes import sides
 from rca.evolution.replay import Options
@@ -75,7 +75,9 @@ def explained(
     if not is_material(gap, difference, settings.material):
         return conclude(start, "no_incident", gap)
     say(f"explaining a gap of {gap.difference:+.4g}")
-    found = explain(start, on, gap, difference, options, command(case, since, seed))
+    damage, healthy = broken(on)
+    branches = [damage, moved(healthy), model_part(healthy, SHARE * abs(gap.difference), options)]
+    found = judge(start, branches, gap, difference, command(case, since, seed))
     return conclude(found, "cause_found" if found.causes else "inconclusive")
 
 
@@ -178,8 +180,8 @@ def replay(
     gap = gap_of(settings.metric, worth[0], worth[1], healthy.rows, ALARM)
     branch = model_part(healthy, SHARE * abs(gap.difference), replace(options or Options(), say=say))
     found = judge(start, [branch], gap, difference, command(case, None, seed))
-    moved = is_material(gap, difference, settings.material)
-    verdict: Verdict = "cause_found" if found.causes else "inconclusive" if moved else "no_incident"
+    large = is_material(gap, difference, settings.material)
+    verdict: Verdict = "cause_found" if found.causes else "inconclusive" if large else "no_incident"
     return conclude(found, verdict)
 
 

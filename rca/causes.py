@@ -1,4 +1,4 @@
-"""The gap tree: the terms of what was broken, of what the data did and the model did are judged; the rest is told."""
+"""The gap tree, judged: which of its terms are causes, in which order, and what they leave of the gap."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from pathlib import Path
 
 import yaml
 
-from rca.datapart import broken, moved
-from rca.evolution.replay import Options
-from rca.modelpart import model_part
 from rca.stats import Estimate, total
-from rca.tree import Branch, Setting, Term
+from rca.tree import Branch, Term
 from rca.types import Cause, Gap, Investigation, Rejected, Remainder, Status
 from rca.words import hurts
 
@@ -25,19 +22,13 @@ LARGE = 5.0
 SPECIFIC = 0.8
 
 
-def explain(
-    start: Investigation, setting: Setting, gap: Gap, difference: Estimate, options: Options | None, command: str
-) -> Investigation:
-    """Explain a gap, whose rows `difference` knows; `command` reproduces the numbers, run again included."""
-    floor = SHARE * abs(gap.difference)
-    damage, healthy = broken(setting)
-    return judge(start, [damage, moved(healthy), model_part(healthy, floor, options)], gap, difference, command)
-
-
 def judge(
     start: Investigation, branches: Sequence[Branch], gap: Gap, difference: Estimate, command: str
 ) -> Investigation:
-    """Say which terms are causes and which are ruled out, rank the causes, and show what is left of the gap."""
+    """Say which terms are causes and which are ruled out, rank the causes, and show what is left of the gap.
+
+    The rows know `difference`; `command` reproduces the numbers, run again included.
+    """
     floor = SHARE * abs(gap.difference)
     terms = [t for b in branches for t in b.terms]
     verdicts = [(t, _status(t, floor)) for t in terms]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -90,18 +89,17 @@ def moved(setting: Setting) -> Branch:
         return Branch(not_testable=[Rejected("inputs", "covariate_shift", "inputs", str(problem))])
     outcomes = pairs[0][0].y, pairs[0][1].y
     shift = label_shift(values_p, values_q, *outcomes, p, q, np.random.default_rng(setting.seed + 1))
-    return shifted(found, shift, lambda estimate: setting.grid.spread(estimate, rows))
+    branch = shifted(found, shift)
+    branch.terms = [replace(term, part=grid.spread(term.part, rows)) for term in branch.terms]
+    return branch
 
 
-def shifted(
-    found: Decomposition, shift: LabelShift, spread: Callable[[Estimate], Estimate] = lambda estimate: estimate
-) -> Branch:
-    """Return the terms of a decomposition, in the reading that fits, on the rows that `spread` puts them."""
+def shifted(found: Decomposition, shift: LabelShift) -> Branch:
+    """Return the terms of a decomposition, in the reading that fits."""
     branch = Branch()
 
     def add(kind: str, subject: str, part: Estimate, text: str, *, identified: bool = True) -> None:
-        term = Term("inputs", kind, subject, spread(part), text, tested=False, identified=identified)
-        branch.terms.append(term)
+        branch.terms.append(Term("inputs", kind, subject, part, text, tested=False, identified=identified))
 
     for group, part in found.support_groups.items():
         add("new_population", f"inputs.{group}", part, f"rows whose inputs '{group}' the reference never had")

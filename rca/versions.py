@@ -42,8 +42,7 @@ class Snapshot:
     repository: Repository
     rev: str
     commit: str
-    fetch: Callable[[Snapshot, str], Path | None] | None = None
-    """Brings an artifact that the local cache lacks; given the path, returns the cache folder to look in."""
+    fetch: Callable[[Snapshot, str], Path | None] | None = None  # brings a path into a cache, and returns its folder
     _listed: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @cached_property
