@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rca import case as cases
-from rca import metrics, registry
+from rca import drift, metrics, registry
 from rca.causes import SHARE, judge
 from rca.config import FILE, MATERIAL, Config
 from rca.contract import hold, read, write
@@ -138,8 +138,6 @@ def check(  # noqa: PLR0913  each is one option of the verb
     if profile is not None:
         store(cases.exam_pair(case).reference.profile, profile, case.roles.key)
     if evidently is not None:
-        from rca import drift
-
         looked = (*looked[0], drift.evidently(cases.exam_pair(case), case, evidently)), looked[1]
     start = base(case, system, looked, seed)
     # Findings alone prove no incident, and their absence shows none.

@@ -12,8 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+from ruamel.yaml import YAML
+
+from rca import plots
+from rca.api import investigate
 from rca.errors import ConfigError, ReplayError
 from rca.registry import Say, fault, silent
+from rca.report import write
+from rca.report.document import dump
 from rca.resources import share
 from rca.sandbox import environment
 from rca.types import Investigation
@@ -85,10 +93,6 @@ def build(root: Path, *, damage: bool = True, say: Say = silent) -> Workspace:
 
 def _change(root: Path, damage: bool) -> None:
     """Change hyper-parameters a little and reformat a script, the decoys; and let the feed switch to basis points."""
-    import numpy as np
-    import pandas as pd
-    from ruamel.yaml import YAML
-
     path, yaml = root / "params.yaml", YAML()
     params: Any = yaml.load(path.read_text(encoding="utf-8"))
     params["train"].update(DECOY)
@@ -106,11 +110,6 @@ def _change(root: Path, damage: bool) -> None:
 
 def run(keep: Path | None, *, damage: bool = True, seed: int = 0, say: Say = silent) -> tuple[Investigation, Path]:
     """Make a workspace, to `keep` or not, investigate without being told, write ``reports``; return their page."""
-    from rca import plots
-    from rca.api import investigate
-    from rca.report import write
-    from rca.report.document import dump
-
     with tempfile.TemporaryDirectory(prefix="rca-demo-") as folder:
         workspace = build(keep or Path(folder) / "workspace", damage=damage, say=say)
         found = investigate(GOOD, BAD, config=workspace.root / "rca.yaml", seed=seed, say=say)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -134,9 +136,6 @@ def get(name: str) -> Metric:
     if name in LOSSES or name in _SCORERS:
         loss, response = LOSSES[_SCORERS.get(name, name)]
         return Metric(name, response, loss, sign=-1.0 if name in _SCORERS else 1.0)
-    from difflib import get_close_matches
-    from inspect import signature
-
     from sklearn.metrics import get_scorer, get_scorer_names
 
     if name not in get_scorer_names():

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+from scipy.stats import false_discovery_control
 
 from rca.types import Gap
 
@@ -74,8 +76,6 @@ def scatter(pull: Floats, rows: NDArray[np.int64], size: int) -> Floats:
 
 def quantile(level: float) -> float:
     """Return the two-sided standard normal quantile."""
-    from scipy.special import ndtri
-
     return float(ndtri(0.5 + level / 2))
 
 
@@ -113,8 +113,6 @@ def shapley(value: Callable[[frozenset[Player]], Estimate], players: Sequence[Pl
 
 def benjamini_hochberg(p_values: Sequence[float], tests: int | None = None) -> Floats:
     """Adjust p-values for the false discovery rate (Benjamini and Hochberg, 1995), `tests` being all that were made."""
-    from scipy.stats import false_discovery_control
-
     silent = np.ones(max((tests or 0) - len(p_values), 0))
     adjusted: Floats = false_discovery_control(np.concatenate([p_values, silent]))[: len(p_values)]
     return adjusted
@@ -141,8 +139,6 @@ def rate_change(k0: int, n0: int, k1: int, n1: int, floor: float = 0.0, level: f
     >>> rate_change(100_000, 10_000_000, 110_000, 10_000_000, floor=0.01).p_value > 0.5
     True
     """
-    from scipy.special import ndtr
-
     z = quantile(level)
     p0, p1 = k0 / n0, k1 / n1
     low0, high0 = _wilson(p0, n0, z)

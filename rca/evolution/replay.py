@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
+from scipy.stats import t as student
 
 from rca import models
 from rca.errors import ModelError, NotApplicable, ReplayError
@@ -98,8 +100,6 @@ class Bench:
 
     def need(self, coalitions: Iterable[Coalition], seed: int | None = None) -> None:
         """Run what is not known yet, side by side."""
-        from joblib import Parallel, delayed
-
         todo = [s for s in dict.fromkeys(coalitions) if (s, seed) not in self.worth]
         if len(self.worth) + len(todo) > self.options.max_runs:
             raise ReplayError(
@@ -309,12 +309,10 @@ def _repeat(bench: Bench, base: Mapping[str, Estimate], material: float) -> tupl
 
 def _share(player: Player, base: Estimate, spread: float, effects: Sequence[Estimate]) -> Share:
     """Return a change's contribution with the recorded seed; the other seeds tell how far to trust it."""
-    from scipy.stats import t
-
     if len(effects) < 2:
         return Share(player, base, 0.0, spread, 1)
     # Few repeats know their own spread badly: widen as Student's t does.
-    wider = float(t.ppf(0.95, len(effects) - 1)) / quantile(0.9)
+    wider = float(student.ppf(0.95, len(effects) - 1)) / quantile(0.9)
     return Share(player, base, wider * float(np.std([e.value for e in effects], ddof=1)), spread, len(effects))
 
 
