@@ -1,7 +1,6 @@
 """Root cause analysis of AI incidents: every cause is a term of one sum, the gap.
 
-``rca.investigate("good", "bad")`` compares two versions of a system that git and DVC keep, and explains the
-gap between what it did and what it does. Everything heavy is imported when it is first used.
+``rca.investigate("good", "bad")`` explains it for two versions of a system. Imports wait for the first use.
 """
 
 from __future__ import annotations
@@ -10,19 +9,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rca.api import check, diff, replay
+    from rca.api import check, diff, investigate, replay
     from rca.errors import NotApplicable, RcaError
     from rca.inputs.attribute import attribute
-    from rca.investigation import investigate
     from rca.registry import Registry
     from rca.report.document import read
     from rca.types import Case, Cause, Finding, Investigation, Version
 
 _NAMES = {
-    "rca.api": "check diff replay",
+    "rca.api": "check diff investigate replay",
     "rca.errors": "NotApplicable RcaError",
     "rca.inputs.attribute": "attribute",
-    "rca.investigation": "investigate",
     "rca.registry": "Registry",
     "rca.report.document": "read",
     "rca.types": "Case Cause Finding Investigation Version",

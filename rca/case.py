@@ -20,12 +20,7 @@ FEWEST = 50
 
 
 def of_versions(
-    reference: str = "HEAD~1",
-    current: str = "HEAD",
-    *,
-    config: str | Path = FILE,
-    since: str | None = None,
-    seed: int = 0,
+    reference: str = "HEAD~1", current: str = "HEAD", *, config: str | Path = FILE, since: str | None = None
 ) -> tuple[Case, Config]:
     """Read two revisions of a project; `since` splits production: the rows before are the reference."""
     path = Path(config)
@@ -41,17 +36,8 @@ def of_versions(
         )
     tables = [t for v in (new, old) for t in v.tables.values() if isinstance(t, Table)]
     roles = settings.roles(tables[0].columns if tables else ())
-    case = Case(
-        pairs=_pairs(old, new, settings, since, roles),
-        roles=roles,
-        reference=old,
-        current=new,
-        metric=settings.metric,
-        model_path=settings.model,
-        seed_key=settings.seed,
-        root=str(repository.root),
-    )
-    return case, settings
+    pairs, root = _pairs(old, new, settings, since, roles), str(repository.root)
+    return Case(pairs, roles, old, new, model_path=settings.model, seed_key=settings.seed, root=root), settings
 
 
 def of_tables(reference: Any, current: Any, **roles: Any) -> Case:

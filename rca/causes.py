@@ -1,24 +1,17 @@
-"""The gap tree: every cause is a term of one sum.
-
-What is broken in the current exam is undone first. What remains is split into what the model did and what the data
-did: the Shapley values of both models on both exams. Here their terms are judged, and what is left is told.
-"""
+"""The gap tree, judged: which of its terms are causes, in which order, and what they leave of the gap."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
-from rca.datapart import broken, moved
-from rca.evolution._bench import Options
-from rca.modelpart import model_part
 from rca.stats import Estimate, total
-from rca.tree import Branch, Setting, Term
-from rca.types import Cause, Gap, Rejected, Remainder, Status
+from rca.tree import Branch, Term
+from rca.types import Cause, Gap, Investigation, Rejected, Remainder, Status
 from rca.words import hurts
 
 #: Terms smaller than this share of the gap are not worth a name.
@@ -29,26 +22,13 @@ LARGE = 5.0
 SPECIFIC = 0.8
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """The tree, judged. The contributions of outer causes and the remainder sum to the gap."""
+def judge(
+    start: Investigation, branches: Sequence[Branch], gap: Gap, difference: Estimate, command: str
+) -> Investigation:
+    """Say which terms are causes and which are ruled out, rank the causes, and show what is left of the gap.
 
-    causes: tuple[Cause, ...]
-    ruled_out: tuple[Rejected, ...]
-    not_testable: tuple[Rejected, ...]
-    unexplained: Remainder
-    notes: tuple[str, ...]
-
-
-def explain(setting: Setting, gap: Gap, difference: Estimate, options: Options | None, command: str) -> Explained:
-    """Explain a gap, whose rows `difference` knows; `command` reproduces the numbers, run again included."""
-    floor = SHARE * abs(gap.difference)
-    damage, healthy = broken(setting)
-    return judge([damage, moved(healthy), model_part(healthy, floor, options)], gap, difference, command)
-
-
-def judge(branches: Sequence[Branch], gap: Gap, difference: Estimate, command: str) -> Explained:
-    """Say which terms are causes and which are ruled out, rank the causes, and show what is left."""
+    The rows know `difference`; `command` reproduces the numbers, run again included.
+    """
     floor = SHARE * abs(gap.difference)
     terms = [t for b in branches for t in b.terms]
     verdicts = [(t, _status(t, floor)) for t in terms]
@@ -63,12 +43,15 @@ def judge(branches: Sequence[Branch], gap: Gap, difference: Estimate, command: s
     rest = difference - total(t.part for t, _ in outer)
     left = gap.difference - sum(c.contribution for c in causes if c.within is None)
     low, high = rest.interval()
-    return Explained(
-        tuple(causes),
-        (*(s for _, s in verdicts if isinstance(s, Rejected)), *(r for b in branches for r in b.ruled_out)),
-        tuple(r for b in branches for r in b.not_testable),
-        Remainder(left, low, high),
-        tuple(n for b in branches for n in b.notes),
+    refuted = [s for _, s in verdicts if isinstance(s, Rejected)]
+    return replace(
+        start,
+        gap=gap,
+        causes=tuple(causes),
+        ruled_out=(*refuted, *(r for b in branches for r in b.ruled_out)),
+        not_testable=tuple(r for b in branches for r in b.not_testable),
+        unexplained=Remainder(left, low, high),
+        provenance={**start.provenance, "notes": [n for b in branches for n in b.notes]},
     )
 
 
@@ -109,24 +92,14 @@ def _rank(kept: Sequence[tuple[Term, Status]], outer: Sequence[tuple[Term, Statu
 
 def _cause(rank: int, term: Term, status: Status, gap: Gap, command: str) -> Cause:
     low, high = term.part.interval(extra_se=term.extra_se) if term.identified else (float("-inf"), float("inf"))
-    return Cause(
-        pillar=term.pillar,
-        kind=term.kind,
-        subject=term.subject,
-        contribution=term.part.value,
-        low=low,
-        high=high,
-        status=status,
-        summary=term.summary,
-        rank=rank,
-        stage=term.stage,
-        share=term.part.value / gap.difference if gap.difference else None,
-        counterfactual=term.counterfactual,
-        reproduce=command if term.runs or " investigate " not in command else f"{command} --no-replay",
-        findings=term.findings,
-        # What helped needs no remedy.
-        mitigations=tuple(mitigations().get(term.kind, ())) if hurts(gap, term.part.value) else (),
-    )
+    size = term.part.value
+    cause = Cause(term.pillar, term.kind, term.subject, size, low, high, status, term.summary, rank, term.stage)
+    again = command if term.runs or " investigate " not in command else f"{command} --no-replay"
+    # What helped needs no remedy.
+    remedies = tuple(mitigations().get(term.kind, ())) if hurts(gap, size) else ()
+    share = size / gap.difference if gap.difference else None
+    cause = replace(cause, counterfactual=term.counterfactual, reproduce=again, findings=term.findings)
+    return replace(cause, share=share, mitigations=remedies)
 
 
 @functools.cache

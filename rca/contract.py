@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from rca.config import Strict
 from rca.engine import fetch
 from rca.errors import ConfigError, NotApplicable, choices
 from rca.integrity._common import listed, percent
@@ -29,34 +30,27 @@ _KINDS = {
 }
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Promise(_Strict):
+class Promise(Strict):
     """What one column promises; what is left out is not promised."""
 
     type: Kind | None = None
-    missing: float = Field(default=1.0, ge=0, le=1)
-    """The share of rows without a value, at most."""
+    missing: float = Field(default=1.0, ge=0, le=1)  # the share of rows without a value, at most
     min: float | None = None
     max: float | None = None
     values: tuple[str, ...] = ()
 
 
-class Terms(_Strict):
+class Terms(Strict):
     """What one table promises."""
 
-    mostly: float = Field(default=0.999, gt=0, le=1)
-    """The share of rows that must keep each promise."""
+    mostly: float = Field(default=0.999, gt=0, le=1)  # the share of rows that must keep each promise
     columns: dict[str, Promise] = Field(default_factory=dict)
-    key: tuple[str, ...] = ()
-    """Columns that together name a row."""
+    key: tuple[str, ...] = ()  # columns that together name a row
     rules: tuple[tuple[Literal["<=", "settled by"], str, str] | tuple[Literal["+", "*"], str, str, str], ...] = ()
     """A kind, the column that the rule is about, and the others: ``["+", "gross", "net", "tax"]``."""
 
 
-class Contract(_Strict):
+class Contract(Strict):
     """What the tables of a system promise, by role."""
 
     form: Literal["rca/contract/1"] = Field(default="rca/contract/1", alias="schema")
@@ -64,13 +58,7 @@ class Contract(_Strict):
 
 
 def read(path: str | Path) -> Contract:
-    """Read a contract.
-
-    Raises
-    ------
-    ConfigError
-        If it is not there or not valid; each problem is named.
-    """
+    """Read a contract; a ConfigError names each problem of one that is not there or not valid."""
     try:
         return Contract.model_validate(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
     except ValidationError as problem:
@@ -120,10 +108,13 @@ def _learn(pair: Pair, case: Case) -> Terms:
     # what no row of so many breaks, hardly more than this share of the rows breaks
     mostly = 1 - max(0.001, round(min(6 / rows, 0.5), 3))
     columns = {name: _promise(table, name, roles.key, mostly) for name in names}
-    rules = rules_of(sample, [name for name in names if name in sample and name not in roles.key])
+    rules: list[Any] = list(rules_of(sample, [name for name in names if name in sample and name not in roles.key]))
+    ordered = {rule.columns for rule in rules if rule.kind == "<="}
+    # an ordering that follows from two others tells nothing
+    implied = {(a, c) for a, b in ordered for b2, c in ordered if b == b2}
+    told = [rule.terms for rule in rules if rule.kind != "<=" or rule.columns not in implied]
     named = bool(roles.key) and set(roles.key) <= set(names) and not _repeated(table, roles.key)
-    told = tuple(rule.terms for rule in _telling(list(rules)))[:RULES]
-    return Terms(mostly=mostly, columns=columns, key=roles.key if named else (), rules=told)
+    return Terms(mostly=mostly, columns=columns, key=roles.key if named else (), rules=tuple(told[:RULES]))
 
 
 def _promise(table: Any, name: str, key: tuple[str, ...], mostly: float) -> Promise:
@@ -152,13 +143,6 @@ def _beyond(end: float, inner: float, rows: int, *, whole: bool) -> float:
     return max(moved, 0.0) if end >= 0 else moved
 
 
-def _telling(rules: list[Any]) -> list[Any]:
-    """Leave out the orderings that follow from two others."""
-    ordered = {rule.columns for rule in rules if rule.kind == "<="}
-    implied = {(a, c) for a, b in ordered for b2, c in ordered if b == b2}
-    return [rule for rule in rules if rule.kind != "<=" or rule.columns not in implied]
-
-
 def _repeated(table: Any, key: tuple[str, ...]) -> int:
     """Return how many rows have the key of another, over all rows."""
     names = table.expr.select(*key).distinct()
@@ -169,11 +153,6 @@ def hold(contract: Contract, case: Case) -> Iterator[Finding]:
     """Hold the current tables of a case to a contract; each promise that is broken is a finding.
 
     Missing values, types and repeated keys are counted in all rows, the rest in the sample.
-
-    Raises
-    ------
-    NotApplicable
-        If the contract speaks of none of the tables.
     """
     alone = next(iter(contract.tables.values())) if len(contract.tables) == len(case.pairs) == 1 else None
     known = [(pair, contract.tables.get(pair.name, alone)) for pair in case.pairs]
@@ -237,12 +216,7 @@ def _plain(text: str) -> str:
 def to_pandera(terms: Terms) -> Any:
     """Return a pandera schema of a table's columns; its ``to_yaml`` and ``to_script`` write it.
 
-    Rules and the tolerance are left out: pandera holds every row to every promise.
-
-    Raises
-    ------
-    ConfigError
-        If pandera is not installed.
+    Rules and the tolerance are left out: pandera holds every row to every promise. It must be installed.
     """
     try:
         import pandera.pandas as pa

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from rca.errors import RcaError
-from rca.exam import CURRENT, REFERENCE
-from rca.hypotheses import damaged, damages
 from rca.inputs.decompose import Decomposition, decompose
 from rca.inputs.labels import LabelShift, label_shift
 from rca.metrics import linearised
 from rca.stats import Estimate, shapley
-from rca.tree import Branch, Setting, Term
+from rca.tree import CURRENT, REFERENCE, Branch, Setting, Term, damaged, damages
 from rca.types import Rejected
 
 #: Damages are told apart by exact Shapley values up to this many; smaller ones share a place.
@@ -26,19 +23,13 @@ MOST = 6
 def broken(setting: Setting) -> tuple[Branch, Setting]:
     """Repair what is broken in the current exam, in every combination, and re-score with the current model.
 
-    Returns
-    -------
-    branch, healthy
-        The damages, which sum to their cost; and the setting without them, on which everything else is judged.
+    Return the damages, which sum to their cost, and the setting without them, on which all else is judged.
     """
     branch = Branch()
-    grid, case = setting.grid, setting.case
-    pair = next(p for p in case.pairs if p.name == setting.exam)
+    grid = setting.grid
+    pair = next(p for p in setting.case.pairs if p.name == setting.exam)
     table = grid.tables[CURRENT]
-    found, lost = damages(setting.findings, pair, (grid.tables[REFERENCE], table), case, setting.seed)
-    for finding, reason in lost:
-        branch.give_up("integrity", finding.kind, finding.subject, reason, [finding])
-    found.sort(key=lambda d: d.main.code)
+    found = damages(setting, pair, (grid.tables[REFERENCE], table), branch)
 
     @functools.cache
     def without(undone: frozenset[str]) -> pd.DataFrame:
@@ -98,18 +89,17 @@ def moved(setting: Setting) -> Branch:
         return Branch(not_testable=[Rejected("inputs", "covariate_shift", "inputs", str(problem))])
     outcomes = pairs[0][0].y, pairs[0][1].y
     shift = label_shift(values_p, values_q, *outcomes, p, q, np.random.default_rng(setting.seed + 1))
-    return shifted(found, shift, lambda estimate: setting.grid.spread(estimate, rows))
+    branch = shifted(found, shift)
+    branch.terms = [replace(term, part=grid.spread(term.part, rows)) for term in branch.terms]
+    return branch
 
 
-def shifted(
-    found: Decomposition, shift: LabelShift, spread: Callable[[Estimate], Estimate] = lambda estimate: estimate
-) -> Branch:
-    """Return the terms of a decomposition, in the reading that fits, on the rows that `spread` puts them."""
+def shifted(found: Decomposition, shift: LabelShift) -> Branch:
+    """Return the terms of a decomposition, in the reading that fits."""
     branch = Branch()
 
     def add(kind: str, subject: str, part: Estimate, text: str, *, identified: bool = True) -> None:
-        term = Term("inputs", kind, subject, spread(part), text, tested=False, identified=identified)
-        branch.terms.append(term)
+        branch.terms.append(Term("inputs", kind, subject, part, text, tested=False, identified=identified))
 
     for group, part in found.support_groups.items():
         add("new_population", f"inputs.{group}", part, f"rows whose inputs '{group}' the reference never had")

@@ -18,13 +18,11 @@ _HISTORY = 400
 
 
 def significant(case: Case, outcomes: tuple[Outcome, ...], findings: tuple[Finding, ...]) -> Seen:
-    """Adjust the p-values for all tests that were made, drop what does not hold, and rank what does.
+    """Adjust the p-values for all tests that were made, drop what does not hold, and rank what does by its effect.
 
-    Checks look at every column, so the number of tests is that of columns times checks that ran, whether
-    or not they had something to say. Findings without a p-value are facts (a hash, a parameter) and stay.
-    A symptom gives way to a finding that names what was done to one of its columns, or to the rows of its
-    table, and is told there as `also`; one that the reference showed half as much in the course of its own time is no
-    news. The larger effect comes first.
+    Every check that ran looked at every column. Findings without a p-value are facts (a hash, a parameter) and stay.
+    A symptom gives way to a finding that names what was done to one of its columns, or to the rows of its table, and
+    is told there as `also`; one that the reference showed half as much in the course of its own time is no news.
 
     Examples
     --------
@@ -36,7 +34,7 @@ def significant(case: Case, outcomes: tuple[Outcome, ...], findings: tuple[Findi
     >>> [(f.id, f.subject) for f in findings], [o.status for o in outcomes]
     ([('F1', 'params.depth')], ['clear', 'found'])
     """
-    columns = sum(1 for _ in case.columns())
+    columns = sum(len(set(pair.reference.columns) & set(pair.current.columns)) for pair in case.pairs)
     ran = sum(o.code < "RCA2" and o.status in ("found", "clear") for o in outcomes)
     tested = {f.id: f.p_value for f in findings if f.p_value is not None}
     adjusted = benjamini_hochberg(list(tested.values()), columns * ran).tolist()

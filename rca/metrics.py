@@ -1,15 +1,16 @@
 """Any scikit-learn scorer as an estimate: a value, and how much each row pulls it.
 
-A metric that is a mean of row losses needs no more than those. For every other metric the pull of a row
-is its influence function: exact for the area under the ROC curve (placement values; DeLong, DeLong and
-Clarke-Pearson, 1988), else the derivative of the scorer by the rows' weights, taken over cells of rows
-with like target and like prediction (the infinitesimal jackknife; Jaeckel, 1972).
+Where no mean of row losses is the metric, the pull is the influence function: exact for the area under the ROC curve
+(DeLong, DeLong and Clarke-Pearson, 1988), else the scorer's derivative by the weights of cells of rows with like
+target and like prediction (the infinitesimal jackknife; Jaeckel, 1972).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -29,13 +30,10 @@ _NODES = 8  # of the path between two samples, by Gauss and Legendre
 class Scored:
     """A model's answers on the rows of a sample; answers on one sample share noise, answers on two do not."""
 
-    y: Floats
-    """Targets; of a classifier the class index, in binary cases 1 for the positive class."""
-    response: Floats
-    """What the metric judges: predictions, or probabilities (binary: of the positive class)."""
+    y: Floats  # targets; of a classifier the class index, in binary cases 1 for the positive class
+    response: Floats  # what the metric judges: predictions, or probabilities (binary: of the positive class)
     sample: str
-    rows: np.ndarray[Any, np.dtype[np.int64]]
-    """The position of each row in the sample, whose length is `size`."""
+    rows: np.ndarray[Any, np.dtype[np.int64]]  # the position of each row in the sample, whose length is `size`
     size: int
 
 
@@ -83,10 +81,8 @@ class Metric:
     """A metric by name; see :func:`get`."""
 
     name: str
-    response: str
-    """The method of a model whose answer is judged: predict, predict_proba or decision_function."""
-    loss: Callable[[Scored], Floats] | None = None
-    """The loss of a row where the metric is a mean of them."""
+    response: str  # the method of a model whose answer is judged: predict, predict_proba or decision_function
+    loss: Callable[[Scored], Floats] | None = None  # the loss of a row where the metric is a mean of them
     sign: float = 1.0
     function: Callable[..., float] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -140,9 +136,6 @@ def get(name: str) -> Metric:
     if name in LOSSES or name in _SCORERS:
         loss, response = LOSSES[_SCORERS.get(name, name)]
         return Metric(name, response, loss, sign=-1.0 if name in _SCORERS else 1.0)
-    from difflib import get_close_matches
-    from inspect import signature
-
     from sklearn.metrics import get_scorer, get_scorer_names
 
     if name not in get_scorer_names():
@@ -219,8 +212,7 @@ def _positive(known: Sequence[Any], positive: Any) -> Any:
 def linearised(metric: Metric, reference: Scored, current: Scored) -> tuple[Floats, Floats]:
     """Return row values whose means differ by (nearly) the gap between two samples.
 
-    Exact for means. Otherwise the influence function, integrated along the straight path from the one
-    sample to the other (the integral of a derivative is the difference).
+    Exact for means; else the influence function, integrated along the straight path from one sample to the other.
     """
     values = metric.values(reference), metric.values(current)
     if values[0] is not None and values[1] is not None:

@@ -8,13 +8,10 @@ from dataclasses import replace
 import pandas as pd
 
 from rca.errors import NotApplicable, RcaError
-from rca.evolution._bench import Options
-from rca.evolution.replay import Share, replay, retrain
-from rca.exam import CURRENT
-from rca.hypotheses import Damage, damaged, damages
+from rca.evolution.replay import Options, Share, replay, retrain
 from rca.stats import Estimate, shapley
 from rca.tables import LIMIT
-from rca.tree import Branch, Setting, Term
+from rca.tree import CURRENT, Branch, Damage, Setting, Term, damaged, damages
 from rca.types import Model, Rejected
 
 #: Damages of the training data that are told apart by retraining; each doubles the runs.
@@ -56,21 +53,13 @@ def model_part(setting: Setting, material: float, options: Options | None) -> Br
 
 def _player(setting: Setting, share: Share) -> Term:
     player, part = share.player, share.contribution
+    text = "; ".join(change.text for change in player.changes)
     noise = "" if share.repeats == 1 else f", repeated with {share.repeats} seeds"
-    return Term(
-        pillar="evolution",
-        kind=player.kind,
-        subject=player.subject,
-        part=part,
-        summary="; ".join(c.text for c in player.changes),
-        tested=True,
-        counterfactual=f"without it the pipeline gives a model that differs by {-part.value:+.4g}{noise}",
-        runs=True,
-        stage=player.changes[0].stage,
-        findings=tuple(f.id for f in setting.findings for c in player.changes if f.subject == c.subject),
-        extra_se=share.seed_se,
-        floor=1.645 * share.noise,
-    )
+    counter = f"without it the pipeline gives a model that differs by {-part.value:+.4g}{noise}"
+    term = Term("evolution", player.kind, player.subject, part, text, True, counter, runs=True)
+    ids = tuple(f.id for f in setting.findings for c in player.changes if f.subject == c.subject)
+    stage = player.changes[0].stage
+    return replace(term, stage=stage, findings=ids, extra_se=share.seed_se, floor=1.645 * share.noise)
 
 
 def _training_data(setting: Setting, branch: Branch, options: Options) -> None:
@@ -81,10 +70,7 @@ def _training_data(setting: Setting, branch: Branch, options: Options) -> None:
     if pair is None or artifact is None:
         return
     tables = pair.reference.frame(LIMIT, setting.seed), pair.current.frame(LIMIT, setting.seed)
-    found, lost = damages(setting.findings, pair, tables, case, setting.seed)
-    for finding, reason in lost:
-        branch.give_up("integrity", finding.kind, finding.subject, reason, [finding])
-    found.sort(key=lambda d: d.main.code)
+    found = damages(setting, pair, tables, branch)
     for d in found[MOST:]:
         reason = f"only {MOST} damages of the training data are retrained without"
         branch.give_up("integrity", d.main.kind, d.subject, reason, d.findings)

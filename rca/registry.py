@@ -1,7 +1,4 @@
-"""Plug-ins: a function with a decorator in a file of its own, found by loading its folder.
-
-A check, a diff, a repair and a fault are all added the same way: one new file. Nothing else is edited.
-"""
+"""Plug-ins: a function with a decorator in a file of its own, found by loading its folder; nothing else is edited."""
 
 from __future__ import annotations
 
@@ -16,6 +13,11 @@ from rca.errors import ConfigError, NotApplicable, choices
 from rca.types import Case, Finding, Outcome, Seen, State
 
 Plugin = Callable[..., Any]
+Say = Callable[[str], None]
+
+
+def silent(text: str) -> None:
+    """Tell nobody what is going on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +79,12 @@ repair = Registry("rca.repairs")
 fault = Registry("rca.faults")
 
 
-def run(entries: Iterable[Entry], case: Case, progress: Callable[[str], None] = lambda _: None) -> Seen:
-    """Run plug-ins over a case, so that none can stop the others.
-
-    Each entry has one outcome, with the reason where it could not look. The findings are named F1, F2, ...
-    in the order of discovery.
-    """
+def run(entries: Iterable[Entry], case: Case, say: Say = silent) -> Seen:
+    """Run plug-ins over a case, so that none stops the others: an outcome each, and findings F1, F2, ... in order."""
     outcomes: list[Outcome] = []
     found: list[Finding] = []
     for entry in entries:
-        progress(f"looking whether {entry.title}")
+        say(f"looking whether {entry.title}")
         start, before = time.perf_counter(), len(found)
         status: State = "clear"
         reason = None

@@ -44,13 +44,19 @@ def _clean() -> None:
         shutil.rmtree(home, ignore_errors=True)
 
 
+def environment(**more: str) -> dict[str, str]:
+    """Return the variables of a command: this Python first, nothing of the caller's git, and no usage sent anywhere."""
+    found = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    path = os.pathsep.join([str(Path(sys.executable).parent), found.get("PATH", "")])
+    return {**found, "PATH": path, "DVC_NO_ANALYTICS": "1", "DO_NOT_TRACK": "1", **more}
+
+
 @dataclass(frozen=True, slots=True)
 class Sandbox:
     """A project folder that may be changed."""
 
     root: Path
-    site: Path
-    """Where DVC keeps its locks, away from those of the user."""
+    site: Path  # where DVC keeps its locks, away from those of the user
 
     def checkout(self, commit: str, paths: Sequence[str]) -> None:
         """Take files from another commit; a file that is absent there is removed."""
@@ -65,19 +71,10 @@ class Sandbox:
         """Run dvc here and return what it printed."""
         if _ENDED.is_set():
             raise ReplayError("the process is ending.")
-        command = [sys.executable, "-m", "dvc", *arguments]
-        env = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("GIT_")},
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-            "DVC_SITE_CACHE_DIR": str(self.site),
-            "DVC_NO_ANALYTICS": "1",
-            "DO_NOT_TRACK": "1",
-            "PYTHONHASHSEED": "0",
-        }
         with subprocess.Popen(
-            command,
+            [sys.executable, "-m", "dvc", *arguments],
             cwd=self.root,
-            env=env,
+            env=environment(DVC_SITE_CACHE_DIR=str(self.site), PYTHONHASHSEED="0"),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -135,10 +132,7 @@ def _configure(root: Path, project: Path, cache: Path, home: Path) -> None:
 
 
 def fetch(snap: Snapshot, path: str) -> Path | None:
-    """Bring an artifact from the project's DVC remote into a cache of its own, and return that.
-
-    The user's cache is left as it is. Without a remote, or where the remote lacks the file, the answer is None.
-    """
+    """Bring an artifact from the project's DVC remote into a cache apart and return that; None where there is none."""
     if not (dvc_config(snap.repository.root) or {}).get("remote"):
         return None
     cache = Path(scratch().name) / "cache"
