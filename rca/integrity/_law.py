@@ -104,7 +104,7 @@ class Law:
             return Relation(1.0, np.inf, 0.0, 1.0)
         own = self.place[name]
         if values is None:
-            shares, joint = seen.shares[own], seen.joint[own]
+            shares, joint = seen.shares[own], seen.block(own)
         else:
             cells = self.cuts[name].cells(getattr(values, "iloc", values)[seen.at])
             shares, joint = cells.mean(axis=0), cells.T @ seen.cells / seen.rows
@@ -143,6 +143,8 @@ class Law:
 class Seen:
     """Rows of a sample in the bins of a law."""
 
+    whole = True
+
     def __init__(self, law: Law, sample: pd.DataFrame) -> None:
         sample = sample.iloc[: law.most]
         blank = np.full(len(sample), np.nan)
@@ -157,7 +159,17 @@ class Seen:
     def part(self, mask: Mask) -> Seen:
         """Return those of the rows that a mask over the sample marks."""
         inside = mask[self.at]
-        return Seen.__new__(Seen)._keep(self.cells[inside], self.at[inside])
+        if inside.all():
+            return self
+        part = Seen.__new__(Seen)._keep(self.cells[inside], self.at[inside])
+        part.whole = False
+        return part
+
+    def block(self, own: slice) -> Floats:
+        """Return the share of rows in each pair of some bins and all, all that one question needs."""
+        if self.whole:
+            return self.joint[own]
+        return (self.cells[:, own].T @ self.cells).astype(np.float64) / max(self.rows, 1)
 
     @functools.cached_property
     def joint(self) -> Floats:

@@ -58,15 +58,20 @@ def column_swap(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
     for pair in filled(case):
         law, seen = law_of(pair.reference, case), seen_of(pair, case)
         odd = [n for n in law.names if n in pair.current.columns and (law.moved(n, seen) > 0 or _torn(law, seen, n))]
-        taken: set[str] = set()
-        for one, other in combinations(sorted(odd)[:_MOST], 2):
-            if {one, other} & taken or not _alike(pair, one, other):
-                continue
-            found = _exchanged(pair, case, law, one, other)
-            if found is None:
-                continue
-            taken |= {one, other}
-            hit, where, rule = found
+        left = [both for both in combinations(sorted(odd)[:_MOST], 2) if _alike(pair, *both)]
+        found: dict[tuple[str, str], tuple[Mask, Any, dict[str, Any]]] = {}
+        for view in views(pair, case) if left else ():
+            now = pair.current.sample
+            part = pair.reference.sample.loc[part_of(pair, view), odd], now.loc[view.mask, odd]
+            for both in left:
+                if not {*both} & {n for names in found for n in names} and _fits(
+                    part, now, view.mask, law, seen, *both
+                ):
+                    found[both] = view.mask, dict(view.where), {}
+        for both in left:
+            if not {*both} & {n for names in found for n in names} and (some := _of_rows(pair, *both)):
+                found[both] = some[0], None, {"score": some[1]}
+        for (one, other), (hit, where, rule) in sorted(found.items()):
             text = "{column} and {other} are exchanged in {share} of the rows of {table}{where}."
             told: dict[str, Any] = {"columns": [one, other], "other": other, "rule": rule}
             yield from report(pair, one, case, hit, "column_swap", text, floor, where=where, **told)
@@ -82,14 +87,9 @@ def _alike(pair: Pair, one: str, other: str) -> bool:
     return len(kinds) == 1
 
 
-def _exchanged(
-    pair: Pair, case: Case, law: Law, one: str, other: str
-) -> tuple[Mask, dict[str, object] | None, dict[str, object]] | None:
-    """Return the exchanged rows, where they are if that is known, and the rule that tells them."""
-    before, now, seen = pair.reference.sample, pair.current.sample, seen_of(pair, case)
-    for view in views(pair, case):
-        if _fits(before[part_of(pair, view)], now, view.mask, law, seen, one, other):
-            return view.mask, dict(view.where), {}
+def _of_rows(pair: Pair, one: str, other: str) -> tuple[Mask, float] | None:
+    """Return the single rows that are exchanged, and the score from which on they are."""
+    before, now = pair.reference.sample, pair.current.sample
     first, second = (score(table, before, one, other) for table in (before, now))
     # so much likelier the other way round that hardly a sound row is
     bar = max(np.log(1e3), float(np.quantile(first, 0.999)) if len(first) else 0.0)
@@ -99,13 +99,15 @@ def _exchanged(
     back = now.assign(**{one: now[other].to_numpy(), other: now[one].to_numpy()})[hit]
     if any(_gap(before[n], back[n]) > 0.2 for n in (one, other)):
         return None
-    return hit, None, {"score": bar}
+    return hit, bar
 
 
-def _fits(old: pd.DataFrame, now: pd.DataFrame, mask: Mask, law: Law, seen: Seen, one: str, other: str) -> bool:
+def _fits(
+    sides: tuple[pd.DataFrame, pd.DataFrame], now: pd.DataFrame, mask: Mask, law: Law, seen: Seen, one: str, other: str
+) -> bool:
     """Say whether all rows of a part fit when they are exchanged back, and do not as they are."""
-    new = now.loc[mask, [one, other]]
-    if max(_gap(old[one], new[other]), _gap(old[other], new[one])) > 0.05:
+    old, new = sides
+    if _gap(old[one], new[other]) > 0.05 or _gap(old[other], new[one]) > 0.05:
         return False
     if min(_gap(old[one], new[one]), _gap(old[other], new[other])) > 0.1:
         return True
@@ -132,16 +134,15 @@ def _gap(old: pd.Series, new: pd.Series) -> float:
 
 def score(table: pd.DataFrame, reference: pd.DataFrame, one: str, other: str) -> Floats:
     """Return how much likelier a row's two values are the other way round (a log ratio, by the reference's shares)."""
-    known = pd.concat([reference[name].astype("object") for name in (one, other)]).dropna()
     if reference[one].dtype == "category":
-        cuts: Any = known.unique()
+        cuts: Any = reference[one].cat.categories.union(reference[other].cat.categories)
     else:
-        numbers = known.to_numpy(dtype=float)
+        numbers = reference[[one, other]].to_numpy(dtype=float)
         cuts = np.unique(np.quantile(numbers[np.isfinite(numbers)], np.arange(1, _BINS) / _BINS))
 
     def place(side: pd.Series) -> Any:
         if side.dtype == "category":
-            return pd.Categorical(side.astype("object"), cuts).codes
+            return side.cat.set_categories(cuts).cat.codes.to_numpy()
         return np.where(np.isfinite(side), np.searchsorted(cuts, side), -1)
 
     ratio = np.zeros(len(table))
