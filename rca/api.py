@@ -68,7 +68,7 @@ def check(  # noqa: PLR0913  each is one option of the verb
     if all(not isinstance(s, str) or Path(s).is_file() or "://" in s for s in (reference, current)):
         case, system = cases.of_tables(reference, current, **roles), "two tables"
     else:
-        case, settings = cases.of_versions(str(reference), str(current), config=config, seed=seed)
+        case, settings = cases.of_versions(str(reference), str(current), config=config)
         system = settings.system
         if contract is None and suggest is None and settings.contract is not None:
             contract = Path(config).parent / settings.contract
@@ -99,7 +99,7 @@ def diff(
     say: Say = lambda _: None,
 ) -> Investigation:
     """Tell what changed between two versions; what of it mattered is what :func:`replay` answers."""
-    case, settings = cases.of_versions(reference, current, config=config, seed=seed)
+    case, settings = cases.of_versions(reference, current, config=config)
     start = base(case, settings.system, *registry.run(registry.diff.load().values(), case, say), seed)
     return conclude(start, "inconclusive" if start.findings else "no_incident")
 
@@ -118,7 +118,7 @@ def replay(
     The causes sum, with the remainder, to the difference between the two models as the mean over both exams,
     of which the current one is repaired first; its own shift is not part of it.
     """
-    case, settings = cases.of_versions(reference, current, config=config, seed=seed)
+    case, settings = cases.of_versions(reference, current, config=config)
     outcomes, findings = look(case, say)
     start = base(case, settings.system, outcomes, findings, seed)
     try:
@@ -132,7 +132,7 @@ def replay(
     found = judge([branch], gap, difference, command(case, None, seed))
     moved = is_material(gap, difference, settings.material)
     verdict: Verdict = "cause_found" if found.causes else "inconclusive" if moved else "no_incident"
-    return conclude(start, verdict, gap, difference, found)
+    return conclude(start, verdict, gap, found)
 
 
 def shift(
@@ -145,7 +145,7 @@ def shift(
     say: Say = lambda _: None,
 ) -> Investigation:
     """Attribute the gap between two versions to external inputs, once what is broken is repaired; nothing is run."""
-    case, settings = cases.of_versions(reference, current, config=config, since=since, seed=seed)
+    case, settings = cases.of_versions(reference, current, config=config, since=since)
     return explained(case, settings, look(case, say, [registry.check]), None, since, seed, say)
 
 
@@ -159,7 +159,7 @@ def shift_of_tables(
     difference = total(parts)
     difference += found.gap.difference - difference.value
     if not is_material(found.gap, difference, MATERIAL):
-        return conclude(start, "no_incident", found.gap, difference)
+        return conclude(start, "no_incident", found.gap)
     said = f"rca attribute --reference-data {reference} --current-data {current} --target {target}"
     causes = judge([shifted(found.parts, found.label_shift())], found.gap, difference, said)
-    return conclude(start, "cause_found" if causes.causes else "inconclusive", found.gap, difference, causes)
+    return conclude(start, "cause_found" if causes.causes else "inconclusive", found.gap, causes)

@@ -20,12 +20,7 @@ FEWEST = 50
 
 
 def of_versions(
-    reference: str = "HEAD~1",
-    current: str = "HEAD",
-    *,
-    config: str | Path = FILE,
-    since: str | None = None,
-    seed: int = 0,
+    reference: str = "HEAD~1", current: str = "HEAD", *, config: str | Path = FILE, since: str | None = None
 ) -> tuple[Case, Config]:
     """Read two revisions of a project; `since` splits production: the rows before are the reference."""
     path = Path(config)
@@ -46,7 +41,6 @@ def of_versions(
         roles=roles,
         reference=old,
         current=new,
-        metric=settings.metric,
         model_path=settings.model,
         seed_key=settings.seed,
         root=str(repository.root),

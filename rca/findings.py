@@ -31,7 +31,7 @@ def significant(case: Case, outcomes: tuple[Outcome, ...], findings: tuple[Findi
     >>> [(f.id, f.subject) for f in findings], [o.status for o in outcomes]
     ([('F1', 'params.depth')], ['clear', 'found'])
     """
-    columns = sum(1 for _ in case.columns())
+    columns = sum(len({*pair.reference.columns} & {*pair.current.columns}) for pair in case.pairs)
     ran = sum(o.code < "RCA2" and o.status in ("found", "clear") for o in outcomes)
     tested = {f.id: f.p_value for f in findings if f.p_value is not None}
     adjusted = benjamini_hochberg(list(tested.values()), columns * ran).tolist()

@@ -19,7 +19,6 @@ from rca.exam import Grid
 from rca.findings import significant
 from rca.gitrepo import Repository
 from rca.lineage import trace
-from rca.stats import Estimate
 from rca.tree import Setting, is_material, measure
 from rca.types import Case, Finding, Gap, Investigation, Outcome, Remainder, Seen, Side, Verdict
 from rca.words import sentence
@@ -52,7 +51,7 @@ def investigate(
         How it is run: repeats, runs at most, side by side.
     """
     say("reading both versions")
-    case, settings = cases.of_versions(reference, current, config=config, since=since, seed=seed)
+    case, settings = cases.of_versions(reference, current, config=config, since=since)
     run = replace(options or Options(), say=say) if replay else None
     metrics.get(settings.metric)  # a metric that does not exist is said before the long look
     return explained(case, settings, look(case, say), run, since, seed, say)
@@ -69,10 +68,10 @@ def explained(
     except (InconclusiveError, ModelError) as missing:
         return conclude(start, "inconclusive", reason=str(missing))
     if not is_material(gap, difference, settings.material):
-        return conclude(start, "no_incident", gap, difference)
+        return conclude(start, "no_incident", gap)
     say(f"explaining a gap of {gap.difference:+.4g}")
     found = explain(on, gap, difference, options, command(case, since, seed))
-    return conclude(start, "cause_found" if found.causes else "inconclusive", gap, difference, found)
+    return conclude(start, "cause_found" if found.causes else "inconclusive", gap, found)
 
 
 def look(
@@ -99,7 +98,6 @@ def setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], see
     found = [side.artifacts.get("model") for side in (case.reference, case.current) if side]
     if len({a.md5 or a.file if a else None for a in found}) == 1 and all(found):
         models[0] = models[1]
-    case = replace(case, exams=exams)
     grid = Grid(metric, (models[0], models[1]), exams, case.roles)
     return Setting(case, grid, findings, cases.exam_pair(case).name, seed, (exams[0].rows, exams[1].rows))
 
@@ -108,13 +106,12 @@ def conclude(
     start: Investigation,
     verdict: Verdict,
     gap: Gap | None = None,
-    difference: Estimate | None = None,
     found: Explained | None = None,
     reason: str = "",
 ) -> Investigation:
     """Fill in the answer and say it in one sentence."""
     rest = None
-    if gap is not None and difference is not None:
+    if gap is not None:
         rest = found.unexplained if found else Remainder(gap.difference, gap.low, gap.high)
     provenance = {**start.provenance, "notes": list(found.notes) if found else []}
     done = replace(start, verdict=verdict, gap=gap, unexplained=rest, provenance=provenance)

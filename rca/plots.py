@@ -17,11 +17,12 @@ from matplotlib.patches import Patch
 from rca.errors import NotApplicable
 from rca.inputs.attribute import Attribution
 from rca.types import Gap, Investigation
-from rca.words import clean, hurts, interval, nested, number, places, status
+from rca.words import clean, hurts, interval, number, places, status
 
 #: Colours of the pillars that colour-blind readers tell apart (Okabe and Ito, 2008).
 COLOURS = {"integrity": "#0072B2", "evolution": "#D55E00", "inputs": "#009E73", "": "#8A8F98"}
 DPI = 110
+_MOST = 10  # steps of a waterfall
 _LEFT = -0.652  # where the labels begin, in widths of the axes
 _FONT = "DejaVu Sans"  # it comes with matplotlib, so it is the same everywhere
 _INK, _FAINT = "#1f2328", "#6b7280"
@@ -50,8 +51,10 @@ def waterfall(investigation: Investigation) -> Figure:
     Only the causes on top are steps; those within another are part of its step. The axis does not
     start at zero, so both values are marks and not bars.
     """
-    gap = _gap(investigation)
-    rows, value = _rows(investigation, 10, deepest=0), gap.reference
+    gap = investigation.gap
+    if gap is None or not (math.isfinite(gap.reference) and math.isfinite(gap.current)):
+        raise NotApplicable("there is no gap to draw: a check and a diff measure none.")
+    rows, value = _rows(investigation), gap.reference
     with _drawn(len(rows) + 2, rows, gap) as (figure, axes):
         _mark(axes, 0, gap.reference, "reference", investigation.reference.rev, gap)
         for y, row in enumerate(rows, start=1):
@@ -64,25 +67,16 @@ def waterfall(investigation: Investigation) -> Figure:
     return figure
 
 
-def contributions(investigation: Investigation) -> Figure:
-    """Draw every cause from zero, those within another indented below it."""
-    return _from_zero(_rows(investigation, 24), _gap(investigation))
-
-
 def terms(attribution: Attribution) -> Figure:
     """Draw support, covariate and concept from zero, with the groups of inputs indented below their term."""
     rows = [
         _Row(str(group or term), status.replace("_", " "), "inputs", size, low, high, int(group is not None))
         for term, group, size, low, high, status in attribution.frame().to_numpy().tolist()
     ]
-    return _from_zero(rows, attribution.gap)
-
-
-def _from_zero(rows: Sequence[_Row], gap: Gap) -> Figure:
-    with _drawn(max(1, len(rows)), rows, gap, "points of ") as (figure, axes):
+    with _drawn(max(1, len(rows)), rows, attribution.gap, "points of ") as (figure, axes):
         axes.axvline(0, color=_FAINT, lw=0.8, zorder=1)
         for y, row in enumerate(rows):
-            _bar(axes, y, 0.0, row, gap)
+            _bar(axes, y, 0.0, row, attribution.gap)
     return figure
 
 
@@ -99,22 +93,15 @@ def png(figure: Figure) -> bytes:
     return small.getvalue()
 
 
-def _gap(investigation: Investigation) -> Gap:
-    gap = investigation.gap
-    if gap is None or not (math.isfinite(gap.reference) and math.isfinite(gap.current)):
-        raise NotApplicable("there is no gap to draw: a check and a diff measure none.")
-    return gap
-
-
-def _rows(investigation: Investigation, most: int, deepest: float = math.inf) -> list[_Row]:
+def _rows(investigation: Investigation) -> list[_Row]:
     rows = [
-        _Row(c.subject, f"{c.kind.replace('_', ' ')} · {status(c)}", c.pillar, c.contribution, c.low, c.high, depth)
-        for c, depth in nested(investigation.causes)
-        if depth <= deepest
+        _Row(c.subject, f"{c.kind.replace('_', ' ')} · {status(c)}", c.pillar, c.contribution, c.low, c.high)
+        for c in investigation.causes
+        if c.within is None
     ]
-    if len(rows) > most:
-        total = math.fsum(row.size for row in rows[most - 1 :] if row.depth == 0 and math.isfinite(row.size))
-        rows[most - 1 :] = [_Row(f"{len(rows) - most + 1} more causes", "together", "", total)]
+    if len(rows) > _MOST:
+        total = math.fsum(row.size for row in rows[_MOST - 1 :] if math.isfinite(row.size))
+        rows[_MOST - 1 :] = [_Row(f"{len(rows) - _MOST + 1} more causes", "together", "", total)]
     left = investigation.unexplained
     if left is not None:
         rows.append(_Row("unexplained", "what the causes leave", "", left.contribution, left.low, left.high))

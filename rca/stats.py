@@ -63,9 +63,6 @@ class Estimate:
     def __sub__(self, other: Estimate | float) -> Estimate:
         return self + -other
 
-    def __truediv__(self, divisor: float) -> Estimate:
-        return self * (1.0 / divisor)
-
     @property
     def se(self) -> float:
         """Standard error: the samples are independent of each other, rows within one too."""

@@ -6,7 +6,7 @@ import dataclasses
 import importlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -125,23 +125,15 @@ class Exam:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A reference and a current version (or two tables) and the metric that moved."""
+    """A reference and a current version (or two tables)."""
 
     pairs: tuple[Pair, ...]
     roles: Roles
     reference: Version | None = None
     current: Version | None = None
-    metric: str | None = None
-    exams: tuple[Exam, Exam] | None = None
     model_path: str | None = None
     seed_key: str | None = None
     root: str | None = None  # the project's folder, for replay; None where the case is two tables
-
-    def columns(self) -> Iterator[tuple[Pair, str]]:
-        """Each pair of tables with each column that both sides have."""
-        for pair in self.pairs:
-            have = set(pair.current.columns)
-            yield from ((pair, name) for name in pair.reference.columns if name in have)
 
 
 @dataclass(frozen=True, slots=True)

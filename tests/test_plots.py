@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,20 +10,15 @@ import pytest
 from rca import plots
 from rca.errors import NotApplicable
 from rca.inputs.attribute import attribute
-from rca.types import Investigation
 from tests.report.example import checked, investigation
-
-Draw = Callable[[Investigation], Any]
-DRAWINGS: list[Draw] = [plots.waterfall, plots.contributions]
 
 
 def texts(figure: Any) -> list[str]:
     return [text.get_text() for axes in figure.axes for text in axes.texts]
 
 
-@pytest.mark.parametrize("draw", DRAWINGS)
-def test_a_figure_is_small_and_the_same_again(draw: Draw) -> None:
-    first, second = plots.png(draw(investigation())), plots.png(draw(investigation()))
+def test_a_figure_is_small_and_the_same_again() -> None:
+    first, second = plots.png(plots.waterfall(investigation())), plots.png(plots.waterfall(investigation()))
     assert first == second
     assert first.startswith(b"\x89PNG")
     assert len(first) < 60_000
@@ -42,33 +36,25 @@ def test_the_waterfall_ends_at_the_current_value() -> None:
     assert last.get_x() + last.get_width() == pytest.approx(0.412)
 
 
-def test_all_causes_are_drawn_from_zero() -> None:
-    figure: Any = plots.contributions(investigation())
-    assert "data.train.campaign" in texts(figure)
-    assert {bar.get_x() for bar in figure.axes[0].patches} == {0.0}
-
-
 def test_what_helped_is_hatched() -> None:
     bars: Any = plots.waterfall(investigation()).axes[0].patches
     assert [bool(bar.get_hatch()) for bar in bars] == [False, False, True, False, False]
 
 
 @pytest.mark.parametrize("name", ["$x_$ \\frac", "[red]", "\x1b[31m", "日本語 😀", "x" * 500, "\u202e", ""])
-@pytest.mark.parametrize("draw", DRAWINGS)
-def test_any_name_can_be_drawn(draw: Draw, name: str) -> None:
+def test_any_name_can_be_drawn(name: str) -> None:
     found = investigation()
     causes = tuple(replace(cause, subject=name) for cause in found.causes)
     assert found.gap is not None
     named = replace(
         found, causes=causes, gap=replace(found.gap, metric=name), reference=replace(found.reference, rev=name or None)
     )
-    assert len(plots.png(draw(named))) < 60_000
+    assert len(plots.png(plots.waterfall(named))) < 60_000
 
 
-@pytest.mark.parametrize("draw", DRAWINGS)
-def test_there_is_nothing_to_draw_without_a_gap(draw: Draw) -> None:
+def test_there_is_nothing_to_draw_without_a_gap() -> None:
     with pytest.raises(NotApplicable, match="no gap to draw"):
-        draw(checked())
+        plots.waterfall(checked())
 
 
 def test_a_cause_that_is_not_identified_is_said_so() -> None:
@@ -82,11 +68,10 @@ def test_many_causes_are_drawn_together() -> None:
     found = investigation()
     many = tuple(replace(found.causes[0], rank=i, contribution=0.181 / 40) for i in range(1, 41))
     crowded = replace(found, causes=many, unexplained=None)
-    for draw, most in ((plots.waterfall, 10), (plots.contributions, 24)):
-        figure = draw(crowded)
-        assert len(figure.axes[0].patches) == most
-        assert f"{40 - most + 1} more causes" in texts(figure)
-        assert len(plots.png(figure)) < 120_000
+    figure: Any = plots.waterfall(crowded)
+    assert len(figure.axes[0].patches) == 10
+    assert "31 more causes" in texts(figure)
+    assert len(plots.png(figure)) < 120_000
 
 
 def test_a_figure_shows_itself() -> None:
