@@ -10,19 +10,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rca.api import check, diff, replay
+    from rca.api import check, diff, investigate, replay
     from rca.errors import NotApplicable, RcaError
     from rca.inputs.attribute import attribute
-    from rca.investigation import investigate
     from rca.registry import Registry
     from rca.report.document import read
     from rca.types import Case, Cause, Finding, Investigation, Version
 
 _NAMES = {
-    "rca.api": "check diff replay",
+    "rca.api": "check diff investigate replay",
     "rca.errors": "NotApplicable RcaError",
     "rca.inputs.attribute": "attribute",
-    "rca.investigation": "investigate",
     "rca.registry": "Registry",
     "rca.report.document": "read",
     "rca.types": "Case Cause Finding Investigation Version",

@@ -1,28 +1,66 @@
-"""Checks, diffs and replays by themselves: the parts of an investigation that are asked for alone."""
+"""The verbs: load, look (checks and diffs), measure the gap, explain it, say it in one sentence; and parts of that."""
 
 from __future__ import annotations
 
+import platform
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from rca import case as cases
 from rca import metrics, registry
-from rca.causes import SHARE, judge
-from rca.config import FILE, MATERIAL
+from rca.causes import SHARE, Explained, explain, judge
+from rca.config import FILE, MATERIAL, Config
 from rca.contract import hold, read, write
 from rca.contract import suggest as learn
 from rca.datapart import broken, shifted
-from rca.errors import InconclusiveError, ModelError
+from rca.errors import InconclusiveError, ModelError, VersionError
 from rca.evolution._bench import Options
+from rca.gitrepo import Repository
 from rca.inputs.attribute import attribute
-from rca.investigation import Say, base, command, conclude, explained, look, setting
+from rca.lineage import trace
 from rca.modelpart import model_part
 from rca.profiles import store
 from rca.stats import gap_of, total
-from rca.tree import ALARM, is_material
-from rca.types import Investigation, Verdict
+from rca.tree import ALARM, Grid, Setting, is_material, measure
+from rca.types import Case, Finding, Gap, Investigation, Remainder, Seen, Side, Verdict
+from rca.words import sentence
+
+Say = Callable[[str], None]
+
+
+def investigate(
+    reference: str = "HEAD~1",
+    current: str = "HEAD",
+    *,
+    config: str | Path = FILE,
+    since: str | None = None,
+    seed: int = 0,
+    replay: bool = True,
+    options: Options | None = None,
+    say: Say = lambda _: None,
+) -> Investigation:
+    """Find out why the metric of two versions differs.
+
+    Parameters
+    ----------
+    reference, current : str
+        Git revisions of the project whose `config` is given.
+    since : str, optional
+        Judge the current version's production rows from this time on against those before it.
+    replay : bool
+        Whether the pipeline may be run again, in throw-away copies.
+    options : Options, optional
+        How it is run: repeats, runs at most, side by side.
+    """
+    say("reading both versions")
+    case, settings = cases.of_versions(reference, current, config=config, since=since)
+    run = replace(options or Options(), say=say) if replay else None
+    metrics.get(settings.metric)  # a metric that does not exist is said before the long look
+    return _explained(case, settings, _look(case, say), run, since, seed, say)
 
 
 def check(  # noqa: PLR0913  each is one option of the verb
@@ -76,7 +114,7 @@ def check(  # noqa: PLR0913  each is one option of the verb
     if contract is not None:
         held = partial(hold, read(contract))
         more.append(registry.Entry("RCA190", "a promise of the contract is broken", held, alone=True))
-    looked = look(case, say, [registry.check], more)
+    looked = _look(case, say, [registry.check], more)
     if suggest is not None:
         write(learn(case), suggest)
     if profile is not None:
@@ -85,9 +123,9 @@ def check(  # noqa: PLR0913  each is one option of the verb
         from rca import drift
 
         looked = (*looked[0], drift.evidently(cases.exam_pair(case), case, evidently)), looked[1]
-    start = base(case, system, *looked, seed)
+    start = _base(case, system, looked, seed)
     # Findings alone prove no incident, and their absence shows none.
-    return conclude(start, "inconclusive" if start.findings else "no_incident")
+    return _conclude(start, "inconclusive" if start.findings else "no_incident")
 
 
 def diff(
@@ -100,8 +138,8 @@ def diff(
 ) -> Investigation:
     """Tell what changed between two versions; what of it mattered is what :func:`replay` answers."""
     case, settings = cases.of_versions(reference, current, config=config)
-    start = base(case, settings.system, *registry.run(registry.diff.load().values(), case, say), seed)
-    return conclude(start, "inconclusive" if start.findings else "no_incident")
+    start = _base(case, settings.system, registry.run(registry.diff.load().values(), case, say), seed)
+    return _conclude(start, "inconclusive" if start.findings else "no_incident")
 
 
 def replay(
@@ -119,20 +157,19 @@ def replay(
     of which the current one is repaired first; its own shift is not part of it.
     """
     case, settings = cases.of_versions(reference, current, config=config)
-    outcomes, findings = look(case, say)
-    start = base(case, settings.system, outcomes, findings, seed)
+    start = _base(case, settings.system, _look(case, say), seed)
     try:
-        _, healthy = broken(setting(case, metrics.get(settings.metric), findings, seed))
+        _, healthy = broken(_setting(case, metrics.get(settings.metric), start.findings, seed))
         worth = [healthy.grid.both_exams(model) for model in healthy.grid.models]
     except (InconclusiveError, ModelError) as missing:
-        return conclude(start, "inconclusive", reason=str(missing))
+        return _conclude(start, "inconclusive", reason=str(missing))
     difference = worth[1] - worth[0]
     gap = gap_of(settings.metric, worth[0], worth[1], healthy.rows, ALARM)
     branch = model_part(healthy, SHARE * abs(gap.difference), replace(options or Options(), say=say))
-    found = judge([branch], gap, difference, command(case, None, seed))
+    found = judge([branch], gap, difference, _command(case, None, seed))
     moved = is_material(gap, difference, settings.material)
     verdict: Verdict = "cause_found" if found.causes else "inconclusive" if moved else "no_incident"
-    return conclude(start, verdict, gap, found)
+    return _conclude(start, verdict, gap, found)
 
 
 def shift(
@@ -146,7 +183,7 @@ def shift(
 ) -> Investigation:
     """Attribute the gap between two versions to external inputs, once what is broken is repaired; nothing is run."""
     case, settings = cases.of_versions(reference, current, config=config, since=since)
-    return explained(case, settings, look(case, say, [registry.check]), None, since, seed, say)
+    return _explained(case, settings, _look(case, say, [registry.check]), None, since, seed, say)
 
 
 def shift_of_tables(
@@ -154,12 +191,112 @@ def shift_of_tables(
 ) -> Investigation:
     """Return what :func:`rca.attribute` finds between two tables, as an investigation."""
     found = attribute(reference, current, target=target, prediction=prediction, metric=metric, seed=seed)
-    start = base(cases.of_tables(reference, current, target=target), "two tables", (), (), seed)
+    start = _base(cases.of_tables(reference, current, target=target), "two tables", ((), ()), seed)
     parts = [found.parts.covariate, found.parts.concept, *found.parts.support_groups.values()]
     difference = total(parts)
     difference += found.gap.difference - difference.value
     if not is_material(found.gap, difference, MATERIAL):
-        return conclude(start, "no_incident", found.gap)
+        return _conclude(start, "no_incident", found.gap)
     said = f"rca attribute --reference-data {reference} --current-data {current} --target {target}"
     causes = judge([shifted(found.parts, found.label_shift())], found.gap, difference, said)
-    return conclude(start, "cause_found" if causes.causes else "inconclusive", found.gap, causes)
+    return _conclude(start, "cause_found" if causes.causes else "inconclusive", found.gap, causes)
+
+
+def _explained(
+    case: Case, settings: Config, looked: Seen, options: Options | None, since: str | None, seed: int, say: Say
+) -> Investigation:
+    """Measure the gap and explain it, given what the look saw."""
+    start = _base(case, settings.system, looked, seed)
+    try:
+        on = _setting(case, metrics.get(settings.metric), start.findings, seed)
+        gap, difference = measure(on.grid, settings.metric, on.rows)
+    except (InconclusiveError, ModelError) as missing:
+        return _conclude(start, "inconclusive", reason=str(missing))
+    if not is_material(gap, difference, settings.material):
+        return _conclude(start, "no_incident", gap)
+    say(f"explaining a gap of {gap.difference:+.4g}")
+    found = explain(on, gap, difference, options, _command(case, since, seed))
+    return _conclude(start, "cause_found" if found.causes else "inconclusive", gap, found)
+
+
+def _look(
+    case: Case,
+    say: Say,
+    kinds: Sequence[registry.Registry] = (registry.check, registry.diff),
+    more: Sequence[registry.Entry] = (),
+) -> Seen:
+    """Run every check and every diff, and keep the findings that chance does not explain, with where it came in."""
+    entries = [*(entry for kind in kinds for entry in kind.load().values()), *more]
+    outcomes, findings = registry.significant(case, *registry.run(entries, case, say))
+    return outcomes, trace(case, findings)
+
+
+def _setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], seed: int) -> Setting:
+    """Put both models before both exams."""
+    exams = cases.exams(case, seed)
+    models = []
+    for side in (case.reference, case.current):
+        if side is None or side.model is None:
+            reason = side.model_problem if side else "there is no version"
+            raise InconclusiveError(f"the model of {side.rev if side else 'a side'} cannot be asked: {reason}.")
+        models.append(side.model)
+    found = [side.artifacts.get("model") for side in (case.reference, case.current) if side]
+    if len({a.md5 or a.file if a else None for a in found}) == 1 and all(found):
+        models[0] = models[1]
+    grid = Grid(metric, (models[0], models[1]), exams, case.roles)
+    return Setting(case, grid, findings, cases.exam_pair(case).name, seed, (exams[0].rows, exams[1].rows))
+
+
+def _conclude(
+    start: Investigation, verdict: Verdict, gap: Gap | None = None, found: Explained | None = None, reason: str = ""
+) -> Investigation:
+    """Fill in the answer and say it in one sentence."""
+    rest = found.unexplained if found else Remainder(gap.difference, gap.low, gap.high) if gap else None
+    provenance = {**start.provenance, "notes": list(found.notes) if found else []}
+    done = replace(start, verdict=verdict, gap=gap, unexplained=rest, provenance=provenance)
+    if found is not None:
+        done = replace(done, causes=found.causes, ruled_out=found.ruled_out, not_testable=found.not_testable)
+    return replace(done, summary=sentence(done, reason))
+
+
+def _base(case: Case, system: str, seen: Seen, seed: int) -> Investigation:
+    """Return what is known before the gap is measured."""
+    try:
+        pair = cases.exam_pair(case)
+        data = [pair.reference.name or None, pair.current.name or None]
+    except VersionError:
+        data = [None, None]
+    both = zip((case.reference, case.current), data, strict=True)
+    reference, current = [Side(side.rev, side.commit, name) if side else Side(None, None, name) for side, name in both]
+    return Investigation(
+        system=system,
+        verdict="inconclusive",
+        reference=reference,
+        current=current,
+        outcomes=seen[0],
+        findings=seen[1],
+        provenance=_provenance(case, seed),
+    )
+
+
+def _provenance(case: Case, seed: int) -> dict[str, Any]:
+    """Return what a reader needs to trust and repeat the numbers; it holds no time, so that runs compare equal."""
+    found: dict[str, Any] = {
+        "rca": version("rca"),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in ("scikit-learn", "pandas", "numpy", "duckdb", "dvc")},
+        "seed": seed,
+    }
+    if case.root is not None:
+        found["uncommitted"] = list(Repository(Path(case.root)).changed())
+    for name, side in (("reference", case.reference), ("current", case.current)):
+        if side is not None:
+            found[name] = {role: a.md5 for role, a in side.artifacts.items()}
+    return found
+
+
+def _command(case: Case, since: str | None, seed: int) -> str:
+    """Return the command that gives the same numbers again."""
+    commits = [side.commit[:12] for side in (case.reference, case.current) if side is not None]
+    named = " ".join(f"--{name} {commit}" for name, commit in zip(("reference", "current"), commits, strict=False))
+    return f"rca investigate {named}{f' --since {since}' if since else ''} --seed {seed}"

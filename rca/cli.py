@@ -209,10 +209,10 @@ def replay(**given: Any) -> Investigation:
 @analysis("reference current since no_replay repeats max_runs jobs timeout")
 def investigate(no_replay: bool, **given: Any) -> Investigation:
     """Why did the metric move?"""
-    from rca import investigation
+    from rca import api
 
     sides, options = _sides(given), _runs(given)
-    return investigation.investigate(*sides, replay=not no_replay, options=options, **given)
+    return api.investigate(*sides, replay=not no_replay, options=options, **given)
 
 
 @analysis("reference current since reference_data current_data target prediction metric")

@@ -10,13 +10,11 @@ import numpy as np
 import pandas as pd
 
 from rca.errors import RcaError
-from rca.exam import CURRENT, REFERENCE
-from rca.hypotheses import damaged, damages
 from rca.inputs.decompose import Decomposition, decompose
 from rca.inputs.labels import LabelShift, label_shift
 from rca.metrics import linearised
 from rca.stats import Estimate, shapley
-from rca.tree import Branch, Setting, Term
+from rca.tree import CURRENT, REFERENCE, Branch, Setting, Term, damaged, damages
 from rca.types import Rejected
 
 #: Damages are told apart by exact Shapley values up to this many; smaller ones share a place.

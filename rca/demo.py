@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rca.errors import ConfigError, ReplayError
-from rca.resources import share
+from rca.report import share
 from rca.types import Investigation
 
 GOOD, BAD = "good", "bad"
@@ -115,7 +115,7 @@ def run(
 ) -> tuple[Investigation, Path]:
     """Make a workspace, to `keep` or not, investigate without being told, write ``reports``; return their page."""
     from rca import plots
-    from rca.investigation import investigate
+    from rca.api import investigate
     from rca.report import write
     from rca.report.document import dump
 

@@ -10,11 +10,9 @@ import pandas as pd
 from rca.errors import NotApplicable, RcaError
 from rca.evolution._bench import Options
 from rca.evolution.replay import Share, replay, retrain
-from rca.exam import CURRENT
-from rca.hypotheses import Damage, damaged, damages
 from rca.stats import Estimate, shapley
 from rca.tables import LIMIT
-from rca.tree import Branch, Setting, Term
+from rca.tree import CURRENT, Branch, Damage, Setting, Term, damaged, damages
 from rca.types import Model, Rejected
 
 #: Damages of the training data that are told apart by retraining; each doubles the runs.

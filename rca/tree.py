@@ -1,16 +1,81 @@
-"""What a branch of the gap tree yields: terms, each with its part of the gap, before they are judged."""
+"""What the branches of the gap tree share: both models on both exams, damages and their repairs, terms of the sum."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field, replace
 
-from rca.exam import CURRENT, REFERENCE, Grid
-from rca.stats import Estimate, gap_of
-from rca.types import Case, Finding, Gap, Pillar, Rejected
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rca import registry
+from rca.errors import NotApplicable
+from rca.metrics import Metric, Scored, answers
+from rca.stats import Estimate, gap_of, scatter, total
+from rca.tables import open_table
+from rca.types import Case, Exam, Finding, Gap, Model, Pair, Pillar, Rejected, Roles
 
 #: A gap must exclude zero at this level before it is called one.
 ALARM = 0.95
+Tables = tuple[pd.DataFrame, pd.DataFrame]  # of the reference and the current side
+#: The samples: rows of one share noise, rows of two do not.
+REFERENCE, CURRENT = "reference", "current"
+
+
+class Grid:
+    """Scores models on exams, the reference's and the current one of each, and remembers what it scored."""
+
+    def __init__(self, metric: Metric, models: tuple[Model, Model], exams: tuple[Exam, Exam], roles: Roles) -> None:
+        self.metric = metric
+        self.models = models
+        self.roles = roles
+        self.tables = {REFERENCE: exams[0].table, CURRENT: exams[1].table}
+        self.sizes = {name: len(table) for name, table in self.tables.items()}
+        self._scored: dict[tuple[int, int], tuple[Scored, Model, pd.DataFrame]] = {}
+
+    def scored(self, model: Model, table: pd.DataFrame, sample: str) -> Scored:
+        """Return a model's answers on a table that is, row by row, (a repair of) an exam."""
+        key = (id(model), id(table))
+        if key not in self._scored:
+            found = answers(self.metric, model, table, str(self.roles.target), self.roles.positive, sample)
+            # The objects are kept beside the answers, so that their ids stay theirs.
+            self._scored[key] = (found, model, table)
+        found = self._scored[key][0]
+        return replace(found, size=max(self.sizes[sample], found.size))
+
+    def value(self, model: Model, table: pd.DataFrame, sample: str) -> Estimate:
+        """Return the metric of a model on a table."""
+        return self.metric.estimate(self.scored(model, table, sample))
+
+    def make_room(self, tables: Iterable[pd.DataFrame]) -> None:
+        """Let the current sample hold the rows that repairs bring back."""
+        top = max((int(table.index.max()) + 1 for table in tables if len(table)), default=0)
+        self.sizes[CURRENT] = max(self.sizes[CURRENT], top)
+
+    def corner(self, model: int, exam: str) -> Estimate:
+        """Return the metric of one of the two models on one of the two exams."""
+        return self.value(self.models[model], self.tables[exam], exam)
+
+    def both_exams(self, model: Model) -> Estimate:
+        """Return the worth of a model: its metric, averaged over both exams."""
+        return total(self.value(model, table, sample) for sample, table in self.tables.items()) * 0.5
+
+    def current(self, table: pd.DataFrame) -> Estimate:
+        """Return the metric of the current model on (a repair of) the current exam."""
+        return self.value(self.models[1], table, CURRENT)
+
+    def on(self, table: pd.DataFrame) -> Grid:
+        """Return the same grid with a repair of the current exam in its place."""
+        other = copy(self)
+        other.tables = {**self.tables, CURRENT: table}
+        return other
+
+    def spread(self, estimate: Estimate, rows: Mapping[str, NDArray[np.int64]]) -> Estimate:
+        """Return an estimate on some rows as one on all rows of the samples."""
+        pulls = estimate.influence.items()
+        return Estimate(estimate.value, {name: scatter(p, rows[name], self.sizes[name]) for name, p in pulls})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +142,76 @@ def is_material(gap: Gap, difference: Estimate, material: float) -> bool:
     """Whether a gap excludes zero and is large enough to matter, whatever the number of rows."""
     low, high = difference.interval(ALARM)
     return (low > 0 or high < 0) and abs(gap.difference) >= material * abs(gap.reference)
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A damaged column or table, and how to undo the damage."""
+
+    subject: str
+    main: Finding
+    findings: tuple[Finding, ...]
+    undo: Callable[[pd.DataFrame], pd.DataFrame]
+    exact: bool
+    """Whether the repair is the inverse of the damage rather than a draw from the reference."""
+    vanished: int
+    """How many of the findings are gone after the repair."""
+
+
+def damaged(damage: Damage, part: Estimate, counterfactual: str) -> Term:
+    """Return a damage as a term of the tree."""
+    main = damage.main
+    term = Term("integrity", main.kind, damage.subject, part, main.text.rstrip("."), True, counterfactual)
+    return replace(term, stage=main.stage, findings=tuple(f.id for f in damage.findings))
+
+
+def damages(
+    findings: Sequence[Finding], pair: Pair, tables: Tables, case: Case, seed: int
+) -> tuple[list[Damage], list[tuple[Finding, str]]]:
+    """Group the findings on a pair of tables, given in memory too, and choose a repair for each; and what has none."""
+    whole = f"data.{pair.name}"
+    # That a table differs (RCA2xx) is no damage yet.
+    mine = [f for f in findings if f.code < "RCA2" and (f.subject == whole or f.subject.startswith(f"{whole}."))]
+    found: list[Damage] = []
+    lost: list[tuple[Finding, str]] = []
+    for subject in dict.fromkeys(f.subject for f in mine):
+        group = [f for f in mine if f.subject == subject]
+        tried = []
+        for finding in group:
+            try:
+                tried.append(_try(finding, group, pair, tables, case, seed))
+            except NotApplicable as reason:
+                lost.append((finding, str(reason)))
+            except Exception as failure:  # noqa: BLE001  a repair that fails leaves the damage, and says so
+                lost.append((finding, f"the repair failed ({type(failure).__name__}: {failure})"))
+        if tried:
+            found.append(max(tried, key=lambda d: (d.vanished, d.exact, -group.index(d.main))))
+            lost = [item for item in lost if item[0].subject != subject]
+    return found, lost
+
+
+def _try(
+    finding: Finding,
+    group: Sequence[Finding],
+    pair: Pair,
+    tables: Tables,
+    case: Case,
+    seed: int,
+) -> Damage:
+    repairs = registry.repair.load()
+    if finding.kind not in repairs:
+        raise NotApplicable(f"there is no repair for {finding.kind} yet")
+    function = repairs[finding.kind].function
+
+    def undo(table: pd.DataFrame, draw: int = seed) -> pd.DataFrame:
+        return function(table, finding, tables[0], np.random.default_rng(draw))  # type: ignore[no-any-return]  # repairs return frames
+
+    repaired = undo(tables[1])
+    exact = repaired.equals(undo(tables[1], seed + 1))
+    after = Pair(pair.name, pair.reference, open_table(repaired, pair.name), pair.same_role)
+    checks = [entry for code, entry in registry.check.load().items() if code in {f.code for f in group}]
+    left = {(f.kind, f.subject) for f in registry.run(checks, replace(case, pairs=(after,)))[1]}
+    gone = sum((f.kind, f.subject) not in left for f in group)
+    if (finding.kind, finding.subject) in left:
+        raise NotApplicable("the finding is still there after its repair")
+    return Damage(finding.subject, finding, tuple(group), undo, exact, gone)
