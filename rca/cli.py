@@ -142,14 +142,16 @@ def exit_code(found: Investigation, fail_on: str) -> int:
 
 
 def analysis(options: str) -> Callable[[Callable[..., Investigation]], Callable[..., None]]:
-    """Make a verb of a function that investigates: with the options that all of them have, written, and judged."""
+    """Make a verb of a function that asks the API: with the options that all of them have, written, and judged."""
 
     def register(function: Callable[..., Investigation]) -> Callable[..., None]:
         @functools.wraps(function)
         def run(
             *, format: Format, output: Path | None, fail_on: FailOn, quiet: bool, verbose: bool, **own: Any
         ) -> None:
-            found, why = function(say=_say(quiet), **own), function.__name__ == "investigate"
+            from rca import api
+
+            found, why = function(api, say=_say(quiet), **own), function.__name__ == "investigate"
             changed = [path for path in found.provenance.get("uncommitted") or [] if path != CONFIG.name]
             if why and changed and not quiet:
                 text = f"{len(changed)} files have changes that are in no revision (such as {clean(changed[0])})"
@@ -181,45 +183,33 @@ def _runs(given: dict[str, Any]) -> Any:
 
 
 @analysis("reference current reference_data current_data contract suggest profile evidently")
-def check(**given: Any) -> Investigation:
+def check(api: Any, **given: Any) -> Any:
     """Are data corrupted or incomplete?"""
-    from rca import api
-
-    sides = _sides(given)
-    return api.check(*sides, **given)
+    return api.check(*_sides(given), **given)
 
 
 @analysis("REFERENCE CURRENT")
-def diff(**given: Any) -> Investigation:
+def diff(api: Any, **given: Any) -> Any:
     """What changed between two versions?"""
-    from rca import api
-
     return api.diff(**given)
 
 
 @analysis("REFERENCE CURRENT repeats max_runs jobs timeout")
-def replay(**given: Any) -> Investigation:
+def replay(api: Any, **given: Any) -> Any:
     """Which of the changes moved the model? Runs the pipeline again in throw-away copies."""
-    from rca import api
-
-    options = _runs(given)
-    return api.replay(options=options, **given)
+    return api.replay(options=_runs(given), **given)
 
 
 @analysis("reference current since no_replay repeats max_runs jobs timeout")
-def investigate(no_replay: bool, **given: Any) -> Investigation:
+def investigate(api: Any, no_replay: bool, **given: Any) -> Any:
     """Why did the metric move?"""
-    from rca import api
-
     sides, options = _sides(given), _runs(given)
     return api.investigate(*sides, replay=not no_replay, options=options, **given)
 
 
 @analysis("reference current since reference_data current_data target prediction metric")
-def attribute(target: str | None, prediction: str | None, metric: str, **given: Any) -> Investigation:
+def attribute(api: Any, target: str | None, prediction: str | None, metric: str, **given: Any) -> Any:
     """Did the inputs move, or their relation to the target?"""
-    from rca import api
-
     tables = given["reference_data"] is not None
     sides = _sides(given)
     if not tables:

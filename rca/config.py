@@ -27,11 +27,13 @@ Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: [value] if isin
 File = Annotated[str, AfterValidator(_inside)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A record of which every field is known, and none is changed."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
-class Data(_Strict):
+class Data(Strict):
     """Where the tables are, relative to the project or as a URL that the engine reads."""
 
     train: str
@@ -39,7 +41,7 @@ class Data(_Strict):
     production: str | None = None
 
 
-class Config(_Strict):
+class Config(Strict):
     """The fields of ``rca.yaml``."""
 
     system: str

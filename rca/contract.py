@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from rca.config import Strict
 from rca.engine import fetch
 from rca.errors import ConfigError, NotApplicable, choices
 from rca.integrity._common import listed, percent
@@ -29,34 +30,27 @@ _KINDS = {
 }
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Promise(_Strict):
+class Promise(Strict):
     """What one column promises; what is left out is not promised."""
 
     type: Kind | None = None
-    missing: float = Field(default=1.0, ge=0, le=1)
-    """The share of rows without a value, at most."""
+    missing: float = Field(default=1.0, ge=0, le=1)  # the share of rows without a value, at most
     min: float | None = None
     max: float | None = None
     values: tuple[str, ...] = ()
 
 
-class Terms(_Strict):
+class Terms(Strict):
     """What one table promises."""
 
-    mostly: float = Field(default=0.999, gt=0, le=1)
-    """The share of rows that must keep each promise."""
+    mostly: float = Field(default=0.999, gt=0, le=1)  # the share of rows that must keep each promise
     columns: dict[str, Promise] = Field(default_factory=dict)
-    key: tuple[str, ...] = ()
-    """Columns that together name a row."""
+    key: tuple[str, ...] = ()  # columns that together name a row
     rules: tuple[tuple[Literal["<=", "settled by"], str, str] | tuple[Literal["+", "*"], str, str, str], ...] = ()
     """A kind, the column that the rule is about, and the others: ``["+", "gross", "net", "tax"]``."""
 
 
-class Contract(_Strict):
+class Contract(Strict):
     """What the tables of a system promise, by role."""
 
     form: Literal["rca/contract/1"] = Field(default="rca/contract/1", alias="schema")

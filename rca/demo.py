@@ -15,6 +15,7 @@ from typing import Any
 
 from rca.errors import ConfigError, ReplayError
 from rca.report import share
+from rca.sandbox import environment
 from rca.types import Investigation
 
 GOOD, BAD = "good", "bad"
@@ -36,12 +37,7 @@ class Workspace:
 
     def run(self, *command: str) -> None:
         """Run a command in the workspace; where it fails, what it said is the error."""
-        env = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("GIT_")},
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            **dict.fromkeys(("DVC_NO_ANALYTICS", "DO_NOT_TRACK"), "1"),
-        }
+        env = environment(GIT_CONFIG_GLOBAL=os.devnull)
         done = subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, check=False)
         if done.returncode:
             raise ReplayError(f"'{' '.join(command)}' failed in {self.root}: {(done.stderr or done.stdout)[-600:]}")

@@ -29,13 +29,10 @@ _NODES = 8  # of the path between two samples, by Gauss and Legendre
 class Scored:
     """A model's answers on the rows of a sample; answers on one sample share noise, answers on two do not."""
 
-    y: Floats
-    """Targets; of a classifier the class index, in binary cases 1 for the positive class."""
-    response: Floats
-    """What the metric judges: predictions, or probabilities (binary: of the positive class)."""
+    y: Floats  # targets; of a classifier the class index, in binary cases 1 for the positive class
+    response: Floats  # what the metric judges: predictions, or probabilities (binary: of the positive class)
     sample: str
-    rows: np.ndarray[Any, np.dtype[np.int64]]
-    """The position of each row in the sample, whose length is `size`."""
+    rows: np.ndarray[Any, np.dtype[np.int64]]  # the position of each row in the sample, whose length is `size`
     size: int
 
 
@@ -83,10 +80,8 @@ class Metric:
     """A metric by name; see :func:`get`."""
 
     name: str
-    response: str
-    """The method of a model whose answer is judged: predict, predict_proba or decision_function."""
-    loss: Callable[[Scored], Floats] | None = None
-    """The loss of a row where the metric is a mean of them."""
+    response: str  # the method of a model whose answer is judged: predict, predict_proba or decision_function
+    loss: Callable[[Scored], Floats] | None = None  # the loss of a row where the metric is a mean of them
     sign: float = 1.0
     function: Callable[..., float] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)

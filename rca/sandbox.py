@@ -44,13 +44,19 @@ def _clean() -> None:
         shutil.rmtree(home, ignore_errors=True)
 
 
+def environment(**more: str) -> dict[str, str]:
+    """Return the environment of a run of git, dvc or a stage: this Python first, no repository but its own."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {**inherited, "PATH": path, "DVC_NO_ANALYTICS": "1", "DO_NOT_TRACK": "1", **more}
+
+
 @dataclass(frozen=True, slots=True)
 class Sandbox:
     """A project folder that may be changed."""
 
     root: Path
-    site: Path
-    """Where DVC keeps its locks, away from those of the user."""
+    site: Path  # where DVC keeps its locks, away from those of the user
 
     def checkout(self, commit: str, paths: Sequence[str]) -> None:
         """Take files from another commit; a file that is absent there is removed."""
@@ -66,14 +72,7 @@ class Sandbox:
         if _ENDED.is_set():
             raise ReplayError("the process is ending.")
         command = [sys.executable, "-m", "dvc", *arguments]
-        env = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("GIT_")},
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-            "DVC_SITE_CACHE_DIR": str(self.site),
-            "DVC_NO_ANALYTICS": "1",
-            "DO_NOT_TRACK": "1",
-            "PYTHONHASHSEED": "0",
-        }
+        env = environment(DVC_SITE_CACHE_DIR=str(self.site), PYTHONHASHSEED="0")
         with subprocess.Popen(
             command,
             cwd=self.root,

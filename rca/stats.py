@@ -120,13 +120,11 @@ def shapley(value: Callable[[frozenset[Player]], Estimate], players: Sequence[Pl
 
 def benjamini_hochberg(p_values: Sequence[float], tests: int | None = None) -> Floats:
     """Adjust p-values for the false discovery rate (Benjamini and Hochberg, 1995), `tests` being all that were made."""
-    p = np.asarray(p_values, dtype=np.float64)
-    m = max(tests or 0, len(p))
-    order = np.argsort(p)
-    ranked = p[order] * m / np.arange(1, len(p) + 1)
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(np.minimum.accumulate(ranked[::-1])[::-1], 1.0)
-    return adjusted
+    from scipy.stats import false_discovery_control
+
+    known = np.nan_to_num(np.asarray(p_values, dtype=np.float64), nan=1.0)
+    every = np.pad(known, (0, max((tests or 0) - len(known), 0)), constant_values=1.0)
+    return np.asarray(false_discovery_control(every)[: len(known)])
 
 
 @dataclass(frozen=True, slots=True)

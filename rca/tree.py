@@ -87,19 +87,15 @@ class Term:
     subject: str
     part: Estimate
     summary: str
-    tested: bool
-    """Whether an intervention gave the number, rather than an association."""
+    tested: bool  # whether an intervention gave the number, rather than an association
     counterfactual: str | None = None
-    runs: bool = False
-    """Whether the pipeline is run again for it."""
+    runs: bool = False  # whether the pipeline is run again for it
     stage: str | None = None
     findings: tuple[str, ...] = ()
     parent: str | None = None
     """The subject of the term that this one explains further; it is then no part of the sum itself."""
-    extra_se: float = 0.0
-    """Noise that rows do not carry, such as that of other seeds."""
-    floor: float = 0.0
-    """An amount that chance alone reaches."""
+    extra_se: float = 0.0  # noise that rows do not carry, such as that of other seeds
+    floor: float = 0.0  # an amount that chance alone reaches
     identified: bool = True
 
 
@@ -109,8 +105,7 @@ class Branch:
 
     terms: list[Term] = field(default_factory=list)
     not_testable: list[Rejected] = field(default_factory=list)
-    ruled_out: list[Rejected] = field(default_factory=list)
-    """What is refuted without a number, such as by proof."""
+    ruled_out: list[Rejected] = field(default_factory=list)  # what is refuted without a number, such as by proof
     notes: list[str] = field(default_factory=list)
 
     def give_up(self, pillar: Pillar, kind: str, subject: str, reason: str, findings: Iterable[Finding] = ()) -> None:
@@ -126,8 +121,7 @@ class Setting:
     case: Case
     grid: Grid
     findings: Sequence[Finding]
-    exam: str
-    """The name of the pair of tables that are the exams."""
+    exam: str  # the name of the pair of tables that are the exams
     seed: int = 0
     rows: tuple[int, int] = (0, 0)
 
@@ -152,10 +146,8 @@ class Damage:
     main: Finding
     findings: tuple[Finding, ...]
     undo: Callable[[pd.DataFrame], pd.DataFrame]
-    exact: bool
-    """Whether the repair is the inverse of the damage rather than a draw from the reference."""
-    vanished: int
-    """How many of the findings are gone after the repair."""
+    exact: bool  # whether the repair is the inverse of the damage rather than a draw from the reference
+    vanished: int  # how many of the findings are gone after the repair
 
 
 def damaged(damage: Damage, part: Estimate, counterfactual: str) -> Term:

@@ -24,8 +24,7 @@ Judge = Callable[[Model], Estimate]
 class Options:
     """How a replay is run."""
 
-    repeats: int = 5
-    """Paired seeds where the noise decides."""
+    repeats: int = 5  # paired seeds where the noise decides
     max_runs: int = 96
     jobs: int = 2
     timeout: float = 3600.0

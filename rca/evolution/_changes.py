@@ -24,15 +24,11 @@ class Change:
 
     subject: str
     kind: str
-    stage: str
-    """The first stage that it enters."""
-    paths: tuple[str, ...] = ()
-    """Git-tracked files that carry it."""
-    keys: tuple[tuple[str, str], ...] = ()
-    """Parameter file and dotted key."""
+    stage: str  # the first stage that it enters
+    paths: tuple[str, ...] = ()  # git-tracked files that carry it
+    keys: tuple[tuple[str, str], ...] = ()  # parameter file and dotted key
     text: str = ""
-    declared: bool = True
-    """Whether DVC knows of it; if not, its run cache does not either."""
+    declared: bool = True  # whether DVC knows of it; if not, its run cache does not either
 
 
 def sides(case: Case) -> tuple[Version, Version]:

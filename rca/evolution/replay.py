@@ -32,10 +32,8 @@ class Share:
 
     player: Player
     contribution: Estimate
-    seed_se: float
-    """Standard error from repeating with other seeds; 0 where one run was enough to judge."""
-    noise: float
-    """The spread over seeds below which a single run says nothing."""
+    seed_se: float  # standard error from repeating with other seeds; 0 where one run was enough to judge
+    noise: float  # the spread over seeds below which a single run says nothing
     repeats: int
 
 
@@ -44,8 +42,7 @@ class Replay:
     """What was run and what it says."""
 
     shares: tuple[Share, ...]
-    residual: Estimate
-    """The recorded difference between the models minus the one that was reproduced."""
+    residual: Estimate  # the recorded difference between the models minus the one that was reproduced
     reproducible: bool
     stages_run: int
     coalitions: int
