@@ -12,13 +12,13 @@ from typing import Any
 
 from rca import case as cases
 from rca import metrics, registry
-from rca.causes import SHARE, Explained, explain, judge
+from rca.causes import SHARE, Explained, judge
 from rca.config import FILE, MATERIAL, Config
 from rca.contract import hold, read, write
 from rca.contract import suggest as learn
-from rca.datapart import broken, shifted
+from rca.datapart import broken, moved, shifted
 from rca.errors import InconclusiveError, ModelError, VersionError
-from rca.evolution._bench import Options
+from rca.evolution.replay import Options
 from rca.gitrepo import Repository
 from rca.inputs.attribute import attribute
 from rca.lineage import trace
@@ -167,8 +167,8 @@ def replay(
     gap = gap_of(settings.metric, worth[0], worth[1], healthy.rows, ALARM)
     branch = model_part(healthy, SHARE * abs(gap.difference), replace(options or Options(), say=say))
     found = judge([branch], gap, difference, _command(case, None, seed))
-    moved = is_material(gap, difference, settings.material)
-    verdict: Verdict = "cause_found" if found.causes else "inconclusive" if moved else "no_incident"
+    silent: Verdict = "inconclusive" if is_material(gap, difference, settings.material) else "no_incident"
+    verdict = "cause_found" if found.causes else silent
     return _conclude(start, verdict, gap, found)
 
 
@@ -215,7 +215,9 @@ def _explained(
     if not is_material(gap, difference, settings.material):
         return _conclude(start, "no_incident", gap)
     say(f"explaining a gap of {gap.difference:+.4g}")
-    found = explain(on, gap, difference, options, _command(case, since, seed))
+    damage, healthy = broken(on)
+    branches = [damage, moved(healthy), model_part(healthy, SHARE * abs(gap.difference), options)]
+    found = judge(branches, gap, difference, _command(case, since, seed))
     return _conclude(start, "cause_found" if found.causes else "inconclusive", gap, found)
 
 

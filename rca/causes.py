@@ -13,11 +13,8 @@ from pathlib import Path
 
 import yaml
 
-from rca.datapart import broken, moved
-from rca.evolution._bench import Options
-from rca.modelpart import model_part
 from rca.stats import Estimate, total
-from rca.tree import Branch, Setting, Term
+from rca.tree import Branch, Term
 from rca.types import Cause, Gap, Rejected, Remainder, Status
 from rca.words import hurts
 
@@ -40,15 +37,11 @@ class Explained:
     notes: tuple[str, ...]
 
 
-def explain(setting: Setting, gap: Gap, difference: Estimate, options: Options | None, command: str) -> Explained:
-    """Explain a gap, whose rows `difference` knows; `command` reproduces the numbers, run again included."""
-    floor = SHARE * abs(gap.difference)
-    damage, healthy = broken(setting)
-    return judge([damage, moved(healthy), model_part(healthy, floor, options)], gap, difference, command)
-
-
 def judge(branches: Sequence[Branch], gap: Gap, difference: Estimate, command: str) -> Explained:
-    """Say which terms are causes and which are ruled out, rank the causes, and show what is left."""
+    """Say which terms are causes and which are ruled out, rank the causes, and show what is left.
+
+    `difference` knows the rows of the gap; `command` reproduces the numbers, run again included.
+    """
     floor = SHARE * abs(gap.difference)
     terms = [t for b in branches for t in b.terms]
     verdicts = [(t, _status(t, floor)) for t in terms]
@@ -109,23 +102,14 @@ def _rank(kept: Sequence[tuple[Term, Status]], outer: Sequence[tuple[Term, Statu
 
 def _cause(rank: int, term: Term, status: Status, gap: Gap, command: str) -> Cause:
     low, high = term.part.interval(extra_se=term.extra_se) if term.identified else (float("-inf"), float("inf"))
-    return Cause(
-        pillar=term.pillar,
-        kind=term.kind,
-        subject=term.subject,
-        contribution=term.part.value,
-        low=low,
-        high=high,
-        status=status,
-        summary=term.summary,
-        rank=rank,
-        stage=term.stage,
-        share=term.part.value / gap.difference if gap.difference else None,
-        counterfactual=term.counterfactual,
-        reproduce=command if term.runs or " investigate " not in command else f"{command} --no-replay",
-        findings=term.findings,
-        # What helped needs no remedy.
-        mitigations=tuple(mitigations().get(term.kind, ())) if hurts(gap, term.part.value) else (),
+    size = term.part.value
+    cause = Cause(term.pillar, term.kind, term.subject, size, low, high, status, term.summary, rank, term.stage)
+    again = command if term.runs or " investigate " not in command else f"{command} --no-replay"
+    # What helped needs no remedy.
+    todo = tuple(mitigations().get(term.kind, ())) if hurts(gap, size) else ()
+    share, counter = size / gap.difference if gap.difference else None, term.counterfactual
+    return replace(
+        cause, share=share, counterfactual=counter, reproduce=again, findings=term.findings, mitigations=todo
     )
 
 

@@ -177,7 +177,7 @@ def _sides(given: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _runs(given: dict[str, Any]) -> Any:
-    from rca.evolution._bench import Options
+    from rca.evolution.replay import Options
 
     return Options(*(given.pop(name) for name in ("repeats", "max_runs", "jobs", "timeout")))
 

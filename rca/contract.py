@@ -114,9 +114,12 @@ def _learn(pair: Pair, case: Case) -> Terms:
     # what no row of so many breaks, hardly more than this share of the rows breaks
     mostly = 1 - max(0.001, round(min(6 / rows, 0.5), 3))
     columns = {name: _promise(table, name, roles.key, mostly) for name in names}
-    rules = rules_of(sample, [name for name in names if name in sample and name not in roles.key])
+    rules: list[Any] = list(rules_of(sample, [name for name in names if name in sample and name not in roles.key]))
+    # orderings that follow from two others are left out
+    ordered = {rule.columns for rule in rules if rule.kind == "<="}
+    implied = {(a, c) for a, b in ordered for b2, c in ordered if b == b2}
     named = bool(roles.key) and set(roles.key) <= set(names) and not _repeated(table, roles.key)
-    told = tuple(rule.terms for rule in _telling(list(rules)))[:RULES]
+    told = tuple(rule.terms for rule in rules if rule.kind != "<=" or rule.columns not in implied)[:RULES]
     return Terms(mostly=mostly, columns=columns, key=roles.key if named else (), rules=told)
 
 
@@ -144,13 +147,6 @@ def _beyond(end: float, inner: float, rows: int, *, whole: bool) -> float:
     moved = round(end + margin, digits) if margin else end
     # what never was negative is rarely meant to be
     return max(moved, 0.0) if end >= 0 else moved
-
-
-def _telling(rules: list[Any]) -> list[Any]:
-    """Leave out the orderings that follow from two others."""
-    ordered = {rule.columns for rule in rules if rule.kind == "<="}
-    implied = {(a, c) for a, b in ordered for b2, c in ordered if b == b2}
-    return [rule for rule in rules if rule.kind != "<=" or rule.columns not in implied]
 
 
 def _repeated(table: Any, key: tuple[str, ...]) -> int:

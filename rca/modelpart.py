@@ -8,8 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from rca.errors import NotApplicable, RcaError
-from rca.evolution._bench import Options
-from rca.evolution.replay import Share, replay, retrain
+from rca.evolution.replay import Options, Share, replay, retrain
 from rca.stats import Estimate, shapley
 from rca.tables import LIMIT
 from rca.tree import CURRENT, Branch, Damage, Setting, Term, damaged, damages
@@ -55,20 +54,11 @@ def model_part(setting: Setting, material: float, options: Options | None) -> Br
 def _player(setting: Setting, share: Share) -> Term:
     player, part = share.player, share.contribution
     noise = "" if share.repeats == 1 else f", repeated with {share.repeats} seeds"
-    return Term(
-        pillar="evolution",
-        kind=player.kind,
-        subject=player.subject,
-        part=part,
-        summary="; ".join(c.text for c in player.changes),
-        tested=True,
-        counterfactual=f"without it the pipeline gives a model that differs by {-part.value:+.4g}{noise}",
-        runs=True,
-        stage=player.changes[0].stage,
-        findings=tuple(f.id for f in setting.findings for c in player.changes if f.subject == c.subject),
-        extra_se=share.seed_se,
-        floor=1.645 * share.noise,
-    )
+    text = "; ".join(c.text for c in player.changes)
+    counter = f"without it the pipeline gives a model that differs by {-part.value:+.4g}{noise}"
+    ids = tuple(f.id for f in setting.findings for c in player.changes if f.subject == c.subject)
+    term = Term("evolution", player.kind, player.subject, part, text, True, counter, True, player.changes[0].stage, ids)
+    return replace(term, extra_se=share.seed_se, floor=1.645 * share.noise)
 
 
 def _training_data(setting: Setting, branch: Branch, options: Options) -> None:

@@ -268,13 +268,9 @@ def _stage(name: str, entry: Mapping[str, Any], wdir: PurePosixPath) -> Stage:
         return {posixpath.normpath(wdir / item["path"]): str(item.get("md5") or "") for item in items or []}
 
     command, params = entry.get("cmd", ""), entry.get("params") or {}
-    return Stage(
-        name=name,
-        cmd=" && ".join(command) if isinstance(command, list) else str(command),
-        deps=hashes(entry.get("deps")),
-        outs=hashes(entry.get("outs")),
-        params={posixpath.normpath(wdir / file): dict(values or {}) for file, values in params.items()},
-    )
+    cmd = " && ".join(command) if isinstance(command, list) else str(command)
+    known = {posixpath.normpath(wdir / file): dict(values or {}) for file, values in params.items()}
+    return Stage(name, cmd, hashes(entry.get("deps")), hashes(entry.get("outs")), known)
 
 
 def _is_toml(path: str) -> bool:

@@ -14,7 +14,7 @@ import pytest
 
 import rca
 from rca import demo
-from rca.evolution._bench import Options
+from rca.evolution.replay import Options
 from rca.report import document
 from tests.workspace_plugin import changed, edit, save, state
 

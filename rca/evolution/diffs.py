@@ -48,15 +48,11 @@ def parameters(case: Case) -> Iterator[Finding]:
         before, after = (str(side.params.get(key, "unset")) for side in (reference, current))
         numbers = [float(v) for v in both if type(v) in (int, float)]
         stage = declared.get(key) or next((s for k, s in declared.items() if key.startswith(f"{k}.")), None)
-        yield Finding(
-            code="RCA201",
-            kind=kind_of_key(key, case.seed_key),
-            subject=f"params.{key}",
-            stage=stage,
-            effect=(numbers[1] - numbers[0]) / abs(numbers[0]) if len(numbers) == 2 and numbers[0] else None,
-            text=f"{key} went from {before} to {after}{'' if stage else ', and no stage declares it'}",
-            evidence={"reference": before, "current": after, "declared": stage is not None},
-        )
+        kind = kind_of_key(key, case.seed_key)
+        effect = (numbers[1] - numbers[0]) / abs(numbers[0]) if len(numbers) == 2 and numbers[0] else None
+        text = f"{key} went from {before} to {after}{'' if stage else ', and no stage declares it'}"
+        evidence = {"reference": before, "current": after, "declared": stage is not None}
+        yield Finding("RCA201", kind, f"params.{key}", text, stage, effect, evidence=evidence)
 
 
 @diff("RCA202", "code changed")
@@ -93,15 +89,10 @@ def code(case: Case) -> Iterator[Finding]:
         what = "is new" if before is None else "is gone" if after is None else "changed"
         detail = ", in formatting and comments only" if same else f" in {', '.join(functions)}" if functions else ""
         lines = difflib.SequenceMatcher(None, (before or "").splitlines(), (after or "").splitlines(), autojunk=False)
-        yield Finding(
-            code="RCA202",
-            kind="code_change",
-            subject=f"code.{path}",
-            stage=stages[0] if stages else None,
-            effect=round(1.0 - lines.ratio(), 4),
-            text=f"{path} {what}{detail}" + ("" if stages else "; no stage declares it"),
-            evidence={"same_program": same, "functions": functions, "stages": stages},
-        )
+        text = f"{path} {what}{detail}" + ("" if stages else "; no stage declares it")
+        stage, effect = next(iter(stages), None), round(1.0 - lines.ratio(), 4)
+        evidence = {"same_program": same, "functions": functions, "stages": stages}
+        yield Finding("RCA202", "code_change", f"code.{path}", text, stage, effect, evidence=evidence)
 
 
 def _functions(before: str, after: str) -> list[str]:
@@ -142,13 +133,9 @@ def environment(case: Case) -> Iterator[Finding]:
     for name in sorted({**reference.environment, **current.environment}):
         before, after = reference.environment.get(name), current.environment.get(name)
         if before != after:
-            yield Finding(
-                code="RCA203",
-                kind="environment_change",
-                subject=f"env.{name}",
-                text=f"{name} went from {before or 'absent'} to {after or 'absent'}",
-                evidence={"reference": before, "current": after, "step": _step(before, after)},
-            )
+            text = f"{name} went from {before or 'absent'} to {after or 'absent'}"
+            evidence = {"reference": before, "current": after, "step": _step(before, after)}
+            yield Finding("RCA203", "environment_change", f"env.{name}", text, evidence=evidence)
 
 
 def _step(before: str | None, after: str | None) -> str:
@@ -194,14 +181,9 @@ def outcome(case: Case) -> Iterator[Finding]:
     path = models[1].path if models[1] else case.model_path
     changes = ", ".join(f"{name} {a:g} → {b:g}" for name, (a, b) in moved.items())
     what = f"the model {path} is {'another one' if hashes[0] != hashes[1] else 'the same'}"
-    yield Finding(
-        code="RCA204",
-        kind="weights",
-        subject="model",
-        stage=producer(current, path),
-        text=what + (f"; recorded {changes}" if changes else ""),
-        evidence={"metrics": moved, "md5": hashes},
-    )
+    text = what + (f"; recorded {changes}" if changes else "")
+    evidence = {"metrics": moved, "md5": hashes}
+    yield Finding("RCA204", "weights", "model", text, producer(current, path), evidence=evidence)
 
 
 @diff("RCA205", "training data changed")

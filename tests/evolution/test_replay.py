@@ -11,8 +11,7 @@ import skops.io
 from rca import case as cases
 from rca import demo, metrics
 from rca.errors import NotApplicable, ReplayError
-from rca.evolution._bench import Options
-from rca.evolution.replay import Replay, replay, retrain
+from rca.evolution.replay import Options, Replay, replay, retrain
 from rca.metrics import answers
 from rca.stats import Estimate, shapley
 from tests.workspace_plugin import changed, edit, save, state
