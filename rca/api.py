@@ -16,13 +16,12 @@ from rca.causes import SHARE, Explained, judge
 from rca.config import FILE, MATERIAL, Config
 from rca.contract import hold, read, write
 from rca.contract import suggest as learn
-from rca.datapart import broken, moved, shifted
 from rca.errors import InconclusiveError, ModelError, VersionError
 from rca.evolution.replay import Options
 from rca.gitrepo import Repository
 from rca.inputs.attribute import attribute
 from rca.lineage import trace
-from rca.modelpart import model_part
+from rca.parts import broken, model_part, moved, shifted
 from rca.profiles import store
 from rca.stats import gap_of, total
 from rca.tree import ALARM, Grid, Setting, is_material, measure
@@ -81,11 +80,9 @@ def check(  # noqa: PLR0913  each is one option of the verb
     Parameters
     ----------
     reference, current : str, Path, DataFrame or Ibis table
-        Two git revisions of the project whose `config` is given, or two tables. A string that is the name
-        of an existing file is a table.
+        Two git revisions of the project of `config`, or two tables; the name of an existing file is a table.
     contract : path, optional
-        Hold the current tables to this contract too; by default to the one that ``rca.yaml`` names,
-        unless one is suggested.
+        Hold the current tables to this contract too; by default, unless one is suggested, to that of ``rca.yaml``.
     suggest, profile, evidently : path, optional
         Files to write: a contract that is learned from the reference tables; the profile of the reference exam (JSON,
         without rows), which can stand for it later; evidently's report on the exams (HTML), which is an outcome.

@@ -58,13 +58,7 @@ class Contract(Strict):
 
 
 def read(path: str | Path) -> Contract:
-    """Read a contract.
-
-    Raises
-    ------
-    ConfigError
-        If it is not there or not valid; each problem is named.
-    """
+    """Read a contract; where it is not there or not valid, a ConfigError names each problem."""
     try:
         return Contract.model_validate(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
     except ValidationError as problem:
@@ -158,12 +152,8 @@ def _repeated(table: Any, key: tuple[str, ...]) -> int:
 def hold(contract: Contract, case: Case) -> Iterator[Finding]:
     """Hold the current tables of a case to a contract; each promise that is broken is a finding.
 
-    Missing values, types and repeated keys are counted in all rows, the rest in the sample.
-
-    Raises
-    ------
-    NotApplicable
-        If the contract speaks of none of the tables.
+    Missing values, types and repeated keys are counted in all rows, the rest in the sample. A contract that speaks
+    of none of the tables is NotApplicable.
     """
     alone = next(iter(contract.tables.values())) if len(contract.tables) == len(case.pairs) == 1 else None
     known = [(pair, contract.tables.get(pair.name, alone)) for pair in case.pairs]
@@ -227,12 +217,8 @@ def _plain(text: str) -> str:
 def to_pandera(terms: Terms) -> Any:
     """Return a pandera schema of a table's columns; its ``to_yaml`` and ``to_script`` write it.
 
-    Rules and the tolerance are left out: pandera holds every row to every promise.
-
-    Raises
-    ------
-    ConfigError
-        If pandera is not installed.
+    Rules and the tolerance are left out: pandera holds every row to every promise. Where pandera is not installed, a
+    ConfigError says how to get it.
     """
     try:
         import pandera.pandas as pa

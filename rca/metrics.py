@@ -1,9 +1,8 @@
 """Any scikit-learn scorer as an estimate: a value, and how much each row pulls it.
 
-A metric that is a mean of row losses needs no more than those. For every other metric the pull of a row
-is its influence function: exact for the area under the ROC curve (placement values; DeLong, DeLong and
-Clarke-Pearson, 1988), else the derivative of the scorer by the rows' weights, taken over cells of rows
-with like target and like prediction (the infinitesimal jackknife; Jaeckel, 1972).
+Where it is no mean of row losses, the pull of a row is its influence function: exact for the area under the ROC curve
+(placement values; DeLong, DeLong and Clarke-Pearson, 1988), else the derivative of the scorer by the rows' weights,
+over cells of rows with like target and like prediction (the infinitesimal jackknife; Jaeckel, 1972).
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Any table, as an Ibis expression: opened, sampled into memory, profiled.
 
-What must be exact of a large table (rows, missing values, extremes, frequent categories) is counted in the
-engine, in one pass. Everything else is read off a sample of at most ``SAMPLE`` rows, so that a check costs
-the same for a million rows as for ten. The sample is chosen by a hash of the row: it does not depend on the
-order of rows, and duplicates of a row come together or not at all.
+What must be exact (rows, missing values, extremes, frequent categories) is counted in the engine, in one pass. All else
+is read off a sample of at most ``SAMPLE`` rows, chosen by a hash of the row: it does not depend on the order of rows,
+and duplicates of a row come together or not at all.
 """
 
 from __future__ import annotations
@@ -129,13 +128,7 @@ class Table:
         return frame
 
     def require(self, *names: str | None) -> None:
-        """Check that columns exist.
-
-        Raises
-        ------
-        DataError
-            Naming the first that is missing and those there are.
-        """
+        """Check that columns exist; a DataError names the first that is missing and those there are."""
         for name in names:
             if name is not None and name not in self.columns:
                 raise DataError(
@@ -147,15 +140,8 @@ class Table:
 def open_table(source: Any, name: str = "table", like: str | None = None) -> Table:
     """Open a path, a URL, a DataFrame, an Arrow table or an Ibis table.
 
-    Parameters
-    ----------
-    like : str, optional
-        A path whose extension tells the format, for a file that has none of its own, as in a cache.
-
-    Raises
-    ------
-    DataError
-        If it cannot be read as a table, or two columns share a name.
+    The extension of `like` tells the format of a file that has none of its own, as in a cache. What cannot be read as
+    a table, or has two columns of one name, is a DataError.
     """
     import ibis
 

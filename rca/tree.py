@@ -158,9 +158,9 @@ def damaged(damage: Damage, part: Estimate, counterfactual: str) -> Term:
 
 
 def damages(
-    findings: Sequence[Finding], pair: Pair, tables: Tables, case: Case, seed: int
-) -> tuple[list[Damage], list[tuple[Finding, str]]]:
-    """Group the findings on a pair of tables, given in memory too, and choose a repair for each; and what has none."""
+    findings: Sequence[Finding], pair: Pair, tables: Tables, case: Case, seed: int, branch: Branch
+) -> list[Damage]:
+    """Group the findings on a pair of tables, given in memory too, and choose a repair for each, or note the lack."""
     whole = f"data.{pair.name}"
     # That a table differs (RCA2xx) is no damage yet.
     mine = [f for f in findings if f.code < "RCA2" and (f.subject == whole or f.subject.startswith(f"{whole}."))]
@@ -179,7 +179,9 @@ def damages(
         if tried:
             found.append(max(tried, key=lambda d: (d.vanished, d.exact, -group.index(d.main))))
             lost = [item for item in lost if item[0].subject != subject]
-    return found, lost
+    for finding, why in lost:
+        branch.give_up("integrity", finding.kind, finding.subject, why, [finding])
+    return sorted(found, key=lambda d: d.main.code)
 
 
 def _try(

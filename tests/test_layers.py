@@ -28,7 +28,7 @@ LAYERS = [
     "case drift",
     "lineage",
     "tree",
-    "datapart modelpart",
+    "parts",
     "causes",
     "api",
     "plots",
