@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from rca import case as cases
-from rca import metrics, registry
-from rca.causes import SHARE, Explained, judge
+from rca import drift, metrics, registry
+from rca.causes import SHARE, judge
 from rca.config import FILE, MATERIAL, Config
 from rca.contract import hold, read, write
 from rca.contract import suggest as learn
@@ -24,7 +24,7 @@ from rca.lineage import trace
 from rca.parts import broken, model_part, moved, shifted
 from rca.profiles import store
 from rca.stats import gap_of, total
-from rca.tree import ALARM, Grid, Setting, is_material, measure
+from rca.tree import ALARM, CURRENT, REFERENCE, Grid, Setting, is_material
 from rca.types import Case, Finding, Gap, Investigation, Remainder, Seen, Side, Verdict
 from rca.words import sentence
 
@@ -117,8 +117,6 @@ def check(  # noqa: PLR0913  each is one option of the verb
     if profile is not None:
         store(cases.exam_pair(case).reference.profile, profile, case.roles.key)
     if evidently is not None:
-        from rca import drift
-
         looked = (*looked[0], drift.evidently(cases.exam_pair(case), case, evidently)), looked[1]
     start = _base(case, system, looked, seed)
     # Findings alone prove no incident, and their absence shows none.
@@ -163,10 +161,10 @@ def replay(
     difference = worth[1] - worth[0]
     gap = gap_of(settings.metric, worth[0], worth[1], healthy.rows, ALARM)
     branch = model_part(healthy, SHARE * abs(gap.difference), replace(options or Options(), say=say))
-    found = judge([branch], gap, difference, _command(case, None, seed))
+    found = judge(start, [branch], gap, difference, _command(case, None, seed))
     silent: Verdict = "inconclusive" if is_material(gap, difference, settings.material) else "no_incident"
     verdict = "cause_found" if found.causes else silent
-    return _conclude(start, verdict, gap, found)
+    return _conclude(found, verdict)
 
 
 def shift(
@@ -195,8 +193,8 @@ def shift_of_tables(
     if not is_material(found.gap, difference, MATERIAL):
         return _conclude(start, "no_incident", found.gap)
     said = f"rca attribute --reference-data {reference} --current-data {current} --target {target}"
-    causes = judge([shifted(found.parts, found.label_shift())], found.gap, difference, said)
-    return _conclude(start, "cause_found" if causes.causes else "inconclusive", found.gap, causes)
+    done = judge(start, [shifted(found.parts, found.label_shift())], found.gap, difference, said)
+    return _conclude(done, "cause_found" if done.causes else "inconclusive")
 
 
 def _explained(
@@ -206,7 +204,8 @@ def _explained(
     start = _base(case, settings.system, looked, seed)
     try:
         on = _setting(case, metrics.get(settings.metric), start.findings, seed)
-        gap, difference = measure(on.grid, settings.metric, on.rows)
+        sides = on.grid.corner(0, REFERENCE), on.grid.corner(1, CURRENT)
+        gap, difference = gap_of(settings.metric, *sides, on.rows, ALARM), sides[1] - sides[0]
     except (InconclusiveError, ModelError) as missing:
         return _conclude(start, "inconclusive", reason=str(missing))
     if not is_material(gap, difference, settings.material):
@@ -214,8 +213,8 @@ def _explained(
     say(f"explaining a gap of {gap.difference:+.4g}")
     damage, healthy = broken(on)
     branches = [damage, moved(healthy), model_part(healthy, SHARE * abs(gap.difference), options)]
-    found = judge(branches, gap, difference, _command(case, since, seed))
-    return _conclude(start, "cause_found" if found.causes else "inconclusive", gap, found)
+    found = judge(start, branches, gap, difference, _command(case, since, seed))
+    return _conclude(found, "cause_found" if found.causes else "inconclusive")
 
 
 def _look(
@@ -246,15 +245,11 @@ def _setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], se
     return Setting(case, grid, findings, cases.exam_pair(case).name, seed, (exams[0].rows, exams[1].rows))
 
 
-def _conclude(
-    start: Investigation, verdict: Verdict, gap: Gap | None = None, found: Explained | None = None, reason: str = ""
-) -> Investigation:
-    """Fill in the answer and say it in one sentence."""
-    rest = found.unexplained if found else Remainder(gap.difference, gap.low, gap.high) if gap else None
-    provenance = {**start.provenance, "notes": list(found.notes) if found else []}
-    done = replace(start, verdict=verdict, gap=gap, unexplained=rest, provenance=provenance)
-    if found is not None:
-        done = replace(done, causes=found.causes, ruled_out=found.ruled_out, not_testable=found.not_testable)
+def _conclude(found: Investigation, verdict: Verdict, gap: Gap | None = None, reason: str = "") -> Investigation:
+    """Give the verdict and say it in one sentence; a `gap` that was not explained is all that remains."""
+    if gap is not None:
+        found = replace(found, gap=gap, unexplained=Remainder(gap.difference, gap.low, gap.high))
+    done = replace(found, verdict=verdict)
     return replace(done, summary=sentence(done, reason))
 
 
@@ -291,7 +286,7 @@ def _provenance(case: Case, seed: int) -> dict[str, Any]:
     for name, side in (("reference", case.reference), ("current", case.current)):
         if side is not None:
             found[name] = {role: a.md5 for role, a in side.artifacts.items()}
-    return found
+    return {**found, "notes": []}
 
 
 def _command(case: Case, since: str | None, seed: int) -> str:

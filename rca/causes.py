@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
 from rca.stats import Estimate, total
 from rca.tree import Branch, Term
-from rca.types import Cause, Gap, Rejected, Remainder, Status
+from rca.types import Cause, Gap, Investigation, Rejected, Remainder, Status
 from rca.words import hurts
 
 #: Terms smaller than this share of the gap are not worth a name.
@@ -26,19 +26,10 @@ LARGE = 5.0
 SPECIFIC = 0.8
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """The tree, judged. The contributions of outer causes and the remainder sum to the gap."""
-
-    causes: tuple[Cause, ...]
-    ruled_out: tuple[Rejected, ...]
-    not_testable: tuple[Rejected, ...]
-    unexplained: Remainder
-    notes: tuple[str, ...]
-
-
-def judge(branches: Sequence[Branch], gap: Gap, difference: Estimate, command: str) -> Explained:
-    """Say which terms are causes and which are ruled out, rank the causes, and show what is left.
+def judge(
+    start: Investigation, branches: Sequence[Branch], gap: Gap, difference: Estimate, command: str
+) -> Investigation:
+    """Say which terms are causes and which are ruled out, rank the causes, and show what is left: all sum to the gap.
 
     `difference` knows the rows of the gap; `command` reproduces the numbers, run again included.
     """
@@ -56,13 +47,11 @@ def judge(branches: Sequence[Branch], gap: Gap, difference: Estimate, command: s
     rest = difference - total(t.part for t, _ in outer)
     left = gap.difference - sum(c.contribution for c in causes if c.within is None)
     low, high = rest.interval()
-    return Explained(
-        tuple(causes),
-        (*(s for _, s in verdicts if isinstance(s, Rejected)), *(r for b in branches for r in b.ruled_out)),
-        tuple(r for b in branches for r in b.not_testable),
-        Remainder(left, low, high),
-        tuple(n for b in branches for n in b.notes),
-    )
+    refuted = (*(s for _, s in verdicts if isinstance(s, Rejected)), *(r for b in branches for r in b.ruled_out))
+    lacking = tuple(r for b in branches for r in b.not_testable)
+    told = {**start.provenance, "notes": [n for b in branches for n in b.notes]}
+    found = replace(start, gap=gap, unexplained=Remainder(left, low, high), provenance=told)
+    return replace(found, causes=tuple(causes), ruled_out=refuted, not_testable=lacking)
 
 
 def _status(term: Term, floor: float) -> Status | Rejected:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rca import registry
 from rca.errors import NotApplicable
 from rca.metrics import Metric, Scored, answers
-from rca.stats import Estimate, gap_of, scatter, total
+from rca.stats import Estimate, scatter, total
 from rca.tables import open_table
 from rca.types import Case, Exam, Finding, Gap, Model, Pair, Pillar, Rejected, Roles
 
@@ -124,12 +124,6 @@ class Setting:
     exam: str  # the name of the pair of tables that are the exams
     seed: int = 0
     rows: tuple[int, int] = (0, 0)
-
-
-def measure(grid: Grid, name: str, rows: tuple[int, int]) -> tuple[Gap, Estimate]:
-    """Measure the gap: the current model on its exam minus the reference model on its own."""
-    sides = grid.corner(0, REFERENCE), grid.corner(1, CURRENT)
-    return gap_of(name, *sides, rows, ALARM), sides[1] - sides[0]
 
 
 def is_material(gap: Gap, difference: Estimate, material: float) -> bool:
