@@ -32,10 +32,7 @@ RETRAINED = 2
 def broken(setting: Setting) -> tuple[Branch, Setting]:
     """Repair what is broken in the current exam, in every combination, and re-score with the current model.
 
-    Returns
-    -------
-    branch, healthy
-        The damages, which sum to their cost; and the setting without them, on which everything else is judged.
+    Returned are the damages, which sum to their cost, and the setting without them, on which all else is judged.
     """
     branch = Branch()
     grid, case = setting.grid, setting.case

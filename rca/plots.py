@@ -16,6 +16,7 @@ from matplotlib.patches import Patch
 
 from rca.errors import NotApplicable
 from rca.inputs.attribute import Attribution
+from rca.metrics import LOSSES
 from rca.types import Gap, Investigation
 from rca.words import clean, hurts, interval, number, places, status
 
@@ -117,8 +118,6 @@ def _style() -> AbstractContextManager[None]:
 @contextmanager
 def _drawn(height: int, rows: Sequence[_Row], gap: Gap, unit: str = "") -> Iterator[tuple[Figure, Any]]:
     """Give a figure with axes for so many rows; when they are drawn, label and clear the axes and explain the bars."""
-    from rca.metrics import LOSSES
-
     inches = 0.43 * height + 0.95
     with _style():
         figure = Drawing(figsize=(9.4, inches), facecolor="white")

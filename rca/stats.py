@@ -50,8 +50,6 @@ class Estimate:
             merged[sample][: len(short)] += short
         return Estimate(self.value + other.value, merged)
 
-    __radd__ = __add__
-
     def __mul__(self, factor: float) -> Estimate:
         return Estimate(self.value * factor, {sample: rows * factor for sample, rows in self.influence.items()})
 

@@ -235,14 +235,8 @@ def players(case: Case) -> tuple[tuple[Player, ...], tuple[str, ...]]:
 def replay(case: Case, judge: Judge, recorded: Estimate, options: Options, material: float = 0.0) -> Replay:
     """Attribute the difference between two versions' models to the changes between the versions.
 
-    Parameters
-    ----------
-    judge : callable
-        Gives the worth of a model, such as its metric averaged over both exams.
-    recorded : Estimate
-        The difference in worth between the two recorded models.
-    material : float
-        Contributions smaller than this in absolute value are not worth more runs.
+    `judge` gives the worth of a model, such as its metric averaged over both exams; `recorded` is the difference in
+    worth between the two recorded models. Contributions below `material` in absolute value are not worth more runs.
     """
     found, stages = players(case)
     if not found:
