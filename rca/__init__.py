@@ -1,7 +1,6 @@
 """Root cause analysis of AI incidents: every cause is a term of one sum, the gap.
 
-``rca.investigate("good", "bad")`` compares two versions of a system that git and DVC keep, and explains the
-gap between what it did and what it does. Everything heavy is imported when it is first used.
+``rca.investigate("good", "bad")`` explains it for two versions of a system. Imports wait for the first use.
 """
 
 from __future__ import annotations

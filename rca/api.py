@@ -1,9 +1,9 @@
-"""The verbs: load, look (checks and diffs), measure the gap, explain it, say it in one sentence; and parts of that."""
+"""The questions, as functions: why did the metric move; and the parts of that which are asked for by themselves."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
@@ -17,18 +17,19 @@ from rca.config import FILE, MATERIAL, Config
 from rca.contract import hold, read, write
 from rca.contract import suggest as learn
 from rca.errors import InconclusiveError, ModelError, VersionError
+from rca.evolution._changes import sides
 from rca.evolution.replay import Options
+from rca.findings import significant
 from rca.gitrepo import Repository
 from rca.inputs.attribute import attribute
 from rca.lineage import trace
 from rca.parts import broken, model_part, moved, shifted
 from rca.profiles import store
+from rca.registry import Entry, Registry, Say, silent
 from rca.stats import gap_of, total
-from rca.tree import ALARM, CURRENT, REFERENCE, Grid, Setting, is_material
+from rca.tree import ALARM, Grid, Setting, is_material, measure
 from rca.types import Case, Finding, Gap, Investigation, Remainder, Seen, Side, Verdict
 from rca.words import sentence
-
-Say = Callable[[str], None]
 
 
 def investigate(
@@ -40,7 +41,7 @@ def investigate(
     seed: int = 0,
     replay: bool = True,
     options: Options | None = None,
-    say: Say = lambda _: None,
+    say: Say = silent,
 ) -> Investigation:
     """Find out why the metric of two versions differs.
 
@@ -50,16 +51,33 @@ def investigate(
         Git revisions of the project whose `config` is given.
     since : str, optional
         Judge the current version's production rows from this time on against those before it.
-    replay : bool
-        Whether the pipeline may be run again, in throw-away copies.
-    options : Options, optional
-        How it is run: repeats, runs at most, side by side.
+    replay, options : bool, Options
+        Whether the pipeline may be run again, in throw-away copies, and how: repeats, runs at most, side by side.
     """
     say("reading both versions")
     case, settings = cases.of_versions(reference, current, config=config, since=since)
-    run = replace(options or Options(), say=say) if replay else None
+    how = replace(options or Options(), say=say) if replay else None
     metrics.get(settings.metric)  # a metric that does not exist is said before the long look
-    return _explained(case, settings, _look(case, say), run, since, seed, say)
+    return explained(case, settings, look(case, say), how, since, seed, say)
+
+
+def explained(
+    case: Case, settings: Config, looked: Seen, options: Options | None, since: str | None, seed: int, say: Say
+) -> Investigation:
+    """Measure the gap and explain it, given what :func:`look` saw."""
+    start = base(case, settings.system, looked, seed)
+    try:
+        on = setting(case, metrics.get(settings.metric), start.findings, seed)
+        gap, difference = measure(on)
+    except (InconclusiveError, ModelError) as missing:
+        return conclude(start, "inconclusive", reason=str(missing))
+    if not is_material(gap, difference, settings.material):
+        return conclude(start, "no_incident", gap)
+    say(f"explaining a gap of {gap.difference:+.4g}")
+    damage, healthy = broken(on)
+    branches = [damage, moved(healthy), model_part(healthy, SHARE * abs(gap.difference), options)]
+    found = judge(start, branches, gap, difference, command(case, since, seed))
+    return conclude(found, "cause_found" if found.causes else "inconclusive")
 
 
 def check(  # noqa: PLR0913  each is one option of the verb
@@ -72,7 +90,7 @@ def check(  # noqa: PLR0913  each is one option of the verb
     suggest: str | Path | None = None,
     profile: str | Path | None = None,
     evidently: str | Path | None = None,
-    say: Say = lambda _: None,
+    say: Say = silent,
     **roles: Any,
 ) -> Investigation:
     """Look for corrupted or incomplete data: every integrity check on every pair of tables.
@@ -107,34 +125,29 @@ def check(  # noqa: PLR0913  each is one option of the verb
         system = settings.system
         if contract is None and suggest is None and settings.contract is not None:
             contract = Path(config).parent / settings.contract
-    more: list[registry.Entry] = []
+    more: list[Entry] = []
     if contract is not None:
         held = partial(hold, read(contract))
-        more.append(registry.Entry("RCA190", "a promise of the contract is broken", held, alone=True))
-    looked = _look(case, say, [registry.check], more)
+        more.append(Entry("RCA190", "a promise of the contract is broken", held, alone=True))
+    looked = look(case, say, [registry.check], more)
     if suggest is not None:
         write(learn(case), suggest)
     if profile is not None:
         store(cases.exam_pair(case).reference.profile, profile, case.roles.key)
     if evidently is not None:
         looked = (*looked[0], drift.evidently(cases.exam_pair(case), case, evidently)), looked[1]
-    start = _base(case, system, looked, seed)
+    start = base(case, system, looked, seed)
     # Findings alone prove no incident, and their absence shows none.
-    return _conclude(start, "inconclusive" if start.findings else "no_incident")
+    return conclude(start, "inconclusive" if start.findings else "no_incident")
 
 
 def diff(
-    reference: str = "HEAD~1",
-    current: str = "HEAD",
-    *,
-    config: str | Path = FILE,
-    seed: int = 0,
-    say: Say = lambda _: None,
+    reference: str = "HEAD~1", current: str = "HEAD", *, config: str | Path = FILE, seed: int = 0, say: Say = silent
 ) -> Investigation:
     """Tell what changed between two versions; what of it mattered is what :func:`replay` answers."""
     case, settings = cases.of_versions(reference, current, config=config)
-    start = _base(case, settings.system, registry.run(registry.diff.load().values(), case, say), seed)
-    return _conclude(start, "inconclusive" if start.findings else "no_incident")
+    start = base(case, settings.system, registry.run(registry.diff.load().values(), case, say), seed)
+    return conclude(start, "inconclusive" if start.findings else "no_incident")
 
 
 def replay(
@@ -144,7 +157,7 @@ def replay(
     config: str | Path = FILE,
     seed: int = 0,
     options: Options | None = None,
-    say: Say = lambda _: None,
+    say: Say = silent,
 ) -> Investigation:
     """Run the pipeline with the changes put back one by one: what of the change between models came from which.
 
@@ -152,19 +165,19 @@ def replay(
     of which the current one is repaired first; its own shift is not part of it.
     """
     case, settings = cases.of_versions(reference, current, config=config)
-    start = _base(case, settings.system, _look(case, say), seed)
+    start = base(case, settings.system, look(case, say), seed)
     try:
-        _, healthy = broken(_setting(case, metrics.get(settings.metric), start.findings, seed))
+        _, healthy = broken(setting(case, metrics.get(settings.metric), start.findings, seed))
         worth = [healthy.grid.both_exams(model) for model in healthy.grid.models]
     except (InconclusiveError, ModelError) as missing:
-        return _conclude(start, "inconclusive", reason=str(missing))
+        return conclude(start, "inconclusive", reason=str(missing))
     difference = worth[1] - worth[0]
     gap = gap_of(settings.metric, worth[0], worth[1], healthy.rows, ALARM)
     branch = model_part(healthy, SHARE * abs(gap.difference), replace(options or Options(), say=say))
-    found = judge(start, [branch], gap, difference, _command(case, None, seed))
-    silent: Verdict = "inconclusive" if is_material(gap, difference, settings.material) else "no_incident"
-    verdict = "cause_found" if found.causes else silent
-    return _conclude(found, verdict)
+    found = judge(start, [branch], gap, difference, command(case, None, seed))
+    large = is_material(gap, difference, settings.material)
+    verdict: Verdict = "cause_found" if found.causes else "inconclusive" if large else "no_incident"
+    return conclude(found, verdict)
 
 
 def shift(
@@ -174,11 +187,11 @@ def shift(
     config: str | Path = FILE,
     since: str | None = None,
     seed: int = 0,
-    say: Say = lambda _: None,
+    say: Say = silent,
 ) -> Investigation:
     """Attribute the gap between two versions to external inputs, once what is broken is repaired; nothing is run."""
     case, settings = cases.of_versions(reference, current, config=config, since=since)
-    return _explained(case, settings, _look(case, say, [registry.check]), None, since, seed, say)
+    return explained(case, settings, look(case, say, [registry.check]), None, since, seed, say)
 
 
 def shift_of_tables(
@@ -186,74 +199,49 @@ def shift_of_tables(
 ) -> Investigation:
     """Return what :func:`rca.attribute` finds between two tables, as an investigation."""
     found = attribute(reference, current, target=target, prediction=prediction, metric=metric, seed=seed)
-    start = _base(cases.of_tables(reference, current, target=target), "two tables", ((), ()), seed)
+    start = base(cases.of_tables(reference, current, target=target), "two tables", ((), ()), seed)
     parts = [found.parts.covariate, found.parts.concept, *found.parts.support_groups.values()]
     difference = total(parts)
     difference += found.gap.difference - difference.value
     if not is_material(found.gap, difference, MATERIAL):
-        return _conclude(start, "no_incident", found.gap)
+        return conclude(start, "no_incident", found.gap)
     said = f"rca attribute --reference-data {reference} --current-data {current} --target {target}"
     done = judge(start, [shifted(found.parts, found.label_shift())], found.gap, difference, said)
-    return _conclude(done, "cause_found" if done.causes else "inconclusive")
+    return conclude(done, "cause_found" if done.causes else "inconclusive")
 
 
-def _explained(
-    case: Case, settings: Config, looked: Seen, options: Options | None, since: str | None, seed: int, say: Say
-) -> Investigation:
-    """Measure the gap and explain it, given what the look saw."""
-    start = _base(case, settings.system, looked, seed)
-    try:
-        on = _setting(case, metrics.get(settings.metric), start.findings, seed)
-        sides = on.grid.corner(0, REFERENCE), on.grid.corner(1, CURRENT)
-        gap, difference = gap_of(settings.metric, *sides, on.rows, ALARM), sides[1] - sides[0]
-    except (InconclusiveError, ModelError) as missing:
-        return _conclude(start, "inconclusive", reason=str(missing))
-    if not is_material(gap, difference, settings.material):
-        return _conclude(start, "no_incident", gap)
-    say(f"explaining a gap of {gap.difference:+.4g}")
-    damage, healthy = broken(on)
-    branches = [damage, moved(healthy), model_part(healthy, SHARE * abs(gap.difference), options)]
-    found = judge(start, branches, gap, difference, _command(case, since, seed))
-    return _conclude(found, "cause_found" if found.causes else "inconclusive")
-
-
-def _look(
-    case: Case,
-    say: Say,
-    kinds: Sequence[registry.Registry] = (registry.check, registry.diff),
-    more: Sequence[registry.Entry] = (),
+def look(
+    case: Case, say: Say, kinds: Sequence[Registry] = (registry.check, registry.diff), more: Sequence[Entry] = ()
 ) -> Seen:
     """Run every check and every diff, and keep the findings that chance does not explain, with where it came in."""
     entries = [*(entry for kind in kinds for entry in kind.load().values()), *more]
-    outcomes, findings = registry.significant(case, *registry.run(entries, case, say))
+    outcomes, findings = significant(case, *registry.run(entries, case, say))
     return outcomes, trace(case, findings)
 
 
-def _setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], seed: int) -> Setting:
+def setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], seed: int) -> Setting:
     """Put both models before both exams."""
-    exams = cases.exams(case, seed)
-    models = []
-    for side in (case.reference, case.current):
-        if side is None or side.model is None:
-            reason = side.model_problem if side else "there is no version"
-            raise InconclusiveError(f"the model of {side.rev if side else 'a side'} cannot be asked: {reason}.")
+    exams, models = cases.exams(case, seed), []
+    for side in sides(case):
+        if side.model is None:
+            raise InconclusiveError(f"the model of {side.rev} cannot be asked: {side.model_problem}.")
         models.append(side.model)
-    found = [side.artifacts.get("model") for side in (case.reference, case.current) if side]
+    found = [side.artifacts.get("model") for side in sides(case)]
     if len({a.md5 or a.file if a else None for a in found}) == 1 and all(found):
         models[0] = models[1]
     grid = Grid(metric, (models[0], models[1]), exams, case.roles)
     return Setting(case, grid, findings, cases.exam_pair(case).name, seed, (exams[0].rows, exams[1].rows))
 
 
-def _conclude(found: Investigation, verdict: Verdict, gap: Gap | None = None, reason: str = "") -> Investigation:
-    """Give the verdict and say it in one sentence; a `gap` that was not explained is all that remains."""
+def conclude(found: Investigation, verdict: Verdict, gap: Gap | None = None, reason: str = "") -> Investigation:
+    """Say the answer in one sentence; a gap that was not explained is left over whole."""
     if gap is not None:
         found = replace(found, gap=gap, unexplained=Remainder(gap.difference, gap.low, gap.high))
-    done = replace(found, verdict=verdict)
-    return replace(done, summary=sentence(done, reason))
+    found = replace(found, verdict=verdict)
+    return replace(found, summary=sentence(found, reason))
 
 
-def _base(case: Case, system: str, seen: Seen, seed: int) -> Investigation:
+def base(case: Case, system: str, looked: Seen, seed: int) -> Investigation:
     """Return what is known before the gap is measured."""
     try:
         pair = cases.exam_pair(case)
@@ -267,8 +255,8 @@ def _base(case: Case, system: str, seen: Seen, seed: int) -> Investigation:
         verdict="inconclusive",
         reference=reference,
         current=current,
-        outcomes=seen[0],
-        findings=seen[1],
+        outcomes=looked[0],
+        findings=looked[1],
         provenance=_provenance(case, seed),
     )
 
@@ -289,7 +277,7 @@ def _provenance(case: Case, seed: int) -> dict[str, Any]:
     return {**found, "notes": []}
 
 
-def _command(case: Case, since: str | None, seed: int) -> str:
+def command(case: Case, since: str | None, seed: int) -> str:
     """Return the command that gives the same numbers again."""
     commits = [side.commit[:12] for side in (case.reference, case.current) if side is not None]
     named = " ".join(f"--{name} {commit}" for name, commit in zip(("reference", "current"), commits, strict=False))

@@ -36,8 +36,8 @@ def of_versions(
         )
     tables = [t for v in (new, old) for t in v.tables.values() if isinstance(t, Table)]
     roles = settings.roles(tables[0].columns if tables else ())
-    pairs = _pairs(old, new, settings, since, roles)
-    return Case(pairs, roles, old, new, settings.model, settings.seed, str(repository.root)), settings
+    pairs, root = _pairs(old, new, settings, since, roles), str(repository.root)
+    return Case(pairs, roles, old, new, model_path=settings.model, seed_key=settings.seed, root=root), settings
 
 
 def of_tables(reference: Any, current: Any, **roles: Any) -> Case:

@@ -1,8 +1,4 @@
-"""The gap tree: every cause is a term of one sum.
-
-What is broken in the current exam is undone first. What remains is split into what the model did and what the data
-did: the Shapley values of both models on both exams. Here their terms are judged, and what is left is told.
-"""
+"""The gap tree, judged: which of its terms are causes, in which order, and what they leave of the gap."""
 
 from __future__ import annotations
 
@@ -29,9 +25,9 @@ SPECIFIC = 0.8
 def judge(
     start: Investigation, branches: Sequence[Branch], gap: Gap, difference: Estimate, command: str
 ) -> Investigation:
-    """Say which terms are causes and which are ruled out, rank the causes, and show what is left: all sum to the gap.
+    """Say which terms are causes and which are ruled out, rank the causes, and show what is left of the gap.
 
-    `difference` knows the rows of the gap; `command` reproduces the numbers, run again included.
+    The rows know `difference`; `command` reproduces the numbers, run again included.
     """
     floor = SHARE * abs(gap.difference)
     terms = [t for b in branches for t in b.terms]
@@ -47,11 +43,16 @@ def judge(
     rest = difference - total(t.part for t, _ in outer)
     left = gap.difference - sum(c.contribution for c in causes if c.within is None)
     low, high = rest.interval()
-    refuted = (*(s for _, s in verdicts if isinstance(s, Rejected)), *(r for b in branches for r in b.ruled_out))
-    lacking = tuple(r for b in branches for r in b.not_testable)
-    told = {**start.provenance, "notes": [n for b in branches for n in b.notes]}
-    found = replace(start, gap=gap, unexplained=Remainder(left, low, high), provenance=told)
-    return replace(found, causes=tuple(causes), ruled_out=refuted, not_testable=lacking)
+    refuted = [s for _, s in verdicts if isinstance(s, Rejected)]
+    return replace(
+        start,
+        gap=gap,
+        causes=tuple(causes),
+        ruled_out=(*refuted, *(r for b in branches for r in b.ruled_out)),
+        not_testable=tuple(r for b in branches for r in b.not_testable),
+        unexplained=Remainder(left, low, high),
+        provenance={**start.provenance, "notes": [n for b in branches for n in b.notes]},
+    )
 
 
 def _status(term: Term, floor: float) -> Status | Rejected:
@@ -95,11 +96,10 @@ def _cause(rank: int, term: Term, status: Status, gap: Gap, command: str) -> Cau
     cause = Cause(term.pillar, term.kind, term.subject, size, low, high, status, term.summary, rank, term.stage)
     again = command if term.runs or " investigate " not in command else f"{command} --no-replay"
     # What helped needs no remedy.
-    todo = tuple(mitigations().get(term.kind, ())) if hurts(gap, size) else ()
-    share, counter = size / gap.difference if gap.difference else None, term.counterfactual
-    return replace(
-        cause, share=share, counterfactual=counter, reproduce=again, findings=term.findings, mitigations=todo
-    )
+    remedies = tuple(mitigations().get(term.kind, ())) if hurts(gap, size) else ()
+    share = size / gap.difference if gap.difference else None
+    cause = replace(cause, counterfactual=term.counterfactual, reproduce=again, findings=term.findings)
+    return replace(cause, share=share, mitigations=remedies)
 
 
 @functools.cache

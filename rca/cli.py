@@ -1,7 +1,4 @@
-"""The command line: each verb reads its arguments, calls one function, and writes what it returned.
-
-Data goes to stdout, progress to stderr. Exit codes are those of the errors, and 1 where something was found.
-"""
+"""The command line: each verb calls one function, writes what it returned to stdout, and progress to stderr."""
 
 from __future__ import annotations
 
@@ -19,6 +16,8 @@ from typing import Annotated, Any
 
 import typer
 
+import rca
+from rca import registry
 from rca.errors import ConfigError, NotApplicable, RcaError
 from rca.types import STATUSES, Investigation
 from rca.words import clean
@@ -35,7 +34,6 @@ app = typer.Typer(
 Format = StrEnum("Format", ["text", "json", "md"])
 FailOn = StrEnum("FailOn", ["none", "possible", "likely", "confirmed"])
 CONFIG = Path("rca.yaml")
-Say = Callable[[str], None]
 
 
 def _option(kind: Any, default: Any, help: str, *names: str, **limits: Any) -> inspect.Parameter:
@@ -109,8 +107,8 @@ def verb(options: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return register
 
 
-def _say(quiet: bool) -> Say:
-    return lambda text: None if quiet else typer.echo(f"… {text}", err=True)
+def _say(quiet: bool) -> registry.Say:
+    return registry.silent if quiet else lambda text: typer.echo(f"… {text}", err=True)
 
 
 def _write(found: Investigation, form: Format, output: Path | None, verbose: bool) -> None:
@@ -142,16 +140,14 @@ def exit_code(found: Investigation, fail_on: str) -> int:
 
 
 def analysis(options: str) -> Callable[[Callable[..., Investigation]], Callable[..., None]]:
-    """Make a verb of a function that asks the API: with the options that all of them have, written, and judged."""
+    """Make a verb of a function that investigates: with the options that all of them have, written, and judged."""
 
     def register(function: Callable[..., Investigation]) -> Callable[..., None]:
         @functools.wraps(function)
         def run(
             *, format: Format, output: Path | None, fail_on: FailOn, quiet: bool, verbose: bool, **own: Any
         ) -> None:
-            from rca import api
-
-            found, why = function(api, say=_say(quiet), **own), function.__name__ == "investigate"
+            found, why = function(say=_say(quiet), **own), function.__name__ == "investigate"
             changed = [path for path in found.provenance.get("uncommitted") or [] if path != CONFIG.name]
             if why and changed and not quiet:
                 text = f"{len(changed)} files have changes that are in no revision (such as {clean(changed[0])})"
@@ -183,33 +179,34 @@ def _runs(given: dict[str, Any]) -> Any:
 
 
 @analysis("reference current reference_data current_data contract suggest profile evidently")
-def check(api: Any, **given: Any) -> Any:
+def check(**given: Any) -> Investigation:
     """Are data corrupted or incomplete?"""
-    return api.check(*_sides(given), **given)
+    return rca.check(*_sides(given), **given)
 
 
 @analysis("REFERENCE CURRENT")
-def diff(api: Any, **given: Any) -> Any:
+def diff(**given: Any) -> Investigation:
     """What changed between two versions?"""
-    return api.diff(**given)
+    return rca.diff(**given)
 
 
 @analysis("REFERENCE CURRENT repeats max_runs jobs timeout")
-def replay(api: Any, **given: Any) -> Any:
+def replay(**given: Any) -> Investigation:
     """Which of the changes moved the model? Runs the pipeline again in throw-away copies."""
-    return api.replay(options=_runs(given), **given)
+    return rca.replay(options=_runs(given), **given)
 
 
 @analysis("reference current since no_replay repeats max_runs jobs timeout")
-def investigate(api: Any, no_replay: bool, **given: Any) -> Any:
+def investigate(no_replay: bool, **given: Any) -> Investigation:
     """Why did the metric move?"""
-    sides, options = _sides(given), _runs(given)
-    return api.investigate(*sides, replay=not no_replay, options=options, **given)
+    return rca.investigate(*_sides(given), replay=not no_replay, options=_runs(given), **given)
 
 
 @analysis("reference current since reference_data current_data target prediction metric")
-def attribute(api: Any, target: str | None, prediction: str | None, metric: str, **given: Any) -> Any:
+def attribute(target: str | None, prediction: str | None, metric: str, **given: Any) -> Investigation:
     """Did the inputs move, or their relation to the target?"""
+    from rca import api
+
     tables = given["reference_data"] is not None
     sides = _sides(given)
     if not tables:
@@ -223,10 +220,9 @@ def attribute(api: Any, target: str | None, prediction: str | None, metric: str,
 def report(investigation: Path, page: Path, title: str, quiet: bool, **_: Any) -> None:
     """Run the report notebook and write it as one file."""
     from rca.report import write
-    from rca.report.document import read
 
     _say(quiet)("running the report notebook")
-    typer.echo(write(read(investigation), page, title=title))
+    typer.echo(write(rca.read(investigation), page, title=title))
 
 
 @verb("keep healthy format output seed quiet verbose")
@@ -242,8 +238,6 @@ def demo(keep: Path | None, healthy: bool, format: Format, output: Path | None, 
 @verb("format quiet verbose")
 def list_(format: Format, **_: Any) -> None:
     """Every check, diff, repair and fault."""
-    from rca import registry
-
     rows = [
         {"type": kind, "code": code, "title": entry.title}
         for kind in ("check", "diff", "repair", "fault")

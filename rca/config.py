@@ -28,7 +28,7 @@ File = Annotated[str, AfterValidator(_inside)]
 
 
 class Strict(BaseModel):
-    """A record of which every field is known, and none is changed."""
+    """A record that knows its fields, and cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 

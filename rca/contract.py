@@ -58,7 +58,7 @@ class Contract(Strict):
 
 
 def read(path: str | Path) -> Contract:
-    """Read a contract; where it is not there or not valid, a ConfigError names each problem."""
+    """Read a contract; a ConfigError names each problem of one that is not there or not valid."""
     try:
         return Contract.model_validate(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
     except ValidationError as problem:
@@ -109,12 +109,12 @@ def _learn(pair: Pair, case: Case) -> Terms:
     mostly = 1 - max(0.001, round(min(6 / rows, 0.5), 3))
     columns = {name: _promise(table, name, roles.key, mostly) for name in names}
     rules: list[Any] = list(rules_of(sample, [name for name in names if name in sample and name not in roles.key]))
-    # orderings that follow from two others are left out
     ordered = {rule.columns for rule in rules if rule.kind == "<="}
+    # an ordering that follows from two others tells nothing
     implied = {(a, c) for a, b in ordered for b2, c in ordered if b == b2}
+    told = [rule.terms for rule in rules if rule.kind != "<=" or rule.columns not in implied]
     named = bool(roles.key) and set(roles.key) <= set(names) and not _repeated(table, roles.key)
-    told = tuple(rule.terms for rule in rules if rule.kind != "<=" or rule.columns not in implied)[:RULES]
-    return Terms(mostly=mostly, columns=columns, key=roles.key if named else (), rules=told)
+    return Terms(mostly=mostly, columns=columns, key=roles.key if named else (), rules=tuple(told[:RULES]))
 
 
 def _promise(table: Any, name: str, key: tuple[str, ...], mostly: float) -> Promise:
@@ -152,8 +152,7 @@ def _repeated(table: Any, key: tuple[str, ...]) -> int:
 def hold(contract: Contract, case: Case) -> Iterator[Finding]:
     """Hold the current tables of a case to a contract; each promise that is broken is a finding.
 
-    Missing values, types and repeated keys are counted in all rows, the rest in the sample. A contract that speaks
-    of none of the tables is NotApplicable.
+    Missing values, types and repeated keys are counted in all rows, the rest in the sample.
     """
     alone = next(iter(contract.tables.values())) if len(contract.tables) == len(case.pairs) == 1 else None
     known = [(pair, contract.tables.get(pair.name, alone)) for pair in case.pairs]
@@ -217,8 +216,7 @@ def _plain(text: str) -> str:
 def to_pandera(terms: Terms) -> Any:
     """Return a pandera schema of a table's columns; its ``to_yaml`` and ``to_script`` write it.
 
-    Rules and the tolerance are left out: pandera holds every row to every promise. Where pandera is not installed, a
-    ConfigError says how to get it.
+    Rules and the tolerance are left out: pandera holds every row to every promise. It must be installed.
     """
     try:
         import pandera.pandas as pa

@@ -8,13 +8,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+from ruamel.yaml import YAML
+
+from rca import plots
+from rca.api import investigate
 from rca.errors import ConfigError, ReplayError
-from rca.report import share
+from rca.registry import Say, fault, silent
+from rca.report import share, write
+from rca.report.document import dump
 from rca.sandbox import environment
 from rca.types import Investigation
 
@@ -59,7 +66,7 @@ class Workspace:
         self.git("tag", tag)
 
 
-def build(root: Path, *, damage: bool = True, say: Callable[[str], None] = lambda _: None) -> Workspace:
+def build(root: Path, *, damage: bool = True, say: Say = silent) -> Workspace:
     """Make the workspace in a new folder: ``good``, then ``bad`` after a retrain and, by `damage`, a broken feed."""
     if root.exists() and any(root.iterdir()):
         raise ConfigError(f"{root} is not empty: name a new folder.")
@@ -85,12 +92,6 @@ def build(root: Path, *, damage: bool = True, say: Callable[[str], None] = lambd
 
 def _change(root: Path, damage: bool) -> None:
     """Change hyper-parameters a little and reformat a script, the decoys; and let the feed switch to basis points."""
-    import numpy as np
-    import pandas as pd
-    from ruamel.yaml import YAML
-
-    from rca.registry import fault
-
     path, yaml = root / "params.yaml", YAML()
     params: Any = yaml.load(path.read_text(encoding="utf-8"))
     params["train"].update(DECOY)
@@ -106,15 +107,8 @@ def _change(root: Path, damage: bool) -> None:
         damaged.to_parquet(log, index=False)
 
 
-def run(
-    keep: Path | None = None, *, damage: bool = True, seed: int = 0, say: Callable[[str], None] = lambda _: None
-) -> tuple[Investigation, Path]:
+def run(keep: Path | None, *, damage: bool = True, seed: int = 0, say: Say = silent) -> tuple[Investigation, Path]:
     """Make a workspace, to `keep` or not, investigate without being told, write ``reports``; return their page."""
-    from rca import plots
-    from rca.api import investigate
-    from rca.report import write
-    from rca.report.document import dump
-
     with tempfile.TemporaryDirectory(prefix="rca-demo-") as folder:
         workspace = build(keep or Path(folder) / "workspace", damage=damage, say=say)
         found = investigate(GOOD, BAD, config=workspace.root / "rca.yaml", seed=seed, say=say)

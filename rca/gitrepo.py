@@ -44,14 +44,10 @@ class Hunk(NamedTuple):
 
 @dataclass(frozen=True)
 class Repository:
-    """The project at `root`, which may be a folder inside a git repository.
-
-    Paths are relative to `root`, with forward slashes.
-    """
+    """The project at `root`, maybe a folder inside a git repository; paths are relative to it, with forward slashes."""
 
     root: Path
-    hashes: dict[tuple[Path, bool], str] = field(default_factory=dict, compare=False, repr=False)
-    """Of files that were read, so that none is read twice."""
+    hashes: dict[tuple[Path, bool], str] = field(default_factory=dict, compare=False, repr=False)  # of files, read once
 
     @cached_property
     def prefix(self) -> str:

@@ -1,8 +1,4 @@
-"""Which stage let a damage in: the pipeline is walked upstream until no input shows the damage any more.
-
-A table with the same recorded hash in both versions cannot be where it came in. Every other one is paired with
-its older self, and the check that found the damage looks again.
-"""
+"""Which stage let a damage in: the pipeline is walked upstream until no input shows the damage any more."""
 
 from __future__ import annotations
 

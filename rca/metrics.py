@@ -1,14 +1,16 @@
 """Any scikit-learn scorer as an estimate: a value, and how much each row pulls it.
 
-Where it is no mean of row losses, the pull of a row is its influence function: exact for the area under the ROC curve
-(placement values; DeLong, DeLong and Clarke-Pearson, 1988), else the derivative of the scorer by the rows' weights,
-over cells of rows with like target and like prediction (the infinitesimal jackknife; Jaeckel, 1972).
+Where no mean of row losses is the metric, the pull is the influence function: exact for the area under the ROC curve
+(DeLong, DeLong and Clarke-Pearson, 1988), else the scorer's derivative by the weights of cells of rows with like
+target and like prediction (the infinitesimal jackknife; Jaeckel, 1972).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -134,9 +136,6 @@ def get(name: str) -> Metric:
     if name in LOSSES or name in _SCORERS:
         loss, response = LOSSES[_SCORERS.get(name, name)]
         return Metric(name, response, loss, sign=-1.0 if name in _SCORERS else 1.0)
-    from difflib import get_close_matches
-    from inspect import signature
-
     from sklearn.metrics import get_scorer, get_scorer_names
 
     if name not in get_scorer_names():
@@ -213,8 +212,7 @@ def _positive(known: Sequence[Any], positive: Any) -> Any:
 def linearised(metric: Metric, reference: Scored, current: Scored) -> tuple[Floats, Floats]:
     """Return row values whose means differ by (nearly) the gap between two samples.
 
-    Exact for means. Otherwise the influence function, integrated along the straight path from the one
-    sample to the other (the integral of a derivative is the difference).
+    Exact for means; else the influence function, integrated along the straight path from one sample to the other.
     """
     values = metric.values(reference), metric.values(current)
     if values[0] is not None and values[1] is not None:

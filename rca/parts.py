@@ -7,7 +7,7 @@ model, the pipeline is run again, and inside of that without the damages of the 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -32,13 +32,13 @@ RETRAINED = 2
 def broken(setting: Setting) -> tuple[Branch, Setting]:
     """Repair what is broken in the current exam, in every combination, and re-score with the current model.
 
-    Returned are the damages, which sum to their cost, and the setting without them, on which all else is judged.
+    Return the damages, which sum to their cost, and the setting without them, on which all else is judged.
     """
     branch = Branch()
-    grid, case = setting.grid, setting.case
-    pair = next(p for p in case.pairs if p.name == setting.exam)
+    grid = setting.grid
+    pair = next(p for p in setting.case.pairs if p.name == setting.exam)
     table = grid.tables[CURRENT]
-    found = damages(setting.findings, pair, (grid.tables[REFERENCE], table), case, setting.seed, branch)
+    found = damages(setting, pair, (grid.tables[REFERENCE], table), branch)
 
     @functools.cache
     def without(undone: frozenset[str]) -> pd.DataFrame:
@@ -93,23 +93,22 @@ def moved(setting: Setting) -> Branch:
     p, q = (grid.tables[side].loc[at, columns] for side, at in rows.items())
     rng = np.random.default_rng(setting.seed)
     try:
-        found = decompose(values_p, values_q, p, q, groups, rng=rng, hints_p=hints[0], hints_q=hints[1])
+        found = decompose(values_p, values_q, p, q, groups, rng=rng, hints=(hints[0], hints[1]))
     except RcaError as problem:
         return Branch(not_testable=[Rejected("inputs", "covariate_shift", "inputs", str(problem))])
     outcomes = pairs[0][0].y, pairs[0][1].y
     shift = label_shift(values_p, values_q, *outcomes, p, q, np.random.default_rng(setting.seed + 1))
-    return shifted(found, shift, lambda estimate: setting.grid.spread(estimate, rows))
+    branch = shifted(found, shift)
+    branch.terms = [replace(term, part=grid.spread(term.part, rows)) for term in branch.terms]
+    return branch
 
 
-def shifted(
-    found: Decomposition, shift: LabelShift, spread: Callable[[Estimate], Estimate] = lambda estimate: estimate
-) -> Branch:
-    """Return the terms of a decomposition, in the reading that fits, on the rows that `spread` puts them."""
+def shifted(found: Decomposition, shift: LabelShift) -> Branch:
+    """Return the terms of a decomposition, in the reading that fits."""
     branch = Branch()
 
     def add(kind: str, subject: str, part: Estimate, text: str, *, identified: bool = True) -> None:
-        term = Term("inputs", kind, subject, spread(part), text, tested=False, identified=identified)
-        branch.terms.append(term)
+        branch.terms.append(Term("inputs", kind, subject, part, text, tested=False, identified=identified))
 
     for group, part in found.support_groups.items():
         add("new_population", f"inputs.{group}", part, f"rows whose inputs '{group}' the reference never had")
@@ -170,12 +169,13 @@ def model_part(setting: Setting, material: float, options: Options | None) -> Br
 
 def _player(setting: Setting, share: Share) -> Term:
     player, part = share.player, share.contribution
+    text = "; ".join(change.text for change in player.changes)
     noise = "" if share.repeats == 1 else f", repeated with {share.repeats} seeds"
-    text = "; ".join(c.text for c in player.changes)
     counter = f"without it the pipeline gives a model that differs by {-part.value:+.4g}{noise}"
+    term = Term("evolution", player.kind, player.subject, part, text, True, counter, runs=True)
     ids = tuple(f.id for f in setting.findings for c in player.changes if f.subject == c.subject)
-    term = Term("evolution", player.kind, player.subject, part, text, True, counter, True, player.changes[0].stage, ids)
-    return replace(term, extra_se=share.seed_se, floor=1.645 * share.noise)
+    stage = player.changes[0].stage
+    return replace(term, stage=stage, findings=ids, extra_se=share.seed_se, floor=1.645 * share.noise)
 
 
 def _training_data(setting: Setting, branch: Branch, options: Options) -> None:
@@ -186,7 +186,7 @@ def _training_data(setting: Setting, branch: Branch, options: Options) -> None:
     if pair is None or artifact is None:
         return
     tables = pair.reference.frame(LIMIT, setting.seed), pair.current.frame(LIMIT, setting.seed)
-    found = damages(setting.findings, pair, tables, case, setting.seed, branch)
+    found = damages(setting, pair, tables, branch)
     for d in found[RETRAINED:]:
         reason = f"only {RETRAINED} damages of the training data are retrained without"
         branch.give_up("integrity", d.main.kind, d.subject, reason, d.findings)

@@ -23,7 +23,8 @@ from rca.words import clean, hurts, interval, number, places, status
 #: Colours of the pillars that colour-blind readers tell apart (Okabe and Ito, 2008).
 COLOURS = {"integrity": "#0072B2", "evolution": "#D55E00", "inputs": "#009E73", "": "#8A8F98"}
 DPI = 110
-_MOST = 10  # steps of a waterfall
+#: Causes that are drawn one by one; smaller ones share a step.
+MOST = 10
 _LEFT = -0.652  # where the labels begin, in widths of the axes
 _FONT = "DejaVu Sans"  # it comes with matplotlib, so it is the same everywhere
 _INK, _FAINT = "#1f2328", "#6b7280"
@@ -47,15 +48,11 @@ class _Row(NamedTuple):
 
 
 def waterfall(investigation: Investigation) -> Figure:
-    """Draw the gap: the reference value, a step for each cause, what is left over, the current value.
-
-    Only the causes on top are steps; those within another are part of its step. The axis does not
-    start at zero, so both values are marks and not bars.
-    """
+    """Draw the gap: the reference value, a step for each cause on top, what is left over, the current value."""
     gap = investigation.gap
     if gap is None or not (math.isfinite(gap.reference) and math.isfinite(gap.current)):
         raise NotApplicable("there is no gap to draw: a check and a diff measure none.")
-    rows, value = _rows(investigation), gap.reference
+    rows, value = _steps(investigation), gap.reference
     with _drawn(len(rows) + 2, rows, gap) as (figure, axes):
         _mark(axes, 0, gap.reference, "reference", investigation.reference.rev, gap)
         for y, row in enumerate(rows, start=1):
@@ -74,7 +71,7 @@ def terms(attribution: Attribution) -> Figure:
         _Row(str(group or term), status.replace("_", " "), "inputs", size, low, high, int(group is not None))
         for term, group, size, low, high, status in attribution.frame().to_numpy().tolist()
     ]
-    with _drawn(max(1, len(rows)), rows, attribution.gap, "points of ") as (figure, axes):
+    with _drawn(len(rows), rows, attribution.gap, "points of ") as (figure, axes):
         axes.axvline(0, color=_FAINT, lw=0.8, zorder=1)
         for y, row in enumerate(rows):
             _bar(axes, y, 0.0, row, attribution.gap)
@@ -94,15 +91,15 @@ def png(figure: Figure) -> bytes:
     return small.getvalue()
 
 
-def _rows(investigation: Investigation) -> list[_Row]:
+def _steps(investigation: Investigation) -> list[_Row]:
     rows = [
         _Row(c.subject, f"{c.kind.replace('_', ' ')} · {status(c)}", c.pillar, c.contribution, c.low, c.high)
         for c in investigation.causes
         if c.within is None
     ]
-    if len(rows) > _MOST:
-        total = math.fsum(row.size for row in rows[_MOST - 1 :] if math.isfinite(row.size))
-        rows[_MOST - 1 :] = [_Row(f"{len(rows) - _MOST + 1} more causes", "together", "", total)]
+    if len(rows) > MOST:
+        total = math.fsum(row.size for row in rows[MOST - 1 :] if math.isfinite(row.size))
+        rows[MOST - 1 :] = [_Row(f"{len(rows) - MOST + 1} more causes", "together", "", total)]
     left = investigation.unexplained
     if left is not None:
         rows.append(_Row("unexplained", "what the causes leave", "", left.contribution, left.low, left.high))

@@ -33,19 +33,15 @@ class Column:
     kind: Kind
     type: str
     rows: int
-    missing: int
-    """Nulls and NaN."""
+    missing: int  # nulls and NaN
     infinite: int = 0
-    distinct: int | None = None
-    """Distinct values that are not missing, in the sample; None where the type cannot be compared."""
+    distinct: int | None = None  # values that are not missing, in the sample; None where the type cannot be compared
     min: Any = None
     max: Any = None
     mean: float | None = None
     std: float | None = None
-    quantiles: tuple[float, ...] = ()
-    """At the probabilities of ``GRID``; empty unless numeric with at least one finite value."""
-    top: Mapping[str, int] = field(default_factory=dict)
-    """Category to count, most frequent first."""
+    quantiles: tuple[float, ...] = ()  # at the probabilities of ``GRID``; empty unless a number with a finite value
+    top: Mapping[str, int] = field(default_factory=dict)  # category to count, most frequent first
 
     @property
     def present(self) -> int:
@@ -88,13 +84,7 @@ def store(profile: Profile, path: str | Path, key: tuple[str, ...] = ()) -> None
 
 
 def load(path: str | Path) -> Profile:
-    """Read a stored profile.
-
-    Raises
-    ------
-    DataError
-        If the file holds none.
-    """
+    """Read a stored profile; a DataError says why a file holds none."""
     try:
         told = json.loads(Path(path).read_text(encoding="utf-8"))
         if told["schema"] != SCHEMA:

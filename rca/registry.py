@@ -1,25 +1,23 @@
-"""Plug-ins: a function with a decorator in a file of its own, found by loading its folder, run and judged together.
-
-A check, a diff, a repair and a fault are all added the same way: one new file. Nothing else is edited.
-"""
+"""Plug-ins: a function with a decorator in a file of its own, found by loading its folder; nothing else is edited."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rca.errors import ConfigError, NotApplicable, choices
-from rca.stats import benjamini_hochberg
 from rca.types import Case, Finding, Outcome, Seen, State
 
 Plugin = Callable[..., Any]
-#: The share of false findings that is accepted among those that carry a p-value.
-FDR = 0.05
+Say = Callable[[str], None]
+
+
+def silent(text: str) -> None:
+    """Tell nobody what is going on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +79,12 @@ repair = Registry("rca.repairs")
 fault = Registry("rca.faults")
 
 
-def run(entries: Iterable[Entry], case: Case, progress: Callable[[str], None] = lambda _: None) -> Seen:
-    """Run plug-ins over a case, so that none can stop the others.
-
-    Each entry has one outcome, with the reason where it could not look. The findings are named F1, F2, ...
-    in the order of discovery.
-    """
+def run(entries: Iterable[Entry], case: Case, say: Say = silent) -> Seen:
+    """Run plug-ins over a case, so that none stops the others: an outcome each, and findings F1, F2, ... in order."""
     outcomes: list[Outcome] = []
     found: list[Finding] = []
     for entry in entries:
-        progress(f"looking whether {entry.title}")
+        say(f"looking whether {entry.title}")
         start, before = time.perf_counter(), len(found)
         status: State = "clear"
         reason = None
@@ -108,64 +102,3 @@ def run(entries: Iterable[Entry], case: Case, progress: Callable[[str], None] = 
         mine = tuple(item.id for item in found[before:])
         outcomes.append(Outcome(entry.code, entry.title, status, reason, seconds, mine))
     return tuple(outcomes), tuple(found)
-
-
-def significant(case: Case, outcomes: tuple[Outcome, ...], findings: tuple[Finding, ...]) -> Seen:
-    """Adjust the p-values for all tests that were made, drop what does not hold, and rank what does.
-
-    Checks look at every column, so the number of tests is that of columns times checks that ran, whether
-    or not they had something to say. Findings without a p-value are facts (a hash, a parameter) and stay.
-    A symptom gives way to a finding that names what was done to one of its columns, or to the rows of its
-    table, and is told there as `also`. The larger effect comes first.
-
-    Examples
-    --------
-    >>> from rca.types import Case, Finding, Outcome, Roles
-    >>> weak = Finding("RCA101", "missing_values", "data.train.a", "", p_value=0.5, id="F1")
-    >>> fact = Finding("RCA201", "hyperparameter", "params.depth", "", id="F2")
-    >>> outcomes = (Outcome("RCA101", "", "found", findings=("F1",)), Outcome("RCA201", "", "found", findings=("F2",)))
-    >>> outcomes, findings = significant(Case((), Roles()), outcomes, (weak, fact))
-    >>> [(f.id, f.subject) for f in findings], [o.status for o in outcomes]
-    ([('F1', 'params.depth')], ['clear', 'found'])
-    """
-    columns = sum(len({*pair.reference.columns} & {*pair.current.columns}) for pair in case.pairs)
-    ran = sum(o.code < "RCA2" and o.status in ("found", "clear") for o in outcomes)
-    tested = {f.id: f.p_value for f in findings if f.p_value is not None}
-    adjusted = benjamini_hochberg(list(tested.values()), columns * ran).tolist()
-    by_id = dict(zip(tested, adjusted, strict=True))
-    kept = _ranked([f for f in findings if by_id.get(f.id, 0.0) <= FDR])
-    names = {f.id: f"F{i + 1}" for i, f in enumerate(kept)}
-    renamed = tuple(replace(f, id=names[f.id], p_value=by_id.get(f.id)) for f in kept)
-    return tuple(_rename(o, names) for o in outcomes), renamed
-
-
-def _ranked(findings: list[Finding]) -> list[Finding]:
-    """Return damages before other facts, those that are named before symptoms, without symptoms of what is named."""
-    entries = check.entries
-    symptoms = {code for code, entry in entries.items() if entry.symptom}
-    named = [f for f in findings if f.code < "RCA2" and f.code not in symptoms]
-    also: defaultdict[str, set[str]] = defaultdict(set)
-    left = []
-    for f in findings:
-        told = [g for g in named if f.code in symptoms or (g.code in entries and f.kind in entries[g.code].explains)]
-        cause = next((g for g in told if g.id != f.id and _together(g, f)), None)
-        if cause is not None and f.code < "RCA2":
-            also[cause.id].add(f.kind)
-        else:
-            left.append(f)
-    left = [replace(f, evidence={**f.evidence, "also": sorted(also[f.id])}) if f.id in also else f for f in left]
-    return sorted(left, key=lambda f: (f.code >= "RCA2", f.code in symptoms, -abs(f.effect or 0) * (f.code < "RCA2")))
-
-
-def _together(cause: Finding, symptom: Finding) -> bool:
-    """Say whether a finding is about a column of the other, or about the rows of its table."""
-    if cause.subject.split(".")[1:2] != symptom.subject.split(".")[1:2]:
-        return False
-    mine, other = (set(f.evidence.get("columns") or [f.evidence.get("column")]) for f in (cause, symptom))
-    return cause.subject.count(".") < 2 or bool(mine & (other | {symptom.evidence.get("column")}))
-
-
-def _rename(outcome: Outcome, names: dict[str, str]) -> Outcome:
-    mine = tuple(names[f] for f in outcome.findings if f in names)
-    status = "clear" if outcome.status == "found" and not mine else outcome.status
-    return replace(outcome, findings=mine, status=status)

@@ -45,10 +45,10 @@ def _clean() -> None:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return the environment of a run of git, dvc or a stage: this Python first, no repository but its own."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return {**inherited, "PATH": path, "DVC_NO_ANALYTICS": "1", "DO_NOT_TRACK": "1", **more}
+    """Return the variables of a command: this Python first, nothing of the caller's git, and no usage sent anywhere."""
+    found = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    path = os.pathsep.join([str(Path(sys.executable).parent), found.get("PATH", "")])
+    return {**found, "PATH": path, "DVC_NO_ANALYTICS": "1", "DO_NOT_TRACK": "1", **more}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +71,10 @@ class Sandbox:
         """Run dvc here and return what it printed."""
         if _ENDED.is_set():
             raise ReplayError("the process is ending.")
-        command = [sys.executable, "-m", "dvc", *arguments]
-        env = environment(DVC_SITE_CACHE_DIR=str(self.site), PYTHONHASHSEED="0")
         with subprocess.Popen(
-            command,
+            [sys.executable, "-m", "dvc", *arguments],
             cwd=self.root,
-            env=env,
+            env=environment(DVC_SITE_CACHE_DIR=str(self.site), PYTHONHASHSEED="0"),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -134,10 +132,7 @@ def _configure(root: Path, project: Path, cache: Path, home: Path) -> None:
 
 
 def fetch(snap: Snapshot, path: str) -> Path | None:
-    """Bring an artifact from the project's DVC remote into a cache of its own, and return that.
-
-    The user's cache is left as it is. Without a remote, or where the remote lacks the file, the answer is None.
-    """
+    """Bring an artifact from the project's DVC remote into a cache apart and return that; None where there is none."""
     if not (dvc_config(snap.repository.root) or {}).get("remote"):
         return None
     cache = Path(scratch().name) / "cache"

@@ -1,8 +1,4 @@
-"""Numbers with their uncertainty: estimates that add up, Shapley values, multiplicity.
-
-An :class:`Estimate` is a value and, for every row, how much that row pulls it (its influence, scaled so that the
-squares sum to the variance), so that sums and differences have intervals that know which rows they share.
-"""
+"""Numbers with their uncertainty: estimates that add up, Shapley values, multiplicity."""
 
 from __future__ import annotations
 
@@ -14,6 +10,8 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+from scipy.stats import false_discovery_control
 
 from rca.types import Gap
 
@@ -27,7 +25,7 @@ _POWER = 0.8416  # the normal quantile of 80 % power
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A number, and by sample the influence of each of its rows.
+    """A number, and by sample the influence of each row, scaled so that the squares sum to the variance.
 
     Examples
     --------
@@ -50,16 +48,15 @@ class Estimate:
             merged[sample][: len(short)] += short
         return Estimate(self.value + other.value, merged)
 
+    __radd__ = __add__
+
     def __mul__(self, factor: float) -> Estimate:
         return Estimate(self.value * factor, {sample: rows * factor for sample, rows in self.influence.items()})
 
     __rmul__ = __mul__
 
-    def __neg__(self) -> Estimate:
-        return self * -1.0
-
     def __sub__(self, other: Estimate | float) -> Estimate:
-        return self + -other
+        return self + other * -1.0
 
     @property
     def se(self) -> float:
@@ -79,8 +76,6 @@ def scatter(pull: Floats, rows: NDArray[np.int64], size: int) -> Floats:
 
 def quantile(level: float) -> float:
     """Return the two-sided standard normal quantile."""
-    from scipy.special import ndtri
-
     return float(ndtri(0.5 + level / 2))
 
 
@@ -118,11 +113,10 @@ def shapley(value: Callable[[frozenset[Player]], Estimate], players: Sequence[Pl
 
 def benjamini_hochberg(p_values: Sequence[float], tests: int | None = None) -> Floats:
     """Adjust p-values for the false discovery rate (Benjamini and Hochberg, 1995), `tests` being all that were made."""
-    from scipy.stats import false_discovery_control
-
-    known = np.nan_to_num(np.asarray(p_values, dtype=np.float64), nan=1.0)
-    every = np.pad(known, (0, max((tests or 0) - len(known), 0)), constant_values=1.0)
-    return np.asarray(false_discovery_control(every)[: len(known)])
+    silent = np.ones(max((tests or 0) - len(p_values), 0))
+    known = np.nan_to_num(np.concatenate([p_values, silent]), nan=1.0)  # what has no number proves nothing
+    adjusted: Floats = false_discovery_control(known)[: len(p_values)]
+    return adjusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +140,6 @@ def rate_change(k0: int, n0: int, k1: int, n1: int, floor: float = 0.0, level: f
     >>> rate_change(100_000, 10_000_000, 110_000, 10_000_000, floor=0.01).p_value > 0.5
     True
     """
-    from scipy.special import ndtr
-
     z = quantile(level)
     p0, p1 = k0 / n0, k1 / n1
     low0, high0 = _wilson(p0, n0, z)

@@ -1,8 +1,8 @@
 """Any table, as an Ibis expression: opened, sampled into memory, profiled.
 
-What must be exact (rows, missing values, extremes, frequent categories) is counted in the engine, in one pass. All else
-is read off a sample of at most ``SAMPLE`` rows, chosen by a hash of the row: it does not depend on the order of rows,
-and duplicates of a row come together or not at all.
+What must be exact (rows, missing values, extremes, frequent categories) is counted in the engine, in one pass, the
+rest in a sample of at most ``SAMPLE`` rows. A hash of the row chooses it: the order of rows does not matter, and
+duplicates of a row come together or not at all.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from rca.stats import Floats
 
-__all__ = ["CATEGORIES", "GRID", "LIMIT", "SAMPLE", "Column", "Profile", "Table", "finite", "kind_of", "open_table"]
+__all__ = ["CATEGORIES", "GRID", "LIMIT", "SAMPLE", "Column", "Table", "open_table"]
 
 #: Categories beyond this many are not listed, most frequent first.
 CATEGORIES = 1000
@@ -128,7 +128,7 @@ class Table:
         return frame
 
     def require(self, *names: str | None) -> None:
-        """Check that columns exist; a DataError names the first that is missing and those there are."""
+        """Check that columns exist; a DataError names the first that is missing, and those there are."""
         for name in names:
             if name is not None and name not in self.columns:
                 raise DataError(
@@ -138,10 +138,9 @@ class Table:
 
 
 def open_table(source: Any, name: str = "table", like: str | None = None) -> Table:
-    """Open a path, a URL, a DataFrame, an Arrow table or an Ibis table.
+    """Open a path, a URL, a DataFrame, an Arrow table or an Ibis table; a DataError says why it cannot be read.
 
-    The extension of `like` tells the format of a file that has none of its own, as in a cache. What cannot be read as
-    a table, or has two columns of one name, is a DataError.
+    `like` is a path whose extension tells the format, for a file that has none of its own, as in a cache.
     """
     import ibis
 
@@ -245,12 +244,8 @@ def _facts(table: Table) -> Mapping[str, Any]:
         elif kind == "time":
             measures |= {f"min{i}": column.min(), f"max{i}": column.max()}
     found = fetch(table.expr.aggregate(**measures)).to_pylist()[0]
-    return {name: _naive(value) for name, value in found.items()}
-
-
-def _naive(value: Any) -> Any:
-    """Return a time without zone, in UTC, as the sample has it."""
-    return value.astimezone(UTC).replace(tzinfo=None) if getattr(value, "tzinfo", None) else value
+    # times without zone, in UTC, as the sample has them
+    return {k: v.astimezone(UTC).replace(tzinfo=None) if getattr(v, "tzinfo", None) else v for k, v in found.items()}
 
 
 def _describe(table: Table, name: str) -> dict[str, Any]:

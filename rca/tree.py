@@ -1,4 +1,4 @@
-"""What the branches of the gap tree share: both models on both exams, damages and their repairs, terms of the sum."""
+"""What a branch of the gap tree works on (both models, both exams, the damages with their repairs), and its terms."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from rca import registry
 from rca.errors import NotApplicable
 from rca.metrics import Metric, Scored, answers
-from rca.stats import Estimate, scatter, total
+from rca.stats import Estimate, gap_of, scatter, total
 from rca.tables import open_table
 from rca.types import Case, Exam, Finding, Gap, Model, Pair, Pillar, Rejected, Roles
 
 #: A gap must exclude zero at this level before it is called one.
 ALARM = 0.95
-Tables = tuple[pd.DataFrame, pd.DataFrame]  # of the reference and the current side
 #: The samples: rows of one share noise, rows of two do not.
 REFERENCE, CURRENT = "reference", "current"
+Tables = tuple[pd.DataFrame, pd.DataFrame]  # of the reference and the current side
 
 
 class Grid:
@@ -53,10 +53,6 @@ class Grid:
         """Let the current sample hold the rows that repairs bring back."""
         top = max((int(table.index.max()) + 1 for table in tables if len(table)), default=0)
         self.sizes[CURRENT] = max(self.sizes[CURRENT], top)
-
-    def corner(self, model: int, exam: str) -> Estimate:
-        """Return the metric of one of the two models on one of the two exams."""
-        return self.value(self.models[model], self.tables[exam], exam)
 
     def both_exams(self, model: Model) -> Estimate:
         """Return the worth of a model: its metric, averaged over both exams."""
@@ -92,8 +88,7 @@ class Term:
     runs: bool = False  # whether the pipeline is run again for it
     stage: str | None = None
     findings: tuple[str, ...] = ()
-    parent: str | None = None
-    """The subject of the term that this one explains further; it is then no part of the sum itself."""
+    parent: str | None = None  # the subject of the term that this one explains further, and is no addend beside
     extra_se: float = 0.0  # noise that rows do not carry, such as that of other seeds
     floor: float = 0.0  # an amount that chance alone reaches
     identified: bool = True
@@ -126,12 +121,6 @@ class Setting:
     rows: tuple[int, int] = (0, 0)
 
 
-def is_material(gap: Gap, difference: Estimate, material: float) -> bool:
-    """Whether a gap excludes zero and is large enough to matter, whatever the number of rows."""
-    low, high = difference.interval(ALARM)
-    return (low > 0 or high < 0) and abs(gap.difference) >= material * abs(gap.reference)
-
-
 @dataclass(frozen=True, slots=True)
 class Damage:
     """A damaged column or table, and how to undo the damage."""
@@ -151,55 +140,58 @@ def damaged(damage: Damage, part: Estimate, counterfactual: str) -> Term:
     return replace(term, stage=main.stage, findings=tuple(f.id for f in damage.findings))
 
 
-def damages(
-    findings: Sequence[Finding], pair: Pair, tables: Tables, case: Case, seed: int, branch: Branch
-) -> list[Damage]:
-    """Group the findings on a pair of tables, given in memory too, and choose a repair for each, or note the lack."""
+def damages(setting: Setting, pair: Pair, tables: Tables, branch: Branch) -> list[Damage]:
+    """Group the findings on a pair of tables, given in memory too, and choose a repair for each; note what has none."""
     whole = f"data.{pair.name}"
     # That a table differs (RCA2xx) is no damage yet.
-    mine = [f for f in findings if f.code < "RCA2" and (f.subject == whole or f.subject.startswith(f"{whole}."))]
+    mine = [f for f in setting.findings if f.code < "RCA2" and f"{f.subject}.".startswith(f"{whole}.")]
     found: list[Damage] = []
-    lost: list[tuple[Finding, str]] = []
     for subject in dict.fromkeys(f.subject for f in mine):
         group = [f for f in mine if f.subject == subject]
-        tried = []
+        tried, lost = [], []
         for finding in group:
             try:
-                tried.append(_try(finding, group, pair, tables, case, seed))
+                tried.append(_try(finding, group, pair, tables, setting))
             except NotApplicable as reason:
                 lost.append((finding, str(reason)))
             except Exception as failure:  # noqa: BLE001  a repair that fails leaves the damage, and says so
                 lost.append((finding, f"the repair failed ({type(failure).__name__}: {failure})"))
         if tried:
             found.append(max(tried, key=lambda d: (d.vanished, d.exact, -group.index(d.main))))
-            lost = [item for item in lost if item[0].subject != subject]
-    for finding, why in lost:
-        branch.give_up("integrity", finding.kind, finding.subject, why, [finding])
+        for finding, why in lost if not tried else ():
+            branch.give_up("integrity", finding.kind, subject, why, [finding])
     return sorted(found, key=lambda d: d.main.code)
 
 
-def _try(
-    finding: Finding,
-    group: Sequence[Finding],
-    pair: Pair,
-    tables: Tables,
-    case: Case,
-    seed: int,
-) -> Damage:
+def _try(finding: Finding, group: Sequence[Finding], pair: Pair, tables: Tables, setting: Setting) -> Damage:
     repairs = registry.repair.load()
     if finding.kind not in repairs:
         raise NotApplicable(f"there is no repair for {finding.kind} yet")
     function = repairs[finding.kind].function
 
-    def undo(table: pd.DataFrame, draw: int = seed) -> pd.DataFrame:
+    def undo(table: pd.DataFrame, draw: int = setting.seed) -> pd.DataFrame:
         return function(table, finding, tables[0], np.random.default_rng(draw))  # type: ignore[no-any-return]  # repairs return frames
 
     repaired = undo(tables[1])
-    exact = repaired.equals(undo(tables[1], seed + 1))
+    exact = repaired.equals(undo(tables[1], setting.seed + 1))
     after = Pair(pair.name, pair.reference, open_table(repaired, pair.name), pair.same_role)
     checks = [entry for code, entry in registry.check.load().items() if code in {f.code for f in group}]
-    left = {(f.kind, f.subject) for f in registry.run(checks, replace(case, pairs=(after,)))[1]}
+    left = {(f.kind, f.subject) for f in registry.run(checks, replace(setting.case, pairs=(after,)))[1]}
     gone = sum((f.kind, f.subject) not in left for f in group)
     if (finding.kind, finding.subject) in left:
         raise NotApplicable("the finding is still there after its repair")
     return Damage(finding.subject, finding, tuple(group), undo, exact, gone)
+
+
+def measure(setting: Setting) -> tuple[Gap, Estimate]:
+    """Measure the gap: the current model on its exam minus the reference model on its own."""
+    grid = setting.grid
+    reference = grid.value(grid.models[0], grid.tables[REFERENCE], REFERENCE)
+    current = grid.current(grid.tables[CURRENT])
+    return gap_of(grid.metric.name, reference, current, setting.rows, ALARM), current - reference
+
+
+def is_material(gap: Gap, difference: Estimate, material: float) -> bool:
+    """Whether a gap excludes zero and is large enough to matter, whatever the number of rows."""
+    low, high = difference.interval(ALARM)
+    return (low > 0 or high < 0) and abs(gap.difference) >= material * abs(gap.reference)

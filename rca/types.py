@@ -125,7 +125,7 @@ class Exam:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A reference and a current version (or two tables)."""
+    """A reference and a current version (or two tables) and the metric that moved."""
 
     pairs: tuple[Pair, ...]
     roles: Roles

@@ -1,7 +1,6 @@
 """The system at one git revision, read without checkout.
 
-What a pipeline made is found through dvc.lock and .dvc files, its bytes in the DVC cache. DVC does not
-notice a flipped byte there, so every file that is read is hashed again and held against the record.
+DVC does not notice a flipped byte in its cache, so every file that is read is hashed and held against the record.
 """
 
 from __future__ import annotations
@@ -43,8 +42,7 @@ class Snapshot:
     repository: Repository
     rev: str
     commit: str
-    fetch: Callable[[Snapshot, str], Path | None] | None = None
-    """Brings an artifact that the local cache lacks; given the path, returns the cache folder to look in."""
+    fetch: Callable[[Snapshot, str], Path | None] | None = None  # brings a path into a cache, and returns its folder
     _listed: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @cached_property
@@ -268,9 +266,9 @@ def _stage(name: str, entry: Mapping[str, Any], wdir: PurePosixPath) -> Stage:
         return {posixpath.normpath(wdir / item["path"]): str(item.get("md5") or "") for item in items or []}
 
     command, params = entry.get("cmd", ""), entry.get("params") or {}
-    cmd = " && ".join(command) if isinstance(command, list) else str(command)
-    known = {posixpath.normpath(wdir / file): dict(values or {}) for file, values in params.items()}
-    return Stage(name, cmd, hashes(entry.get("deps")), hashes(entry.get("outs")), known)
+    line = " && ".join(command) if isinstance(command, list) else str(command)
+    keys = {posixpath.normpath(wdir / file): dict(values or {}) for file, values in params.items()}
+    return Stage(name, line, hashes(entry.get("deps")), hashes(entry.get("outs")), keys)
 
 
 def _is_toml(path: str) -> bool:

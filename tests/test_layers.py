@@ -16,8 +16,8 @@ HOME = Path(rca.__file__).parent
 LAYERS = [
     "errors",
     "types",
-    "config stats profiles",
     "registry",
+    "config stats profiles",
     "engine",
     "tables models gitrepo",
     "metrics versions",
@@ -25,7 +25,7 @@ LAYERS = [
     "integrity evolution inputs",
     "repairs faults contract",
     "words",
-    "case drift",
+    "case findings drift",
     "lineage",
     "tree",
     "parts",

@@ -70,7 +70,7 @@ def test_estimates_add_up_row_by_row() -> None:
     assert (a + b).value == a.value + b.value == 9.0
     assert (a + b).se == pytest.approx(math.hypot(a.se, b.se))
     assert (b - 2 * mean(values, "q")).se == pytest.approx(0)
-    assert (a + 1.0).se == a.se
+    assert (a + 1.0).se == (1.0 + a).se == a.se
     assert (a * 0.5).value == (0.5 * a).value == 1.5
     assert total([]).value == 0
 

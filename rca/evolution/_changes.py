@@ -1,8 +1,4 @@
-"""Root changes: what differs between two versions and no upstream output explains.
-
-A stage's output differs because its command, code, parameters or inputs do; the inputs that no stage made
-are where differences enter. These are the players of a replay.
-"""
+"""Root changes, the players of a replay: what differs between two versions and no upstream output explains."""
 
 from __future__ import annotations
 
@@ -67,10 +63,7 @@ def between(version: Version, first: Iterable[str], last: str | None) -> tuple[s
 
 
 def root_changes(case: Case) -> tuple[Change, ...]:
-    """Return what changed on the way to the model, in pipeline order.
-
-    Files that differ in formatting and comments alone are no changes: their syntax trees are equal.
-    """
+    """Return what changed on the way to the model, in pipeline order; formatting and comments are no changes."""
     reference, current = sides(case)
     order = dict.fromkeys(s for v in (current, reference) for s in upstream(v, producer(v, case.model_path)))
     found: dict[str, Change] = {}

@@ -17,12 +17,7 @@ from rca.types import Case, Finding
 
 @diff("RCA201", "parameters changed")
 def parameters(case: Case) -> Iterator[Finding]:
-    """Compare every parameter file key by key; a key that no stage declares is said to be so.
-
-    Yields
-    ------
-    Finding
-        Of the kind that the key's name tells; `effect` is the relative change where both values are numbers.
+    """Compare every parameter file key by key; `effect` is the relative change where both values are numbers.
 
     Examples
     --------
@@ -48,24 +43,18 @@ def parameters(case: Case) -> Iterator[Finding]:
         before, after = (str(side.params.get(key, "unset")) for side in (reference, current))
         numbers = [float(v) for v in both if type(v) in (int, float)]
         stage = declared.get(key) or next((s for k, s in declared.items() if key.startswith(f"{k}.")), None)
-        kind = kind_of_key(key, case.seed_key)
-        effect = (numbers[1] - numbers[0]) / abs(numbers[0]) if len(numbers) == 2 and numbers[0] else None
         text = f"{key} went from {before} to {after}{'' if stage else ', and no stage declares it'}"
-        evidence = {"reference": before, "current": after, "declared": stage is not None}
-        yield Finding("RCA201", kind, f"params.{key}", text, stage, effect, evidence=evidence)
+        effect = (numbers[1] - numbers[0]) / abs(numbers[0]) if len(numbers) == 2 and numbers[0] else None
+        facts = {"reference": before, "current": after, "declared": stage is not None}
+        kind = kind_of_key(key, case.seed_key)
+        yield Finding("RCA201", kind, f"params.{key}", text, stage, effect, evidence=facts)
 
 
 @diff("RCA202", "code changed")
 def code(case: Case) -> Iterator[Finding]:
-    r"""Compare the source files and the commands of the stages.
+    r"""Compare the source files and the commands of the stages; `effect` is the share of lines that changed.
 
-    A Python file whose syntax tree is unchanged differs in formatting and comments alone: a proof that it
-    matters not.
-
-    Yields
-    ------
-    Finding
-        One for each file; `effect` is the share of lines that changed, evidence holds the functions.
+    A Python file whose syntax tree is unchanged differs in formatting and comments alone, and so cannot matter.
 
     Examples
     --------
@@ -90,9 +79,9 @@ def code(case: Case) -> Iterator[Finding]:
         detail = ", in formatting and comments only" if same else f" in {', '.join(functions)}" if functions else ""
         lines = difflib.SequenceMatcher(None, (before or "").splitlines(), (after or "").splitlines(), autojunk=False)
         text = f"{path} {what}{detail}" + ("" if stages else "; no stage declares it")
-        stage, effect = next(iter(stages), None), round(1.0 - lines.ratio(), 4)
-        evidence = {"same_program": same, "functions": functions, "stages": stages}
-        yield Finding("RCA202", "code_change", f"code.{path}", text, stage, effect, evidence=evidence)
+        facts = {"same_program": same, "functions": functions, "stages": stages}
+        first, effect = next(iter(stages), None), round(1.0 - lines.ratio(), 4)
+        yield Finding("RCA202", "code_change", f"code.{path}", text, first, effect, evidence=facts)
 
 
 def _functions(before: str, after: str) -> list[str]:
@@ -113,12 +102,7 @@ def _functions(before: str, after: str) -> list[str]:
 
 @diff("RCA203", "environment changed")
 def environment(case: Case) -> Iterator[Finding]:
-    """Compare the packages that the environment file pins.
-
-    Yields
-    ------
-    Finding
-        One for each package; the evidence says whether a major, minor or patch release lies between.
+    """Compare the packages that the environment file pins, and say whether a major, minor or patch release is between.
 
     Examples
     --------
@@ -134,8 +118,8 @@ def environment(case: Case) -> Iterator[Finding]:
         before, after = reference.environment.get(name), current.environment.get(name)
         if before != after:
             text = f"{name} went from {before or 'absent'} to {after or 'absent'}"
-            evidence = {"reference": before, "current": after, "step": _step(before, after)}
-            yield Finding("RCA203", "environment_change", f"env.{name}", text, evidence=evidence)
+            facts = {"reference": before, "current": after, "step": _step(before, after)}
+            yield Finding("RCA203", "environment_change", f"env.{name}", text, evidence=facts)
 
 
 def _step(before: str | None, after: str | None) -> str:
@@ -152,12 +136,7 @@ def _step(before: str | None, after: str | None) -> str:
 
 @diff("RCA204", "model and recorded metrics changed")
 def outcome(case: Case) -> Iterator[Finding]:
-    """Compare the model's hash and the metrics that both versions recorded.
-
-    Yields
-    ------
-    Finding
-        At most one, with the metrics before and after; these carry no interval, so an investigation measures its own.
+    """Compare the model's hash and the metrics that both versions recorded, which carry no interval: one finding.
 
     Examples
     --------
@@ -180,20 +159,15 @@ def outcome(case: Case) -> Iterator[Finding]:
         return
     path = models[1].path if models[1] else case.model_path
     changes = ", ".join(f"{name} {a:g} → {b:g}" for name, (a, b) in moved.items())
-    what = f"the model {path} is {'another one' if hashes[0] != hashes[1] else 'the same'}"
-    text = what + (f"; recorded {changes}" if changes else "")
-    evidence = {"metrics": moved, "md5": hashes}
-    yield Finding("RCA204", "weights", "model", text, producer(current, path), evidence=evidence)
+    text = f"the model {path} is {'another one' if hashes[0] != hashes[1] else 'the same'}"
+    text += f"; recorded {changes}" if changes else ""
+    facts = {"metrics": moved, "md5": hashes}
+    yield Finding("RCA204", "weights", "model", text, producer(current, path), evidence=facts)
 
 
 @diff("RCA205", "training data changed")
 def training_data(case: Case) -> Iterator[Finding]:
-    """Compare the recorded hashes of the data that no stage made and that the model descends from.
-
-    Yields
-    ------
-    Finding
-        One for each file or folder; what is different inside is the integrity checks' answer.
+    """Compare the recorded hashes of the data that no stage made and that the model descends from, path by path.
 
     Examples
     --------

@@ -1,7 +1,4 @@
-"""Counterfactual replay: run the reference's pipeline with each set of changes taken from the current version.
-
-The contribution of a change is its exact Shapley value. Changes that never ran apart are merged.
-"""
+"""Counterfactual replay: the reference's pipeline is run with each set of changes taken from the current version."""
 
 from __future__ import annotations
 
@@ -14,19 +11,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
+from scipy.stats import t as student
 
 from rca import models
 from rca.errors import ModelError, NotApplicable, ReplayError
 from rca.evolution._changes import PARAMS, Change, between, producer, root_changes, sides
 from rca.gitrepo import Repository
+from rca.registry import Say, silent
 from rca.sandbox import Sandbox, sandbox
 from rca.stats import Estimate, quantile, shapley, total
 from rca.types import Case, Model, Version
 
-#: A full factorial up to this many players.
-PLAYERS = 4
 Coalition = frozenset[str]
 Judge = Callable[[Model], Estimate]
+#: A full factorial up to this many players.
+PLAYERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Options:
     max_runs: int = 96
     jobs: int = 2
     timeout: float = 3600.0
-    say: Callable[[str], None] = lambda _: None
+    say: Say = silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,6 @@ class Bench:
 
     def need(self, coalitions: Iterable[Coalition], seed: int | None = None) -> None:
         """Run what is not known yet, side by side."""
-        from joblib import Parallel, delayed
-
         todo = [s for s in dict.fromkeys(coalitions) if (s, seed) not in self.worth]
         if len(self.worth) + len(todo) > self.options.max_runs:
             raise ReplayError(
@@ -128,18 +126,14 @@ class Bench:
                     file, colon, key = self.case.seed_key.partition(":")
                     where = (file, key) if colon else (PARAMS, file)
                     _set_param(box.root, *where, {self.case.seed_key: seed})
-                return self._reproduce(box, corner=seed is None and len(coalition) in (0, len(self.players)))
+                how, corner = self.stages[-1:], seed is None and coalition in self.corners
+                if corner or not all(c.declared for p in self.players for c in p.changes):
+                    how = ("--force", "--no-run-cache", "--single-item", *self.stages)
+                    pull(box, (reference, current), self.stages, self.options)
+                printed = box.dvc("repro", "--pull", "--allow-missing", *how, timeout=self.options.timeout)
+                return load_model(box, self.case), printed.count("Running stage"), None
         except (ReplayError, ModelError) as problem:
             return None, 0, str(problem)
-
-    def _reproduce(self, box: Sandbox, corner: bool) -> tuple[Model | None, int, str | None]:
-        """Run up to the model."""
-        how = self.stages[-1:]
-        if corner or not all(c.declared for p in self.players for c in p.changes):
-            how = ("--force", "--no-run-cache", "--single-item", *self.stages)
-            pull(box, sides(self.case), self.stages, self.options)
-        printed = box.dvc("repro", "--pull", "--allow-missing", *how, timeout=self.options.timeout)
-        return load_model(box, self.case), printed.count("Running stage"), None
 
 
 def pull(box: Sandbox, versions: Iterable[Version], stages: Iterable[str], options: Options, but: str = "") -> None:
@@ -233,10 +227,10 @@ def players(case: Case) -> tuple[tuple[Player, ...], tuple[str, ...]]:
 
 
 def replay(case: Case, judge: Judge, recorded: Estimate, options: Options, material: float = 0.0) -> Replay:
-    """Attribute the difference between two versions' models to the changes between the versions.
+    """Give each change its exact Shapley value of the difference between two versions' models.
 
-    `judge` gives the worth of a model, such as its metric averaged over both exams; `recorded` is the difference in
-    worth between the two recorded models. Contributions below `material` in absolute value are not worth more runs.
+    `judge` gives the worth of a model, such as its metric over both exams, and `recorded` is the difference in worth
+    between the recorded models. Contributions smaller than `material` in absolute value are not worth more runs.
     """
     found, stages = players(case)
     if not found:
@@ -315,12 +309,10 @@ def _repeat(bench: Bench, base: Mapping[str, Estimate], material: float) -> tupl
 
 def _share(player: Player, base: Estimate, spread: float, effects: Sequence[Estimate]) -> Share:
     """Return a change's contribution with the recorded seed; the other seeds tell how far to trust it."""
-    from scipy.stats import t
-
     if len(effects) < 2:
         return Share(player, base, 0.0, spread, 1)
     # Few repeats know their own spread badly: widen as Student's t does.
-    wider = float(t.ppf(0.95, len(effects) - 1)) / quantile(0.9)
+    wider = float(student.ppf(0.95, len(effects) - 1)) / quantile(0.9)
     return Share(player, base, wider * float(np.std([e.value for e in effects], ddof=1)), spread, len(effects))
 
 

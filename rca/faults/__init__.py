@@ -1,1 +1,1 @@
-"""Damages done on purpose, one a module, with the truth of what was done."""
+"""Damages done on purpose: each returns the damaged table, and the truth of what was done."""

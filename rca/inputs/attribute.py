@@ -6,11 +6,10 @@ import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from pandas.api import types
 
 from rca.errors import ConfigError, choices
@@ -20,6 +19,9 @@ from rca.inputs.labels import LabelShift, label_shift
 from rca.stats import LEVEL, Estimate, gap_of
 from rca.tables import LIMIT, open_table
 from rca.types import Gap, Model
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +128,9 @@ def attribute(  # noqa: PLR0913  the contract
     inputs = _inputs(judged.tables, answer_columns, groups)
     p, q = (table[inputs] for table in judged.tables)
     reads = set(getattr(model, "feature_names_in_", ()))
-    hints = judged.hints if reads <= set(inputs) else (None, None)
-    parts = decompose(
-        *judged.values,
-        p,
-        q,
-        groups if groups is not None else {name: [name] for name in inputs},
-        rng=np.random.default_rng(seed),
-        hints_p=hints[0],
-        hints_q=hints[1],
-    )
+    hints = judged.hints if reads <= set(inputs) else None
+    groups = {name: [name] for name in inputs} if groups is None else groups
+    parts = decompose(*judged.values, p, q, groups, rng=np.random.default_rng(seed), hints=hints)
     gap = gap_of(judged.name, *judged.sides, (len(p), len(q)))
     first, second = judged.tables
     shift = partial(label_shift, *judged.values, first[target], second[target], p, q)

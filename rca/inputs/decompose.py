@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -17,7 +17,7 @@ import pandas as pd
 from rca.errors import ConfigError, DataError, choices
 from rca.inputs.encode import HINTS, Features, Mask, Order, encode, shuffled
 from rca.inputs.nuisance import FIT, Folds, expected, log_ratio, split
-from rca.inputs.support import outside
+from rca.inputs.support import by_group, outside
 from rca.stats import Estimate, Floats, mean, shapley
 
 Task = tuple[Floats, Features, Folds]  # the rows inside the support, in random order
@@ -34,24 +34,6 @@ _BUDGET = 100_000  # rows of a side that all coalitions together are fitted on
 
 
 @dataclass(frozen=True, slots=True)
-class Diagnostics:
-    """How well the two samples can be compared, on the rows inside the support."""
-
-    ess: float = 1.0
-    """Effective share of the reference rows once they are weighted to look like the current ones."""
-    auc: float = 0.5
-    """How well the inputs tell a current row from a reference row, out of fold."""
-    clipped: float = 0.0
-    """Share of current rows that next to no reference row is like."""
-    first: Mapping[str, float] = field(default_factory=dict)
-    """What each group changes alone."""
-    last: Mapping[str, float] = field(default_factory=dict)
-    """What each group changes once the others have: near 0 for one that is only correlated."""
-    merged: tuple[str, ...] = ()
-    """Groups that were put into ``other``, as there were too many for exact values."""
-
-
-@dataclass(frozen=True, slots=True)
 class Decomposition:
     """The terms of a gap, each with its interval; they sum to it, and the groups to their term.
 
@@ -63,9 +45,12 @@ class Decomposition:
     covariate: Estimate
     groups: Mapping[str, Estimate]
     concept: Estimate
-    identified: bool
-    reason: str | None
-    diagnostics: Diagnostics
+    reason: str | None = None
+
+    @property
+    def identified(self) -> bool:
+        """Whether covariate and concept could be told apart."""
+        return self.reason is None
 
 
 def decompose(
@@ -76,8 +61,7 @@ def decompose(
     groups: Mapping[str, Sequence[str]],
     *,
     rng: np.random.Generator,
-    hints_p: Floats | None = None,
-    hints_q: Floats | None = None,
+    hints: tuple[Floats, Floats] | None = None,
 ) -> Decomposition:
     """Split ``mean(values_q) - mean(values_p)``.
 
@@ -85,8 +69,8 @@ def decompose(
     ----------
     groups : mapping of str to sequence of str
         Columns of each group; columns in none form the group ``other``.
-    hints_p, hints_q : ndarray of shape (n, k), optional
-        Functions of the inputs that foretell the values, such as a model's score.
+    hints : two ndarrays of shape (n, k), optional
+        Of each side, functions of the inputs that foretell the values, such as a model's score.
     """
     from threadpoolctl import threadpool_limits
 
@@ -96,28 +80,24 @@ def decompose(
     columns = sorted(name for group in parts.values() for name in group)
     p, q = p[columns], q[columns]
     found = outside(p, q)
-    inside = ~found.rows
+    inside = ~found.any(axis=1).to_numpy()
     level = mean(values_p, "reference")
-    support_groups = {name: _excess(values_q, mask, level) for name, mask in found.by_group(parts).items()}
+    support_groups = {name: _excess(values_q, mask, level) for name, mask in by_group(found, parts).items()}
     share = float(inside.mean())
     # Everything that follows sees the rows in an order of their own, so that theirs cannot matter.
     order_p = shuffled(values_p, p, rng)
     order_q = np.flatnonzero(inside)[shuffled(values_q[inside], q[inside], rng)]
-    support = _excess(values_q, found.rows, level) if found.rows.any() else None
-    rest = _excess(values_q, inside, level)
+    support = None if inside.all() else _excess(values_q, ~inside, level)
+    rest, nothing = _excess(values_q, inside, level), Estimate(0.0)
     if share == 0.0:
-        nothing = Estimate(0.0)
-        none = dict.fromkeys(parts, nothing)
-        return Decomposition(support, support_groups, nothing, none, nothing, True, None, Diagnostics())
-    hints = None
-    if hints_p is not None and hints_q is not None:
-        hints = np.vstack([hints_p[order_p].reshape(len(order_p), -1), hints_q[order_q].reshape(len(order_q), -1)])
+        return Decomposition(support, support_groups, nothing, dict.fromkeys(parts, nothing), nothing)
+    hinted = None if hints is None else np.vstack([hints[0][order_p], hints[1][order_q]])
     with threadpool_limits(1):
-        data, folds = encode(p.iloc[order_p], q.iloc[order_q], hints), split(len(order_p), len(order_q), rng)
+        data, folds = encode(p.iloc[order_p], q.iloc[order_q], hinted), split(len(order_p), len(order_q), rng)
         task = values_p[order_p], data, folds
-        whole, trees, diagnostics, reason = _whole(task, parts)
+        whole, trees, reason = _whole(task, parts)
         if whole is None:
-            return Decomposition(support, support_groups, rest, {}, Estimate(0.0), False, reason, diagnostics)
+            return Decomposition(support, support_groups, rest, {}, nothing, reason)
         merged = _keep_largest(parts, data, task[0], folds)
         worth = _coalitions(task, merged, whole, trees)
     sizes = len(values_p), len(values_q)
@@ -125,14 +105,7 @@ def decompose(
     base, everything = frozenset[str](), frozenset(merged)
     covariate = worth[everything] - worth[base]
     values = shapley(lambda coalition: worth[coalition], sorted(merged))
-    diagnostics = replace(
-        diagnostics,
-        first={name: (worth[frozenset({name})] - worth[base]).value for name in merged},
-        last={name: (worth[everything] - worth[everything - {name}]).value for name in merged},
-        merged=tuple(name for name in parts if name not in merged),
-    )
-    values = {name: values[name] for name in merged}
-    return Decomposition(support, support_groups, covariate, values, rest - covariate, True, None, diagnostics)
+    return Decomposition(support, support_groups, covariate, {n: values[n] for n in merged}, rest - covariate)
 
 
 def _check(values_p: Floats, values_q: Floats) -> None:
@@ -194,16 +167,12 @@ def _excess(values: Floats, rows: Mask, level: Estimate) -> Estimate:
     return mean(part, "current") + Estimate(0.0, {"reference": level.influence["reference"] * -float(rows.mean())})
 
 
-def _whole(
-    task: Task, parts: Mapping[str, Sequence[str]]
-) -> tuple[Estimate | None, tuple[bool, bool], Diagnostics, str | None]:
+def _whole(task: Task, parts: Mapping[str, Sequence[str]]) -> tuple[Estimate | None, tuple[bool, bool], str | None]:
     """Estimate with all inputs, judge the overlap, and say whether trees were of use to expect and to weigh."""
-    from sklearn.metrics import roc_auc_score
-
     values, data, folds = task
     n0, n1 = len(values), len(folds.fold) - len(values)
     if n1 < _FEW:
-        return None, (False, False), Diagnostics(), f"only {n1} current rows are inside the reference's support"
+        return None, (False, False), f"only {n1} current rows are inside the reference's support"
     columns = [name for group in parts.values() for name in group]
     inputs = data.pick(columns)
     ratio, trees_weigh = log_ratio(inputs, folds)
@@ -213,15 +182,14 @@ def _whole(
     seen = float(1 / np.minimum(odds[n0:], 4 * _CAP).mean())
     ess = min(float(weights.sum() ** 2 / (weights @ weights) / n0), seen, 1.0)
     thin = float((odds[n0:] > _CAP).mean())
-    diagnostics = Diagnostics(ess, float(roc_auc_score(folds.current, ratio)), thin)
     if ess < _ESS or thin > _THIN:
-        return None, (False, False), diagnostics, _reason(task, parts, diagnostics)
+        return None, (False, False), _reason(task, parts, ess, thin)
     hinted = HINTS in data.of_trees  # what trees add to a hint says nothing of what they add without it
     m, trees_expect = expected(values, data.pick([*columns, HINTS]), folds)
-    return _one_step(values, m, ratio, inputs), (trees_expect or hinted, trees_weigh), diagnostics, None
+    return _one_step(values, m, ratio, inputs), (trees_expect or hinted, trees_weigh), None
 
 
-def _reason(task: Task, parts: Mapping[str, Sequence[str]], diagnostics: Diagnostics) -> str:
+def _reason(task: Task, parts: Mapping[str, Sequence[str]], ess: float, thin: float) -> str:
     from sklearn.metrics import roc_auc_score
 
     _, data, folds = task
@@ -229,8 +197,8 @@ def _reason(task: Task, parts: Mapping[str, Sequence[str]], diagnostics: Diagnos
     alone = {name: roc_auc_score(folds.current, ratio) for name, ratio in ratios.items()}
     worst = max(alone, key=lambda name: alone[name])
     return (
-        f"reference and current overlap too little: {diagnostics.ess:.1%} of the reference rows count once they are "
-        f"weighted to look like the current ones, and {diagnostics.clipped:.0%} of the current rows have next to no "
+        f"reference and current overlap too little: {ess:.1%} of the reference rows count once they are "
+        f"weighted to look like the current ones, and {thin:.0%} of the current rows have next to no "
         f"like among them; '{worst}' tells the sides apart most (AUC {alone[worst]:.2f})"
     )
 
@@ -273,9 +241,8 @@ def _coalitions(
 
 def _back(part: Estimate, orders: tuple[Order, Order], sizes: tuple[int, int], share: float, level: float) -> Estimate:
     """Return ``share * part`` on all rows as they came: who is inside is random, and pulls by its excess."""
-    pull_p, pull_q = (np.zeros(size) for size in sizes)
-    pull_p[orders[0]] = part.influence["reference"] * share
     excess = part.value - level
-    pull_q[:] = -share * excess / sizes[1]
+    pull_p, pull_q = np.zeros(sizes[0]), np.full(sizes[1], -share * excess / sizes[1])
+    pull_p[orders[0]] = part.influence["reference"] * share
     pull_q[orders[1]] += excess / sizes[1] + part.influence.get("current", 0.0) * share
     return Estimate(share * part.value, {"reference": pull_p, "current": pull_q})

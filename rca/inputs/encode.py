@@ -106,29 +106,22 @@ def encode(p: pd.DataFrame, q: pd.DataFrame, hints: Floats | None = None) -> Fea
 
 def is_number(column: pd.Series[Any]) -> bool:
     """Return whether a column is a quantity; times are, truth values are not."""
-    if types.is_bool_dtype(column):
-        return False
-    return bool(types.is_numeric_dtype(column) or types.is_datetime64_any_dtype(column))
+    quantity = types.is_numeric_dtype(column) or types.is_datetime64_any_dtype(column)
+    return quantity and not types.is_bool_dtype(column)
 
 
 def numbers(column: pd.Series[Any]) -> Floats:
     """Return a column of quantities as floats, NaN where it is missing."""
     if types.is_datetime64_any_dtype(column):
-        seconds = column.dt.tz_localize(None) if column.dt.tz is not None else column
-        values = seconds.to_numpy(dtype="datetime64[s]").astype(np.float64)
-        values[column.isna().to_numpy()] = np.nan
-        return values
+        seconds = column.dt.tz_localize(None).to_numpy(dtype="datetime64[s]")
+        return np.where(column.isna(), np.nan, seconds.astype(np.float64))
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def labels(column: pd.Series[Any]) -> np.ndarray[Any, np.dtype[Any]]:
     """Return the values of a category as text, None where they are missing."""
-    # Booleans are spelled out first: as a key, True is 1.
-    column = column.map(lambda v: str(v) if isinstance(v, bool) else v) if column.dtype == object else column
-    codes, distinct = pd.factorize(column)
-    names = np.array([*(str(value) for value in distinct), None], dtype=object)
-    picked: np.ndarray[Any, np.dtype[Any]] = names[codes]
-    return picked
+    names = column.astype(object).map(str, na_action="ignore").astype(object)
+    return names.where(column.notna(), None).to_numpy()
 
 
 def shuffled(values: Floats, table: pd.DataFrame, rng: np.random.Generator) -> Order:
@@ -151,8 +144,7 @@ def smooth(column: Floats) -> list[Floats]:
     if gone.all():
         return []
     low, high = _quantiles(column[~gone], [0.005, 0.995])
-    number = np.clip(np.where(gone, low, column), low, high)
-    number = _standard(number, ~gone)
+    number = _standard(np.clip(np.where(gone, low, column), low, high), ~gone)
     if abs(float(np.mean(number[~gone] ** 3))) > _SKEWED:
         from scipy.special import ndtri
         from scipy.stats import rankdata
@@ -164,14 +156,12 @@ def smooth(column: Floats) -> list[Floats]:
 
 def _quantiles(column: Floats, at: Sequence[float] | Floats) -> Floats:
     """Return quantiles, of every k-th row where there are many: these place bins, and need no last digit."""
-    found: Floats = np.quantile(column[:: max(1, len(column) // 30_000)], at)
-    return found
+    return np.asarray(np.quantile(column[:: max(1, len(column) // 30_000)], at))
 
 
 def _standard(column: Floats, present: Mask) -> Floats:
     centred = column - column[present].mean()
-    scaled: Floats = centred / (float(centred[present].std()) or 1.0)
-    return scaled
+    return np.asarray(centred / (float(centred[present].std()) or 1.0))
 
 
 def _levels(p: pd.Series[Any], q: pd.Series[Any]) -> Floats:

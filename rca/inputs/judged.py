@@ -30,7 +30,7 @@ class Judged:
     sides: tuple[Estimate, Estimate]
     values: tuple[Floats, Floats]
     tables: Tables
-    hints: tuple[Floats, Floats] | tuple[None, None]
+    hints: tuple[Floats, Floats] | None
     """What the model says of each row."""
     notes: tuple[str, ...]
     """What was left out."""
@@ -50,10 +50,10 @@ def judge(tables: Tables, target: str, prediction: str | None, model: Model | No
     else:
         values = _outcome(tables, target)
         sides = mean(values[0], "reference"), mean(values[1], "current")
-        return Judged(f"mean of {target}", sides, values, tables, (None, None), notes)
+        return Judged(f"mean of {target}", sides, values, tables, None, notes)
     sides = metric.estimate(pair[0]), metric.estimate(pair[1])
     # A logged score need not be the same function of the inputs on both sides, so it is no hint.
-    hints = (None, None) if model is None else (_hints(metric, pair[0]), _hints(metric, pair[1]))
+    hints = None if model is None else (_hints(metric, pair[0]), _hints(metric, pair[1]))
     return Judged(name, sides, linearised(metric, *pair), tables, hints, notes)
 
 

@@ -6,7 +6,7 @@ Both are fitted by a linear model and by boosted trees, out of fold, and stacked
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -44,11 +44,6 @@ class Folds:
     def trees(self) -> bool:
         """Whether there are rows enough for trees."""
         return min(self.reference, len(self.fold) - self.reference) >= _SMALL
-
-    def each(self, used: Mask) -> Iterator[tuple[Order, Order]]:
-        """Yield the rows to fit on and the rows to answer for."""
-        for k in range(self.count):
-            yield np.flatnonzero(used & (self.fold != k)), np.flatnonzero(self.fold == k)
 
 
 def split(reference: int, current: int, rng: np.random.Generator) -> Folds:
@@ -111,7 +106,8 @@ def _answers(target: Floats | Mask, x: Features, folds: Folds, used: Mask, trees
 
     answers = np.zeros((len(folds.fold), 1 + x.crosses + trees))
     odds = target.dtype == bool
-    for rows, held in folds.each(used):
+    for k in range(folds.count):
+        rows, held = np.flatnonzero(used & (folds.fold != k)), np.flatnonzero(folds.fold == k)
         for i in range(1 + x.crosses):
             inputs = partial(x.linear, crossed=i > 0)
             model = LogisticRegression(C=0.3, max_iter=1000) if odds else Ridge(alpha=1.0)

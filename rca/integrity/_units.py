@@ -216,7 +216,7 @@ def _of_a_part(pair: Pair, sides: Sides, case: Case, tolerance: float) -> Change
             continue
         raw, undone = (law.relation(name, seen.part(view.mask), v) for v in (None, unit.undo(sides.new)))
         # what a column says of the others tells a unit from a move, where it says anything
-        if raw.known and undone.slope > max(raw.slope + 0.3, 0.6):
+        if raw.known and raw.slope < 0.7 and undone.slope > max(raw.slope + 0.3, 0.6):
             return Change(unit, view.mask & np.isfinite(sides.new), where=view.where)
     return None
 

@@ -90,5 +90,5 @@ def _turn(first: Floats, second: Floats) -> float | None:
     moved = left.pop(0.0)
     best = min(left, key=lambda h: (left[h], abs(h), h))
     rival = min(gap for h, gap in left.items() if abs(h - best) >= 1)
-    bound = min(0.02 + 1.8 * unit, moved / 3, rival - 0.03)
-    return best if moved >= 0.05 + 3 * unit and left[best] <= bound else None
+    bound = min(0.02 + 1.8 * unit, moved / 3 + 0.6 * unit, rival - 0.03)
+    return best if moved >= 0.05 + 2.3 * unit and left[best] <= bound else None

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import poisson
 
 from rca.integrity._common import filled, iso, noise, percent, rows, samples, time_of
 from rca.integrity.selection import lost_by_label
@@ -23,8 +24,8 @@ _STEPS = 20
 def truncation(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
     """Find tables that lack rows, and say which.
 
-    Fewer rows than the reference tell it between tables of one role: by key, by time, by counts. In any table a gap
-    in time tells it that its rhythm does not explain, or a category that was always there.
+    Fewer rows than the reference tell it between tables of one role: by key, by time, by counts. In any
+    table a gap in time tells it that its rhythm does not explain, a category that was always there, or few new rows.
 
     Parameters
     ----------
@@ -63,7 +64,7 @@ def truncation(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
             text = f"{pair.name} has exactly {after:,} rows, which is as many as a file of some formats can hold."
             yield Finding("", "truncation", f"data.{pair.name}", text, evidence={"rows_current": after, **facts})
         else:
-            for find in (_gap, _vanished):
+            for find in (_gap, _vanished, _late):
                 words, which = find(pair, case, time)
                 if which and which["lost"] > floor / 5 * after:
                     yield _finding(pair, (words, which), round(which.pop("lost")), after, floor / 5, facts)
@@ -169,6 +170,21 @@ def _gap(pair: Pair, case: Case, time: str | None) -> tuple[str, dict[str, Any]]
         return "", {}
     words, which = _between(time, *(pd.Timestamp(round(s * 1e6), unit="us") for s in (start, stop)))
     return words, {**which, "lost": expected * rows(pair)[1] / len(now)}
+
+
+def _late(pair: Pair, case: Case, time: str | None) -> tuple[str, dict[str, Any]]:
+    """Return since when rows come in part only: less than half as many as in any part of the table as long."""
+    if time is None:
+        return "", {}
+    ticks = (side[time].dropna().to_numpy().astype("datetime64[us]").astype("int64") for side in samples(pair))
+    (then, _), (now, edges) = (np.histogram(side, bins=_STEPS) for side in ticks)
+    expected = float(now[:-1].min())
+    natural = then[-1] < then[:-1].min() / 2 or now[-1] >= expected / 2
+    if natural or poisson.cdf(now[-1], expected) > 1e-6:
+        return "", {}
+    since = str(iso(pd.Timestamp(round(edges[-2]), unit="us").to_pydatetime()))
+    lost = (np.median(now) - now[-1]) * rows(pair)[1] / now.sum()
+    return f"those after {since[:10]} in part", {"time": time, "onset": since, "lost": float(lost)}
 
 
 def _vanished(pair: Pair, case: Case, time: str | None) -> tuple[str, dict[str, Any]]:

@@ -81,4 +81,4 @@ def _suspicious(old: Floats, new: Floats, law: Law, seen: Seen, name: str) -> bo
 def _flipped(old: Floats, new: Floats, raw: Relation, undone: Relation) -> bool:
     if differ(old, -new) > 0.1:
         return False
-    return undone.slope > max(raw.slope + 0.5, 0.6) if raw.known else differ(old, new) > 0.2
+    return raw.slope < 0.5 and undone.slope > max(raw.slope + 0.5, 0.6) if raw.known else differ(old, new) > 0.2

@@ -93,11 +93,11 @@ def _judge(pulls: Floats, bins: Rows, times: pd.Series, groups: Rows) -> tuple[i
         tried = [score(source, start) for _, _, source in lags]
         means = np.array([np.nanmean(t) if np.isfinite(t).sum() > 20 else -np.inf for t in tried])
         best = int(means.argmax())
-        if base.mean() > 0.8 or means[best] < max(0.8, base.mean() + 0.2):
+        if base.mean() > 0.8 or means[best] < max(0.65, base.mean() + 0.2):
             continue
         blocks = np.array([block.mean() for block in np.array_split(np.nan_to_num(tried[best] - base), 30)])
         z = float(blocks.mean() / max(blocks.std() / 30**0.5, 1e-9))
-        if z < 6:
+        if z < 4.5:
             continue
         lag, unit, source = lags[best]
         change = np.nan_to_num(score(source, 0) - score(np.arange(n), 0))

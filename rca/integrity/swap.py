@@ -114,7 +114,7 @@ def _fits(old: pd.DataFrame, now: pd.DataFrame, mask: Mask, law: Law, seen: Seen
     for name, values in ((one, now[other]), (other, now[one])):
         without = frozenset({one, other})
         raw, undone = law.relation(name, part, None, without), law.relation(name, part, values, without)
-        if raw.known and undone.slope < max(raw.slope + 0.3, 0.85 - 2 * undone.error):
+        if raw.known and (raw.slope > 0.7 or undone.slope < max(raw.slope + 0.3, 0.85 - 2 * undone.error)):
             return False
         proof += raw.known
     return proof > 0

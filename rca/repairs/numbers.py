@@ -9,21 +9,13 @@ from rca.errors import NotApplicable
 from rca.integrity._exact import rule_of
 from rca.integrity.swap import score
 from rca.registry import repair
-from rca.repairs._common import column_of, plain, where
-from rca.repairs._resample import resample, restore
+from rca.repairs._common import Draw, Frame, column_of, plain, resample, restore, where
 from rca.types import Finding
 
 
 @repair("unit_change", "undo the change of unit")
-def unit_change(
-    frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rng: np.random.Generator
-) -> pd.DataFrame:
+def unit_change(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
     """Undo the factor and offset in the cells that the finding's rule calls damaged.
-
-    Returns
-    -------
-    DataFrame
-        The repaired table, with the same index.
 
     Examples
     --------
@@ -50,13 +42,10 @@ def unit_change(
 
 
 @repair("sign_flip", "turn the sign back")
-def sign_flip(frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def sign_flip(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
     """Turn the sign of the damaged cells back.
 
-    Returns
-    -------
-    DataFrame
-        With `negative` in the evidence, the cells on the wrong side of zero are turned, else all of the part.
+    With `negative` in the evidence, these are the cells on the wrong side of zero, else all of the part.
 
     Examples
     --------
@@ -74,15 +63,8 @@ def sign_flip(frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rn
 
 
 @repair("range_violation", "draw the impossible values from the reference")
-def range_violation(
-    frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rng: np.random.Generator
-) -> pd.DataFrame:
+def range_violation(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
     """Replace the values outside the finding's bounds as the reference would have filled them.
-
-    Returns
-    -------
-    DataFrame
-        The repaired table, with the same index.
 
     Examples
     --------
@@ -106,15 +88,10 @@ def range_violation(
 
 
 @repair("column_swap", "exchange the columns back")
-def column_swap(
-    frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rng: np.random.Generator
-) -> pd.DataFrame:
+def column_swap(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
     """Exchange two columns back, in all rows of the part, or in those that fit far better the other way round.
 
-    Returns
-    -------
-    DataFrame
-        The repaired table, with the same index and the reference's types.
+    Both take the reference's types.
 
     Examples
     --------
@@ -127,9 +104,8 @@ def column_swap(
     one, other = finding.evidence["columns"]
     column_of(frame, finding, reference)
     rule = (finding.evidence.get("rule") or {}).get("score")
-    if rule is None:
-        rows = where(frame, finding)
-    else:
+    rows = where(frame, finding)
+    if rule is not None:
         rows = score(plain(frame, (one, other)), plain(reference, (one, other)), one, other) > rule
     back = {
         name: restore(frame[name].astype("object").mask(rows, frame[twin]), reference[name].dtype)
@@ -139,15 +115,10 @@ def column_swap(
 
 
 @repair("broken_relation", "draw the column again, given the others")
-def broken_relation(
-    frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rng: np.random.Generator
-) -> pd.DataFrame:
+def broken_relation(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
     """Draw a column that lost its relations from the reference, given the other columns.
 
-    Returns
-    -------
-    DataFrame
-        Where a rule is broken, only the rows that break it are drawn.
+    Where a rule is broken, only the rows that break it are drawn.
 
     Examples
     --------

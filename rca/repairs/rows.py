@@ -9,25 +9,20 @@ import pandas as pd
 
 from rca.errors import NotApplicable
 from rca.registry import repair
+from rca.repairs._common import Draw, Frame
 from rca.types import Finding
 
 
 @repair("truncation", "bring back the rows that were lost")
 @repair("missing_segment", "bring back the segment that was lost")
 @repair("selection_bias", "bring back the rows that were lost for their label")
-def truncation(
-    frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rng: np.random.Generator
-) -> pd.DataFrame:
+def truncation(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
     """Add the reference's rows that the table lost: by key, else by label, by category, by time.
 
-    Returns
-    -------
-    DataFrame
-        The table with the lost rows at its end, under labels beyond those it has.
+    They stand at the end of the table, under labels beyond those it has.
 
     Examples
     --------
-    >>> from rca.types import Finding
     >>> whole = pd.DataFrame({"id": [1, 2, 3], "age": [30, 40, 50]})
     >>> finding = Finding("RCA110", "truncation", "data.train", "", evidence={"key": ["id"], "missing_keys": 1})
     >>> truncation(whole[:2], finding, whole, None).equals(whole)
@@ -42,19 +37,13 @@ def truncation(
 @repair("duplicate_rows", "drop the copies of rows")
 @repair("train_test_overlap", "drop the training rows from the exam")
 @repair("join_fanout", "drop the rows that a join added")
-def duplicates(
-    frame: pd.DataFrame, finding: Finding, reference: pd.DataFrame, rng: np.random.Generator
-) -> pd.DataFrame:
+def duplicates(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
     """Keep the first of the rows that are equal but for the finding's `numbered` and `joined` columns.
 
-    Returns
-    -------
-    DataFrame
-        The rows that are left, with their labels.
+    The rows that are left keep their labels.
 
     Examples
     --------
-    >>> from rca.types import Finding
     >>> finding = Finding("RCA113", "join_fanout", "data.train", "", evidence={"joined": ["price"]})
     >>> duplicates(pd.DataFrame({"id": [1, 2, 2], "price": [5, 6, 7]}), finding, None, None).index.tolist()
     [0, 1]
@@ -66,7 +55,7 @@ def duplicates(
     return frame[~_hashes(frame, same).duplicated().to_numpy()] if same else frame.copy()
 
 
-def _lost(frame: pd.DataFrame, told: Any, reference: pd.DataFrame, rng: np.random.Generator) -> Any:
+def _lost(frame: Frame, told: Any, reference: Frame, rng: Draw) -> Any:
     """Return which rows of the reference are not in the frame."""
     both = [name for name in reference.columns if name in frame.columns]
     key, time, since, until = list(told.get("key") or []), *(told.get(n) for n in ("time", "since", "until"))
@@ -91,7 +80,7 @@ def _lost(frame: pd.DataFrame, told: Any, reference: pd.DataFrame, rng: np.rando
     return np.asarray(found, dtype=bool)
 
 
-def _hashes(frame: pd.DataFrame, names: list[str]) -> pd.Series:
+def _hashes(frame: Frame, names: list[str]) -> pd.Series:
     """Return a number for each row that rows of the same values share."""
     plain = {n: frame[n].map(repr) for n in names if frame[n].dtype == object}
     return pd.util.hash_pandas_object(frame[names].assign(**plain), index=False)

@@ -1,17 +1,14 @@
-"""The repairs of cells: missing and sentinel values, categories, types; and of a renamed column."""
+"""The repairs of values: missing, sentinel, renamed, of another type, not of their moment; labels; whole columns."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from pandas import DataFrame
 
 from rca.errors import NotApplicable
 from rca.integrity.category import marked, mended
 from rca.registry import repair
-from rca.repairs._common import column_of, plain
-from rca.repairs._resample import chance_missing, resample, restore
+from rca.repairs._common import Draw, Frame, Mask, chance_missing, column_of, plain, resample, restore, where
 from rca.types import Finding
 
 _MANY = 200
@@ -19,27 +16,23 @@ _TRUTH = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0
 
 
 @repair("sentinel_values", "draw the values again for which a constant stands")
-def sentinel_values(frame: DataFrame, finding: Finding, reference: DataFrame, rng: np.random.Generator) -> DataFrame:
+def sentinel_values(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
     """Empty the cells that hold one of the evidence's `values`, and fill them; see :func:`missing_values`."""
     column = column_of(frame, finding, reference)
     cells = plain(frame, [column])[column]
     hit = cells.isin(pd.Series(finding.evidence["values"]).astype(cells.dtype))
-    fixed: DataFrame = missing_values(frame.assign(**{column: frame[column].mask(hit)}), finding, reference, rng)
+    fixed: Frame = missing_values(frame.assign(**{column: frame[column].mask(hit)}), finding, reference, rng)
     return fixed
 
 
 @repair("missing_values", "draw the missing values from the reference")
-def missing_values(frame: DataFrame, finding: Finding, reference: DataFrame, rng: np.random.Generator) -> DataFrame:
+def missing_values(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
     """Fill the cells that went missing as the reference would have filled them.
 
-    Returns
-    -------
-    DataFrame
-        As many cells stay empty as are empty in the reference, those where it most often is.
+    As many cells stay empty as are empty in the reference, those where it most often is.
 
     Examples
     --------
-    >>> from rca.types import Finding
     >>> whole = pd.DataFrame({"city": ["A", "B"] * 100, "zip": [10, 20] * 100})
     >>> damaged = whole.assign(zip=whole["zip"].where(whole.index >= 60))
     >>> finding = Finding("RCA101", "missing_values", "data.train.zip", "", evidence={"column": "zip"})
@@ -59,7 +52,7 @@ def missing_values(frame: DataFrame, finding: Finding, reference: DataFrame, rng
     return frame.assign(**{column: resample(frame, column, fill, reference, rng)})
 
 
-def _empty(frame: DataFrame, column: str) -> NDArray[np.bool_]:
+def _empty(frame: Frame, column: str) -> Mask:
     cells = plain(frame, [column])[column]
     blank = [value for value in cells.unique() if isinstance(value, str) and not value.strip()]
     return np.asarray(cells.isna() | cells.isin(blank))
@@ -68,18 +61,14 @@ def _empty(frame: DataFrame, column: str) -> NDArray[np.bool_]:
 @repair("encoding", "read text in the encoding that it has")
 @repair("renamed_category", "give a renamed category its old name")
 @repair("new_category", "draw the rows of a new category from the reference")
-def new_category(frame: DataFrame, finding: Finding, reference: DataFrame, rng: np.random.Generator) -> DataFrame:
+def new_category(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
     """Map categories that the reference never had to what they were, and draw the others again.
 
-    Returns
-    -------
-    DataFrame
-        The evidence's `mapping` holds what is known. Of text with many values only what shows marks of a wrong
-        encoding is mended, or drawn again.
+    The evidence's `mapping` holds what is known. Of text with many values only what shows marks of a wrong
+    encoding is mended, or drawn again.
 
     Examples
     --------
-    >>> from rca.types import Finding
     >>> whole = pd.DataFrame({"city": ["Rome", "Oslo"] * 50, "zip": [10, 20] * 50})
     >>> renamed, known = whole.replace("Rome", "Roma"), {"column": "city", "mapping": {"Roma": "Rome"}}
     >>> finding = Finding("RCA111", "renamed_category", "data.train.city", "", evidence=known)
@@ -101,17 +90,13 @@ def new_category(frame: DataFrame, finding: Finding, reference: DataFrame, rng: 
 
 
 @repair("type_change", "cast a column back to its type")
-def type_change(frame: DataFrame, finding: Finding, reference: DataFrame, rng: np.random.Generator) -> DataFrame:
+def type_change(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
     """Read the values of a column as the type that they have in the reference.
 
-    Returns
-    -------
-    DataFrame
-        Cells that cannot be read are missing; a comma is the decimal sign where there is no point.
+    Cells that cannot be read are missing; a comma is the decimal sign where there is no point.
 
     Examples
     --------
-    >>> from rca.types import Finding
     >>> damaged = pd.DataFrame({"zip": ["101", " 202", "303"]})
     >>> finding = Finding("RCA108", "type_change", "data.train.zip", "", evidence={"column": "zip"})
     >>> type_change(damaged, finding, pd.DataFrame({"zip": [1]}), None)["zip"].tolist()
@@ -134,9 +119,139 @@ def type_change(frame: DataFrame, finding: Finding, reference: DataFrame, rng: n
 
 
 @repair("schema_change", "give a renamed column its old name")
-def schema_change(frame: DataFrame, finding: Finding, reference: DataFrame, rng: np.random.Generator) -> DataFrame:
+def schema_change(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
     """Give a column its old name back, whose new name is known; see :func:`type_change`."""
     new, old = finding.evidence.get("renamed"), finding.evidence["column"]
     if new not in frame.columns or old in frame.columns:
         raise NotApplicable(f"no column holds the values of {old}.")
     return frame.rename(columns={new: old})
+
+
+@repair("train_serve_skew", "take the values that training saw")
+def train_serve_skew(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
+    """Undo how the column differs, and take the reference's values where it has the row.
+
+    Examples
+    --------
+    >>> train = pd.DataFrame({"id": range(4), "age": [20.0, 31.0, 42.0, 53.0]})
+    >>> evidence = {"column": "age", "how": "scaled", "factor": 12.0, "key": ["id"]}
+    >>> finding = Finding("RCA120", "train_serve_skew", "data.production.age", "", evidence=evidence)
+    >>> train_serve_skew(train.assign(age=train["age"] * 12), finding, train, np.random.default_rng(0)).equals(train)
+    True
+    """
+    name, told, rows = column_of(frame, finding, reference), finding.evidence, where(frame, finding)
+    fixed = frame[name]
+    if told["how"] == "null_fill":
+        fixed = fixed.mask(rows & (fixed.astype("object") == told["value"]).to_numpy(dtype=bool))
+    elif told["how"] == "scaled":
+        fixed = fixed.mask(rows, fixed / told["factor"])
+    else:
+        fixed = resample(frame, name, rows, reference, rng)
+    key = list(told["key"])
+    if set(key) <= set(reference.columns):
+        there = frame[key].join(reference.drop_duplicates(key).set_index(key)[[name]].assign(known_=True), on=key)
+        fixed = fixed.astype("object").where(there["known_"].isna(), there[name])
+    return frame.assign(**{name: restore(fixed, reference[name].dtype)})
+
+
+@repair("label_noise", "take the labels of common rows from the reference")
+def label_noise(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
+    """Give the rows that the reference has too, by their key, the labels that they have there.
+
+    Raises
+    ------
+    NotApplicable
+        If there are no common rows: which labels are wrong cannot be known then.
+
+    Examples
+    --------
+    >>> whole = pd.DataFrame({"id": [1, 2, 3], "y": [0, 1, 1]})
+    >>> finding = Finding("RCA124", "label_noise", "data.train.y", "", evidence={"column": "y", "key": ["id"]})
+    >>> label_noise(whole.assign(y=[0, 0, 1]), finding, whole, None)["y"].tolist()
+    [0, 1, 1]
+    """
+    name = column_of(frame, finding, reference)
+    key = list(finding.evidence.get("key") or [])
+    if not key:
+        raise NotApplicable(f"which cells of {name} are wrong cannot be known without rows that both tables have.")
+    known = reference.dropna(subset=[*key, name]).drop_duplicates(key, keep=False).set_index(key)[name]
+    right = frame[key].join(known, on=key)[name]
+    return frame.assign(**{name: right.where(right.notna(), frame[name]).astype(reference[name].dtype)})
+
+
+@repair("leakage", "make the feature forget the target")
+def leakage(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
+    """Drop the column if it is new; else draw it from the reference, given the other columns but the target.
+
+    Examples
+    --------
+    >>> facts = {"column": "paid", "target": "y", "new": True}
+    >>> leakage(pd.DataFrame({"paid": [0, 1], "y": [0, 1]}), Finding("", "", "", "", evidence=facts), None, None)
+       y
+    0  0
+    1  1
+    """
+    told = finding.evidence
+    if told.get("new"):
+        return frame.drop(columns=str(told["column"]))
+    name = column_of(frame, finding, reference)
+    blind = [side.drop(columns=told.get("target") or []) for side in (frame, reference)]
+    return frame.assign(**{name: resample(blind[0], name, where(frame, finding), blind[1], rng)})
+
+
+@repair("frozen_column", "draw the frozen values from the reference")
+def frozen_column(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
+    """Draw the cells that hold on to a value again, given the other columns.
+
+    Examples
+    --------
+    >>> whole = pd.DataFrame({"city": ["A", "B"] * 50, "age": [30, 40] * 50})
+    >>> finding = Finding("RCA117", "frozen_column", "data.train.age", "", evidence={"column": "age", "value": 30})
+    >>> frozen_column(whole.assign(age=30), finding, whole, np.random.default_rng(0)).equals(whole)
+    True
+    """
+    name, told, rows = column_of(frame, finding, reference), finding.evidence, where(frame, finding)
+    if told.get("entity"):
+        ranked, groups = _order(frame, finding)
+        rows &= (ranked[name] == ranked[name].groupby(groups).shift()).sort_index().to_numpy(dtype=bool)
+    else:
+        text = isinstance(told["value"], str)
+        values = frame[name].astype("object").map(str, na_action="ignore").str.lower() if text else frame[name]
+        rows &= (values == (told["value"].lower() if text else told["value"])).to_numpy(dtype=bool, na_value=False)
+    return frame.assign(**{name: resample(frame, name, rows, reference, rng)})
+
+
+@repair("stale_column", "shift the values back to their rows")
+def stale_column(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
+    """Give each row the value that came the lag later, and draw those of the last; see :func:`frozen_column`."""
+    name, lag, rows = column_of(frame, finding, reference), finding.evidence["lag"], where(frame, finding)
+    ranked, groups = _order(frame, finding)
+    if finding.evidence["unit"] == "days":
+        day = ranked[finding.evidence["clock"]].dt.floor("D").rank(method="dense")
+        values, last = (day + lag).map(ranked[name].groupby(day).first()), day + lag > day.max()
+    else:
+        values = ranked[name].groupby(groups).shift(-lag)
+        last = ranked.groupby(groups).cumcount(ascending=False) < lag
+    values, last = (side.sort_index().set_axis(frame.index) for side in (values, last))
+    fixed = frame.assign(**{name: restore(frame[name].astype("object").mask(rows, values), reference[name].dtype)})
+    return fixed.assign(**{name: resample(fixed, name, rows & last.to_numpy(), reference, rng)})
+
+
+@repair("time_shift", "shift the times back")
+def time_shift(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
+    """Take the hours from the times that are off; see :func:`frozen_column`."""
+    name, told, rows = column_of(frame, finding, reference), finding.evidence, where(frame, finding)
+    late = pd.Timedelta(hours=told["hours"])
+    if told["how"] == "key":
+        old = reference.drop_duplicates(told["key"]).set_index(told["key"])[name]
+        rows = (frame[name] - late == frame[told["key"]].join(old, on=told["key"])[name]).to_numpy(dtype=bool)
+    elif told["how"] == "midnight":
+        rows &= (frame[name] != frame[name].dt.floor("D")).to_numpy(dtype=bool)
+    return frame.assign(**{name: frame[name].mask(rows, frame[name] - late)})
+
+
+def _order(frame: Frame, finding: Finding) -> tuple[Frame, pd.Series]:
+    """Return the rows in the order of time, by position, and their entities."""
+    ranked = frame.reset_index(drop=True).sort_values(finding.evidence["clock"], kind="stable")
+    entity = list(finding.evidence["entity"])
+    return ranked, ranked.groupby(entity, dropna=False).ngroup() if entity else pd.Series(0, index=ranked.index)

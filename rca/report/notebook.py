@@ -37,11 +37,8 @@ _HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)(?:<a class="anchor-link".*?)?</h2
 def execute(notebook: str | Path, output: str | Path, parameters: Mapping[str, Any]) -> Path:
     """Run a notebook in the folder of its output, which is written when a cell fails too.
 
-    Parameters
-    ----------
-    notebook : str or Path
-        It has a cell tagged ``parameters``: one annotated assignment a line. A comment that begins
-        with ``file:`` says that the value names a file. All are checked before a kernel is started.
+    It has a cell tagged ``parameters``: one annotated assignment a line. A comment that begins with ``file:`` says
+    that the value names a file. All are checked before a kernel is started.
     """
     notebook, output = Path(notebook), Path(output).resolve()
     given = _check(notebook, parameters, output.parent)

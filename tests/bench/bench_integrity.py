@@ -1,9 +1,10 @@
 """How well the integrity checks name a damage: every fault on real tables, beside what evidently says of them.
 
-    python tests/bench/bench_integrity.py [--seeds 5] [--only KIND ...] [--no-evidently]
+    python tests/bench/bench_integrity.py [--seeds 5] [--stages 1] [--only KIND ...] [--no-evidently]
 
 A damage is found where the first finding has its kind and its column. Evidently has no kinds: it has found a
-damage where the column is the one that drifts most.
+damage where the column is the one that drifts most. The stage is judged in a repository of two stages: the damage
+is in its raw table, or done by a line of one of its scripts, and the finding must say where it came in.
 """
 
 from __future__ import annotations
@@ -11,6 +12,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import itertools
+import runpy
+import tempfile
+import textwrap
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
@@ -22,7 +27,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
-from rca import registry
+from rca import demo, registry
 from rca.api import check
 
 if TYPE_CHECKING:
@@ -144,18 +149,94 @@ DAMAGES = [
 ]
 
 
+def sides(damage: Damage, table: pd.DataFrame, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of the reference, and those that will be damaged."""
+    order = rng.permutation(len(table))
+    half = len(table) // 2
+    both = (table, table) if damage.same_rows else (table.iloc[order[:half]], table.iloc[order[half:]])
+    return both[0].reset_index(drop=True), both[1].reset_index(drop=True)
+
+
 def one(damage: Damage, table: pd.DataFrame, level: int, seed: int) -> tuple[Any, Any, pd.DataFrame, pd.DataFrame]:
     """Damage a table and check it; return the truth, what was found, and both tables."""
     rng = np.random.default_rng([seed, level])
-    order = rng.permutation(len(table))
-    half = len(table) // 2
-    good, other = (table, table) if damage.same_rows else (table.iloc[order[:half]], table.iloc[order[half:]])
-    other = other.reset_index(drop=True)
+    good, other = sides(damage, table, rng)
     column = damage.choose(table, rng)
     function = registry.fault.get(damage.fault or damage.kind).function
     bad, truth = function(other, column, rng, **damage.knobs[level])
-    found = check(good.reset_index(drop=True), bad.reset_index(drop=True), **{**ROLES, **damage.roles})
+    found = check(good, bad.reset_index(drop=True), **{**ROLES, **damage.roles})
     return truth, found, good, bad
+
+
+PROJECT = {
+    "rca.yaml": """
+        system: staged
+        model: model.skops
+        data: {train: data/features.parquet, evaluate: data/features.parquet}
+        target: y
+        key: [id]
+        time: at
+        """,
+    "dvc.yaml": """
+        stages:
+          clean:
+            cmd: python clean.py
+            deps: [clean.py, data/raw.parquet]
+            outs: [data/clean.parquet]
+          features:
+            cmd: python features.py
+            deps: [features.py, data/clean.parquet]
+            outs: [data/features.parquet]
+        """,
+}
+SCRIPT = """
+import numpy as np
+import pandas as pd
+from rca import registry
+
+table = pd.read_parquet("data/{source}.parquet")
+table = table.sort_values("id", ignore_index=True)
+{bug}
+table.to_parquet("data/{target}.parquet", index=False)
+"""
+PLACES = ("raw", "clean", "features")
+
+
+def staged(damage: Damage, table: pd.DataFrame, seed: int, place: str) -> bool | None:
+    """Say whether the finding names the place where the damage came in; None where the damage is not found."""
+    rng = np.random.default_rng([seed, 1])
+    good, other = sides(damage, table, rng)
+    column, knobs = damage.choose(table, rng), dict(damage.knobs[1])
+    fault = damage.fault or damage.kind
+    bad, truth = registry.fault.get(fault).function(other, column, np.random.default_rng(seed), **knobs)
+    call = f"registry.fault.get({fault!r}).function(table, {column!r}, np.random.default_rng({seed}), **{knobs!r})[0]"
+    with tempfile.TemporaryDirectory() as folder:
+        work = demo.Workspace(Path(folder))
+        work.git("init", "--quiet")
+        work.dvc("init", "--quiet")
+        (work.root / "data").mkdir()
+        for name, text in PROJECT.items():
+            (work.root / name).write_text(textwrap.dedent(text).lstrip())
+        for tag, raw in (("good", good), ("bad", bad if place == "raw" else other)):
+            path = work.root / "data/raw.parquet"
+            path.unlink(missing_ok=True)
+            raw.to_parquet(path, index=False)
+            work.dvc("add", "--quiet", str(path))
+            with contextlib.chdir(work.root):
+                for source, target in itertools.pairwise(PLACES):
+                    bug = f"table = {call}" if (tag, target) == ("bad", place) else ""
+                    Path(f"{target}.py").write_text(SCRIPT.format(source=source, target=target, bug=bug))
+                    Path(f"data/{target}.parquet").unlink(missing_ok=True)
+                    runpy.run_path(f"{target}.py")
+            work.dvc("commit", "--quiet", "--force")
+            work.git("add", "--all")
+            work.git("commit", "--quiet", "--message", tag)
+            work.git("tag", tag)
+        found = check("good", "bad", config=work.root / "rca.yaml").findings
+    named = next((f for f in found if hit(truth, f)), None)
+    if named is None:
+        return None
+    return bool(named.evidence.get("source") == "data/raw.parquet") if place == "raw" else named.stage == place
 
 
 def hit(truth: Mapping[str, Any], finding: Any) -> bool:
@@ -189,7 +270,9 @@ def drifts_most(good: pd.DataFrame, bad: pd.DataFrame) -> str | None:
     return max(scores, key=lambda c: scores[c]) if scores else None
 
 
-def row_of(damage: Damage, name: str, seeds: int, *, peers: bool, verbose: bool) -> tuple[Counter[str], list[str]]:
+def row_of(
+    damage: Damage, name: str, seeds: int, stages: int, *, peers: bool, verbose: bool
+) -> tuple[Counter[str], list[str]]:
     """Plant a damage in a table at every severity and seed; return the counts and what to print."""
     row: Counter[str] = Counter()
     said: list[str] = []
@@ -212,12 +295,20 @@ def row_of(damage: Damage, name: str, seeds: int, *, peers: bool, verbose: bool)
         if peers and level == 1 and seed == 0 and truth.get("column"):
             row["peer"] += drifts_most(good, bad) == truth["column"]
             row["peers"] += 1
+    for seed in range(stages):
+        place = PLACES[(DAMAGES.index(damage) + list(tables()).index(name) + seed) % 3]
+        right = staged(damage, table, seed, place)
+        row["stages"] += right is not None
+        row["stage"] += bool(right)
+        if verbose and not right:
+            said.append(f"  stage: {damage.kind} {name} {seed} {place} {'not found' if right is None else 'missed'}")
     first = [row[f"first{level}"] / seeds for level in range(3)]
     precision = row["true"] / row["findings"] if row["findings"] else float("nan")
+    stage = f"{row['stage']}/{row['stages']}"
     peer = f"{row['peer']}/{row['peers']}" if row["peers"] else "-"
     said.append(
         f"{damage.fault or damage.kind:<18} {name:<14} {first[0]:5.2f} {first[1]:5.2f} {first[2]:5.2f} "
-        f"{row['any'] / (3 * seeds):7.2f} {precision:9.2f} {peer:>9}"
+        f"{row['any'] / (3 * seeds):7.2f} {precision:9.2f} {stage:>6} {peer:>9}"
     )
     row["runs"] = seeds
     return row, said
@@ -227,6 +318,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--stages", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--no-evidently", action="store_true")
@@ -234,9 +326,9 @@ def main() -> None:
     options = parser.parse_args()
     chosen = [d for d in DAMAGES if not options.only or {d.kind, d.fault} & set(options.only)]
     work = [(damage, name) for damage in chosen for name in tables()]
-    print("damage             table            low   mid  high  recall precision evidently", flush=True)
+    print("damage             table            low   mid  high  recall precision  stage evidently", flush=True)
     done = Parallel(n_jobs=options.jobs, return_as="generator")(
-        delayed(row_of)(d, name, options.seeds, peers=not options.no_evidently, verbose=options.verbose)
+        delayed(row_of)(d, name, options.seeds, options.stages, peers=not options.no_evidently, verbose=options.verbose)
         for d, name in work
     )
     total: Counter[str] = Counter()
@@ -246,7 +338,10 @@ def main() -> None:
     n = total["runs"]
     levels = " ".join(f"{LEVELS[i]} {total[f'first{i}'] / n:.3f}" for i in range(3))
     print(f"first finding has kind and column: {levels}; recall {total['any'] / (3 * n):.3f}; ", end="")
-    print(f"precision {total['true'] / max(total['findings'], 1):.3f}; evidently {total['peer']}/{total['peers']}")
+    print(
+        f"precision {total['true'] / max(total['findings'], 1):.3f}; stage {total['stage']}/{total['stages']}; ", end=""
+    )
+    print(f"evidently {total['peer']}/{total['peers']}")
 
 
 if __name__ == "__main__":

@@ -45,7 +45,6 @@ def test_nothing_changed_gives_terms_near_zero(draw: Draw, groups: Groups, rng: 
     check_sum(found, p.loss, q.loss)
     assert found.support is None
     assert found.identified
-    assert found.diagnostics.ess > 0.95
     for part in (found.covariate, found.concept, *found.groups.values()):
         assert abs(part.value) < 0.01
         assert covers(part, 0.0)
@@ -60,7 +59,10 @@ def test_a_moved_input_is_found_and_its_correlated_decoy_is_not(draw: Draw, grou
     assert found.identified
     assert found.groups["api"].value > 3 * abs(found.groups["user"].value)
     # The decoy moves alone, but adds nothing once the rate is known.
-    assert abs(found.diagnostics.last["env"]) < 0.3 * abs(found.diagnostics.last["api"]) + 0.003
+    blind, seen = (side.inputs.drop(columns=groups["env"]) for side in (p, q))
+    others = {name: columns for name, columns in groups.items() if name != "env"}
+    without = decompose(p.loss, q.loss, blind, seen, others, rng=np.random.default_rng(0))
+    assert abs(found.covariate.value - without.covariate.value) < 0.3 * abs(found.groups["api"].value) + 0.003
     assert covers(found.concept, 0.0)
 
 
@@ -70,7 +72,7 @@ def test_an_independently_moved_group_takes_the_whole_covariate_term(draw: Draw,
     p, q = draw(rng, 4000), draw(rng, 4000)
     q.inputs["wind"] += 1.0
     found = run(p, q, groups)
-    assert found.diagnostics.auc > 0.7
+    assert found.identified
     assert all(covers(part, 0.0) for part in (found.concept, *found.groups.values()))
     assert abs(found.covariate.value) < 0.02
 
@@ -269,15 +271,15 @@ def test_many_groups_are_merged_by_what_their_shift_does(rng: Rng) -> None:
     q["e"] += 0.8
     found = decompose(2 * p["e"].to_numpy(), 2 * q["e"].to_numpy(), p, q, {c: [c] for c in "abcdefghi"}, rng=rng)
     assert len(found.groups) == 6
-    assert len(found.diagnostics.merged) == 4
+    assert {"e", "other"} < set(found.groups)
     assert found.groups["e"].value == pytest.approx(2 * (q["e"].mean() - p["e"].mean()), abs=0.1)
 
 
 def test_hints_are_of_use(draw: Draw, rng: Rng) -> None:
     p, q = draw(rng, 1000), draw(rng, 1000)
     groups = {"all": list(p.inputs)}
-    hints = {"hints_p": p.loss[:, None], "hints_q": q.loss}
-    found = decompose(p.loss, q.loss, p.inputs, q.inputs, groups, rng=rng, **hints)
+    hints = p.loss[:, None], q.loss[:, None]
+    found = decompose(p.loss, q.loss, p.inputs, q.inputs, groups, rng=rng, hints=hints)
     assert found.concept.se < 0.2 * run(p, q, groups).concept.se
 
 
@@ -315,13 +317,3 @@ def test_errors_say_what_is_wrong(draw: Draw, rng: Rng) -> None:
         run(p, q, {"a": ["age"], "b": ["age"]})
     with pytest.raises(DataError, match="the reference side has values that are not finite"):
         decompose(np.full(100, np.inf), q.loss, p.inputs, q.inputs, {}, rng=rng)
-
-
-def test_the_value_of_one_of_two_groups_is_the_mean_of_first_and_last() -> None:
-    rng = np.random.default_rng(8)
-    p, q = (pd.DataFrame({"a": rng.normal(m, 1, 500), "b": rng.normal(size=500)}) for m in (0.0, 0.5))
-    lp, lq = ((t["a"] * t["b"] + t["a"]).to_numpy() for t in (p, q))
-    found = decompose(lp, lq, p, q, {"a": ["a"], "b": ["b"]}, rng=rng)
-    for name in "ab":
-        both = (found.diagnostics.first[name] + found.diagnostics.last[name]) / 2
-        assert found.groups[name].value == pytest.approx(both)

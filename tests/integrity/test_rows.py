@@ -75,3 +75,14 @@ def test_another_period_has_other_rows(findings: Findings) -> None:
 
 def test_is_silent_up_to_the_floor(findings: Findings) -> None:
     assert findings("RCA110", WHOLE, WHOLE[:2900], **ROLES) == []
+
+
+def test_the_newest_rows_that_come_late(findings: Findings) -> None:
+    served = WHOLE.assign(at=WHOLE["at"] + pd.Timedelta(days=200), id=WHOLE["id"] + N)
+    late = served[(served.index < 0.95 * N) | (served.index % 8 == 0)]
+    (found,) = findings("RCA110", WHOLE, late, time="at")
+    assert (found.kind, found.evidence["onset"][:10]) == ("truncation", "2024-11-14")
+    assert found.text == "train lost 130 of 2,870 rows (4.5 %), those after 2024-11-14 in part."
+    assert findings("RCA110", WHOLE, served, time="at") == []
+    # a table whose rows always thin out at the end is as it was
+    assert findings("RCA110", WHOLE[(WHOLE.index < 0.95 * N) | (WHOLE.index % 8 == 0)], late, time="at") == []

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from rca.errors import NotApplicable
-from rca.repairs._resample import chance_missing, resample
+from rca.repairs._common import chance_missing, resample
 
 
 def table(rows: int = 2000) -> pd.DataFrame:
