@@ -16,7 +16,6 @@ from rca.causes import SHARE, judge
 from rca.config import FILE, MATERIAL, Config
 from rca.contract import hold, read, write
 from rca.contract import suggest as learn
-from rca.datapart import broken, moved, shifted
 from rca.errors import InconclusiveError, ModelError, VersionError
 from rca.evolution._changes import sides
 from rca.evolution.replay import Options
@@ -24,7 +23,7 @@ from rca.findings import significant
 from rca.gitrepo import Repository
 from rca.inputs.attribute import attribute
 from rca.lineage import trace
-from rca.modelpart import model_part
+from rca.parts import broken, model_part, moved, shifted
 from rca.profiles import store
 from rca.registry import Entry, Registry, Say, silent
 from rca.stats import gap_of, total
@@ -99,11 +98,9 @@ def check(  # noqa: PLR0913  each is one option of the verb
     Parameters
     ----------
     reference, current : str, Path, DataFrame or Ibis table
-        Two git revisions of the project whose `config` is given, or two tables. A string that is the name
-        of an existing file is a table.
+        Two git revisions of the project of `config`, or two tables; the name of an existing file is a table.
     contract : path, optional
-        Hold the current tables to this contract too; by default to the one that ``rca.yaml`` names,
-        unless one is suggested.
+        Hold the current tables to this contract too; by default, unless one is suggested, to that of ``rca.yaml``.
     suggest, profile, evidently : path, optional
         Files to write: a contract that is learned from the reference tables; the profile of the reference exam (JSON,
         without rows), which can stand for it later; evidently's report on the exams (HTML), which is an outcome.
@@ -232,7 +229,6 @@ def setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], see
     found = [side.artifacts.get("model") for side in sides(case)]
     if len({a.md5 or a.file if a else None for a in found}) == 1 and all(found):
         models[0] = models[1]
-    case = replace(case, exams=exams)
     grid = Grid(metric, (models[0], models[1]), exams, case.roles)
     return Setting(case, grid, findings, cases.exam_pair(case).name, seed, (exams[0].rows, exams[1].rows))
 

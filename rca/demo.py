@@ -20,9 +20,8 @@ from rca import plots
 from rca.api import investigate
 from rca.errors import ConfigError, ReplayError
 from rca.registry import Say, fault, silent
-from rca.report import write
+from rca.report import share, write
 from rca.report.document import dump
-from rca.resources import share
 from rca.sandbox import environment
 from rca.types import Investigation
 

@@ -114,7 +114,8 @@ def shapley(value: Callable[[frozenset[Player]], Estimate], players: Sequence[Pl
 def benjamini_hochberg(p_values: Sequence[float], tests: int | None = None) -> Floats:
     """Adjust p-values for the false discovery rate (Benjamini and Hochberg, 1995), `tests` being all that were made."""
     silent = np.ones(max((tests or 0) - len(p_values), 0))
-    adjusted: Floats = false_discovery_control(np.concatenate([p_values, silent]))[: len(p_values)]
+    known = np.nan_to_num(np.concatenate([p_values, silent]), nan=1.0)  # what has no number proves nothing
+    adjusted: Floats = false_discovery_control(known)[: len(p_values)]
     return adjusted
 
 

@@ -88,9 +88,7 @@ class Term:
     runs: bool = False  # whether the pipeline is run again for it
     stage: str | None = None
     findings: tuple[str, ...] = ()
-    parent: str | None = (
-        None  # the subject of the term that this one explains further, so that it is no part of the sum
-    )
+    parent: str | None = None  # the subject of the term that this one explains further, and is no addend beside
     extra_se: float = 0.0  # noise that rows do not carry, such as that of other seeds
     floor: float = 0.0  # an amount that chance alone reaches
     identified: bool = True

@@ -131,7 +131,6 @@ class Case:
     roles: Roles
     reference: Version | None = None
     current: Version | None = None
-    exams: tuple[Exam, Exam] | None = None
     model_path: str | None = None
     seed_key: str | None = None
     root: str | None = None  # the project's folder, for replay; None where the case is two tables

@@ -16,7 +16,7 @@ HOME = Path(rca.__file__).parent
 LAYERS = [
     "errors",
     "types",
-    "registry resources",
+    "registry",
     "config stats profiles",
     "engine",
     "tables models gitrepo",
@@ -28,7 +28,7 @@ LAYERS = [
     "case findings drift",
     "lineage",
     "tree",
-    "datapart modelpart",
+    "parts",
     "causes",
     "api",
     "plots",

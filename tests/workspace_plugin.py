@@ -13,7 +13,7 @@ import pytest
 
 from rca import case as cases
 from rca import demo
-from rca.resources import share
+from rca.report import share
 
 if TYPE_CHECKING:
     from collections.abc import Callable

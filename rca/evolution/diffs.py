@@ -17,7 +17,12 @@ from rca.types import Case, Finding
 
 @diff("RCA201", "parameters changed")
 def parameters(case: Case) -> Iterator[Finding]:
-    """Compare every parameter file key by key; `effect` is the relative change where both values are numbers.
+    """Compare every parameter file key by key; a key that no stage declares is said to be so.
+
+    Yields
+    ------
+    Finding
+        Of the kind that the key's name tells; `effect` is the relative change where both values are numbers.
 
     Examples
     --------
@@ -52,9 +57,15 @@ def parameters(case: Case) -> Iterator[Finding]:
 
 @diff("RCA202", "code changed")
 def code(case: Case) -> Iterator[Finding]:
-    r"""Compare the source files and the commands of the stages; `effect` is the share of lines that changed.
+    r"""Compare the source files and the commands of the stages.
 
-    A Python file whose syntax tree is unchanged differs in formatting and comments alone, and so cannot matter.
+    A Python file whose syntax tree is unchanged differs in formatting and comments alone: a proof that it
+    matters not.
+
+    Yields
+    ------
+    Finding
+        One for each file; `effect` is the share of lines that changed, evidence holds the functions.
 
     Examples
     --------
@@ -102,7 +113,12 @@ def _functions(before: str, after: str) -> list[str]:
 
 @diff("RCA203", "environment changed")
 def environment(case: Case) -> Iterator[Finding]:
-    """Compare the packages that the environment file pins, and say whether a major, minor or patch release is between.
+    """Compare the packages that the environment file pins.
+
+    Yields
+    ------
+    Finding
+        One for each package; the evidence says whether a major, minor or patch release lies between.
 
     Examples
     --------
@@ -136,7 +152,12 @@ def _step(before: str | None, after: str | None) -> str:
 
 @diff("RCA204", "model and recorded metrics changed")
 def outcome(case: Case) -> Iterator[Finding]:
-    """Compare the model's hash and the metrics that both versions recorded, which carry no interval: one finding.
+    """Compare the model's hash and the metrics that both versions recorded.
+
+    Yields
+    ------
+    Finding
+        At most one, with the metrics before and after; these carry no interval, so an investigation measures its own.
 
     Examples
     --------
@@ -167,7 +188,12 @@ def outcome(case: Case) -> Iterator[Finding]:
 
 @diff("RCA205", "training data changed")
 def training_data(case: Case) -> Iterator[Finding]:
-    """Compare the recorded hashes of the data that no stage made and that the model descends from, path by path.
+    """Compare the recorded hashes of the data that no stage made and that the model descends from.
+
+    Yields
+    ------
+    Finding
+        One for each file or folder; what is different inside is the integrity checks' answer.
 
     Examples
     --------

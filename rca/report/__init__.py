@@ -9,9 +9,9 @@ from pathlib import Path
 from rca import words
 from rca.errors import ConfigError, ReportError, choices
 from rca.report import document, markdown
-from rca.resources import share
 from rca.types import Investigation
 
+_HOME = Path(__file__).resolve().parents[1]
 FORMATS = (".html", ".ipynb", ".md")
 
 
@@ -45,6 +45,16 @@ def write(
     except OSError as problem:
         raise ConfigError(f"cannot write {path} ({problem.strerror}): choose another place.") from None
     return str(path)
+
+
+def share(name: str) -> Path:
+    """Return where a file or folder that travels with rca is: in an installed package, or at the root of a checkout."""
+    # what lies next to an installed package belongs to others
+    homes = [_HOME / "_share", *([_HOME.parent] if (_HOME.parent / "pyproject.toml").is_file() else [])]
+    for home in homes:
+        if (home / name).exists():
+            return home / name
+    raise ConfigError(f"this installation of rca has no '{name}': install rca again, or run it from a checkout.")
 
 
 def _run(investigation: Investigation, source: Path, path: Path, title: str) -> None:

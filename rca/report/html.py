@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from rca import words
 from rca.types import Investigation, Rejected, plain
+from rca.versions import flatten
 
 
 def heading(found: Investigation, title: str = "") -> str:
@@ -67,8 +67,9 @@ def outcomes(found: Investigation) -> str:
 def provenance(found: Investigation) -> str:
     """Return where the numbers come from: both sides, versions, seeds, hashes."""
     sides = {"reference": plain(found.reference), "current": plain(found.current)}
-    flat = _flat({**sides, **plain(found.provenance)})
-    return _section("provenance", [row for row in flat if row[1] is not None][:200])
+    flat = flatten({**sides, **plain(found.provenance)}).items()
+    shown = [(key, ", ".join(map(_cell, v)) if isinstance(v, list) else v) for key, v in flat if v is not None]
+    return _section("provenance", shown[:200])
 
 
 @functools.cache
@@ -101,11 +102,3 @@ def _cell(value: object) -> str:
     if value is None:
         return "n/a"
     return _wide(f"{value:.5g}") if isinstance(value, float) else words.clean(value, 240)
-
-
-def _flat(value: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    pairs: list[tuple[str, Any]] = []
-    for key, item in value.items():
-        shown = ", ".join(map(_cell, item)) if isinstance(item, list) else item
-        pairs += _flat(item, f"{prefix}{key}.") if isinstance(item, Mapping) else [(prefix + key, shown)]
-    return pairs

@@ -6,7 +6,6 @@ import io
 import math
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
@@ -25,13 +24,10 @@ _STYLES = {"confirmed": "bold red", "likely": "yellow", "integrity": "blue", "ev
 _MARKS = {"found": "✗", "clear": "✓", "not_applicable": "-", "failed": "!"}
 
 
-def render(
-    investigation: Investigation, stream: TextIO | None = None, *, width: int | None = None, verbose: bool = False
-) -> None:
+def render(investigation: Investigation, stream: TextIO, *, width: int | None = None, verbose: bool = False) -> None:
     """Print the view, every check with what it did where `verbose`; in colour on a terminal, but not in CI."""
     from rich.console import Console
 
-    stream = sys.stdout if stream is None else stream
     colour = stream.isatty() and not os.environ.get("NO_COLOR") and not os.environ.get("CI")
     width = width or (shutil.get_terminal_size().columns if stream.isatty() else _WIDE)
     view = io.StringIO()

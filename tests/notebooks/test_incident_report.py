@@ -13,8 +13,7 @@ import nbformat
 import pytest
 
 from rca import report
-from rca.report import document
-from rca.resources import share
+from rca.report import document, share
 from tests.report.example import checked, investigation
 
 HOSTILE = "<img src=x onerror=alert(1)>[red]$x$"
