@@ -1,1 +1,5 @@
-"""Damages done on purpose: each returns the damaged table, and the truth of what was done."""
+"""Damages done on purpose, so that it is known what a check should find.
+
+A fault is given a table, the column to damage (or None) and a source of chance. It returns the damaged table, with the
+index of the rows that stay, and the truth: the kind, the column, the rows that were struck, and its own knobs.
+"""
