@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import poisson
 
 from rca.errors import NotApplicable
 from rca.stats import Floats, rate_change
@@ -252,14 +253,15 @@ def report(  # noqa: PLR0913  each argument is one fact of the finding
     *,
     before: float = 0.0,
     p_value: float = 0.0,
+    tail: float = 1.0,
     where: Mapping[str, Any] | None = None,
     **evidence: Any,
 ) -> Iterator[Finding]:
     """Report the rows of the current sample that are damaged, if they are more than the floor and than chance.
 
     The text may name `{column}`, `{table}`, `{share}`, `{where}`, `{before}` and what is in the evidence. `before` is
-    the share of the reference's rows to which the same can be said, `p_value` of what else speaks for chance, and
-    `where` the place, if it is known; otherwise it is looked for.
+    the share of the reference's rows to which the same can be said, `p_value` of what else speaks for chance, `tail` of
+    what speaks against it, and `where` the place, if it is known; otherwise it is looked for.
     """
     first, now = len(pair.reference.sample), len(hit)
     rate = rate_change(round(before * first), first, int(hit.sum()), now, floor)
@@ -275,7 +277,7 @@ def report(  # noqa: PLR0913  each argument is one fact of the finding
     facts = {**named, "rows": round(share * rows(pair)[1]), "share": share, **evidence, **place}
     said, effect = text.format(**{**evidence, **words}), (rate.difference, rate.low, rate.high)
     # the registry writes the code
-    yield Finding("", kind, subject, said, None, *effect, p_value, facts)
+    yield Finding("", kind, subject, said, None, *effect, min(p_value, tail), facts)
 
 
 def lost(pair: Pair, column: str, kind: str, relation: Any, view: View, text: str, **evidence: Any) -> Finding:
@@ -334,6 +336,23 @@ def beyond_chance(count: int, n0: int, n1: int) -> float:
     A heavy tail alone puts a few rows beyond the other sample's extremes, however large the samples.
     """
     return float((n1 / (n0 + n1)) ** count)
+
+
+def tail_chance(old: Floats, low: float, high: float, count: int, rows: int) -> float:
+    """Return the chance that so many of some rows of a reference's law lie beyond bounds that none of it passes.
+
+    Its tails go on as Pareto's law at worst, whose index is that of their outer twentieth, less its error (Hill, 1975).
+    """
+    known = np.sort(old[np.isfinite(old)])
+    expected, middle, most = 0.0, float(np.median(known)), max(len(known) // 20, 10)
+    for sides, bound in ((known - middle, high - middle), (middle - known[::-1], middle - low)):
+        outer = sides[-most:]
+        if np.isfinite(bound) and outer[0] > 0:
+            index = float(np.log(outer / outer[0]).mean()) * (1 + 1.645 / np.sqrt(most))
+            expected += rows * most / len(known) * (bound / outer[0]) ** (-1 / max(index, 1e-3))
+        elif np.isfinite(bound):
+            return 1.0
+    return float(poisson.sf(count - 1, expected))
 
 
 def percent(share: float) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from rca.integrity._common import Mask, beyond_chance, differ, numbers, report, samples
+from rca.integrity._common import Mask, beyond_chance, differ, numbers, report, samples, tail_chance
 from rca.integrity._units import explain
 from rca.registry import check
 from rca.stats import Floats
@@ -57,11 +57,12 @@ def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001) -> 
         if differ(old, new[~beyond]) > 0.2 or explain(pair, reference, current, case):
             continue
         chance = beyond_chance(int(beyond.sum()), reference.present, current.present)
+        tail = tail_chance(old, low, high, int(beyond.sum()), current.present)
         text = "{column} is outside {span} in {share} of the rows of {table}{where}, {before} in the reference."
         told = {"low": low, "high": high, "infinite": current.infinite, "min": current.min, "max": current.max}
         told["span"] = f"{low:.4g} to {high:.4g}"
         yield from report(
-            pair, name, case, beyond, "range_violation", text, floor, before=infinite, p_value=chance, **told
+            pair, name, case, beyond, "range_violation", text, floor, before=infinite, p_value=chance, tail=tail, **told
         )
 
 

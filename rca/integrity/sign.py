@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from rca.integrity._common import Mask, differ, numbers, part_of, report, views
+from rca.integrity._common import Mask, differ, numbers, part_of, report, tail_chance, views
 from rca.integrity._law import Law, Relation, Seen, law_of, seen_of
 from rca.registry import check
 from rca.stats import Floats
@@ -57,7 +58,11 @@ def sign_flip(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
         if hit is not None:
             turned[pair.name] = gone | {name}
             text = "{column} has the other sign in {share} of the rows of {table}{where}."
-            yield from report(pair, name, case, hit, "sign_flip", text, floor, where=where, negative=where is None)
+            # of a column on one side of zero none is on the other
+            ends = (0.0, np.inf) if old[np.isfinite(old)].min() >= 0 else (-np.inf, 0.0)
+            tail = tail_chance(old, *ends, int(hit.sum()), current.present) if where is None else 1.0
+            facts: dict[str, Any] = {"where": where, "negative": where is None}
+            yield from report(pair, name, case, hit, "sign_flip", text, floor, tail=tail, **facts)
 
 
 def _negative(old: Floats, new: Floats) -> Mask | None:
