@@ -120,6 +120,8 @@ def check(  # noqa: PLR0913  each is one option of the verb
     """
     if all(not isinstance(s, str) or Path(s).is_file() or "://" in s for s in (reference, current)):
         case, system = cases.of_tables(reference, current, **roles), "two tables"
+        case.pairs[0].reference.read()  # type: ignore[attr-defined]  # cases hold rca's own tables
+        case.pairs[0].current.read()  # type: ignore[attr-defined]
     else:
         case, settings = cases.of_versions(str(reference), str(current), config=config)
         system = settings.system

@@ -43,9 +43,15 @@ def of_versions(
 def of_tables(reference: Any, current: Any, **roles: Any) -> Case:
     """Make a case of two tables (paths, DataFrames, Arrow or Ibis tables)."""
     tables = open_table(reference, "the reference table"), open_table(current, "the current table")
-    known = Roles(**roles)
+    unknown = [name for name in roles if name not in Roles.__dataclass_fields__]
+    if unknown:
+        raise ConfigError(f"there is no role '{unknown[0]}': choose from {choices(Roles.__dataclass_fields__)}.")
+    for name in ("key", "features", "sensitive"):
+        given = roles.get(name) or ()
+        roles[name] = tuple(dict.fromkeys([given] if isinstance(given, str) else given))
+    known = Roles(**{name: value for name, value in roles.items() if value is not None})
     for table in tables:
-        table.require(known.target, known.prediction, known.time, *known.key, *known.features)
+        table.require(known.target, known.prediction, known.time, *known.key, *known.features, *known.sensitive)
     return Case((Pair("current", *tables),), known)
 
 

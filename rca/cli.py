@@ -89,6 +89,8 @@ def verb(options: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
                 raise typer.Exit(getattr(end, "exit_code", 0)) from None
             except KeyboardInterrupt:
                 message, code = "interrupted.", 130
+            except (IsADirectoryError, NotADirectoryError, FileExistsError, PermissionError) as problem:
+                message, code = f"{problem.filename} cannot be written ({problem.strerror}): name another file.", 2
             except Exception as problem:  # noqa: BLE001  the last resort: still one sentence and the contract's code
                 code = problem.exit_code if isinstance(problem, RcaError) else 3
                 why = f"the analysis failed ({type(problem).__name__}: {problem}): run it with -v for the place."

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from rca.config import Strict
 from rca.engine import fetch
@@ -49,6 +49,14 @@ class Terms(Strict):
     rules: tuple[tuple[Literal["<=", "settled by"], str, str] | tuple[Literal["+", "*"], str, str, str], ...] = ()
     """A kind, the column that the rule is about, and the others: ``["+", "gross", "net", "tax"]``."""
 
+    @model_validator(mode="after")
+    def _apart(self) -> Terms:
+        if any(len(set(names)) < len(names) for names in (self.key, *self.rules)):
+            raise ValueError("a key, or a rule, names a column twice")
+        if any(p.min is not None and p.max is not None and not p.min <= p.max for p in self.columns.values()):
+            raise ValueError("a column's min is above its max")
+        return self
+
 
 class Contract(Strict):
     """What the tables of a system promise, by role."""
@@ -64,7 +72,7 @@ def read(path: str | Path) -> Contract:
     except ValidationError as problem:
         parts = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.errors()[:5]]
         raise ConfigError(f"{path} is no valid contract: {'; '.join(parts)}; correct these lines.") from None
-    except (OSError, ValueError, yaml.YAMLError) as problem:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as problem:
         detail = " ".join(str(problem).split())
         raise ConfigError(f"{path} cannot be read ({detail}): rca check --suggest writes a contract.") from None
 

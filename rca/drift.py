@@ -57,7 +57,9 @@ def _rows(table: Any) -> pd.DataFrame:
     sample = table.sample.iloc[np.argsort(table.hashes, kind="stable")[:ROWS]].reset_index(drop=True)
     texts = [n for n in sample if sample[n].dtype == "category"]
     read: pd.DataFrame = sample.replace([np.inf, -np.inf], np.nan).astype(dict.fromkeys(texts, "object"))
-    return read.sort_index(axis=1)
+    # evidently writes names and texts into a script of its page, which none of them may end
+    read[texts] = read[texts].replace("<", "\u2039", regex=True)
+    return read.rename(columns=lambda name: str(name).replace("<", "\u2039")).sort_index(axis=1)
 
 
 def _shown(values: pd.Series) -> bool:

@@ -29,13 +29,14 @@ def hash_of(expr: Any, names: Iterable[str]) -> Any:
     """Return a number for each row that rows with equal values in some columns share."""
     import ibis
 
-    cells = {name: expr[name] for name in sorted(names)}
+    cells = [expr[name] for name in sorted(names)]
     if not is_spark(expr):
-        return ibis.struct(cells).hash()
+        # fields have numbers, since engines take names that differ by case for one
+        return ibis.struct({f"c{i}": cell for i, cell in enumerate(cells)}).hash()
     # Spark passes over nulls, and cannot hash maps
-    cells = {name: cell for name, cell in cells.items() if not cell.type().is_map()}
-    absent = ibis.array([cell.isnull() for cell in cells.values()])
-    return _xxhash64()(ibis.struct({**{f"c{i}": cell for i, cell in enumerate(cells.values())}, "absent": absent}))
+    cells = [cell for cell in cells if not cell.type().is_map()]
+    absent = ibis.array([cell.isnull() for cell in cells])
+    return _xxhash64()(ibis.struct({**{f"c{i}": cell for i, cell in enumerate(cells)}, "absent": absent}))
 
 
 @functools.cache

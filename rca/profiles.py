@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
+
+from pydantic import TypeAdapter
 
 from rca.errors import DataError
 from rca.types import plain
@@ -20,7 +23,7 @@ GRID = (0.001, 0.01, *(i / 20 for i in range(1, 20)), 0.99, 0.999)
 SAMPLE = 50_000
 #: What a file says to be a stored profile.
 SCHEMA = "rca/profile/1"
-_TYPES = {"number": "float64", "category": "object", "time": "datetime64[us]", "other": "object"}
+_TYPES = {"number": "float64", "category": "string", "time": "datetime64[us]", "other": "object"}
 #: A stored profile lists no category of fewer rows, since few rows are somebody.
 FEWEST = 10
 
@@ -89,8 +92,9 @@ def load(path: str | Path) -> Profile:
         told = json.loads(Path(path).read_text(encoding="utf-8"))
         if told["schema"] != SCHEMA:
             raise ValueError(f"its schema is {told['schema']!r}")
-        return Profile(int(told["rows"]), {name: _column(facts) for name, facts in told["columns"].items()})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+        rows = int(told["rows"])
+        return Profile(rows, {name: _column(name, facts, rows) for name, facts in told["columns"].items()})
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as problem:
         detail = " ".join(str(problem).split())[:200]
         hint = "give a table, or what rca check --profile wrote."
         raise DataError(f"{path} is no stored profile ({detail}): {hint}") from None
@@ -116,14 +120,23 @@ def imagine(profile: Profile) -> Any:
             found = pd.Timestamp(column.min) + points * (pd.Timestamp(column.max) - pd.Timestamp(column.min))
         else:
             found = np.empty(0)
-        values.iloc[draw.permutation(size)[: len(found)]] = found
+        if len(found):
+            values.iloc[draw.permutation(size)[: len(found)]] = found
         made[name] = values
     return pd.DataFrame(made)
 
 
-def _column(told: Mapping[str, Any]) -> Column:
-    column = Column(**{**told, "quantiles": tuple(told["quantiles"])})
-    if column.kind == "time" and column.min is not None:
-        read = date.fromisoformat if column.type == "date" else datetime.fromisoformat
-        column = replace(column, min=read(column.min), max=read(column.max))
+def _column(name: str, told: Mapping[str, Any], rows: int) -> Column:
+    column = TypeAdapter(Column).validate_python(told)
+    ends = [end for end in (column.min, *column.quantiles, column.max) if end is not None]
+    if column.kind == "number":
+        numbers = [float(end) for end in ends]
+        sound = sorted(numbers) == numbers and all(map(math.isfinite, numbers)) and len(numbers) in (0, len(GRID) + 2)
+    else:
+        sound = not column.quantiles and len(ends) in (0, 2)
+    if column.kind == "time" and ends:
+        column = replace(column, min=datetime.fromisoformat(column.min), max=datetime.fromisoformat(column.max))
+    counts = [column.missing, column.infinite, *column.top.values()]
+    if not sound or column.name != name or column.rows != rows or min(counts) < 0 or sum(counts) > rows:
+        raise ValueError(f"the facts of column {name!r} contradict each other")
     return column

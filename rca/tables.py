@@ -127,6 +127,14 @@ class Table:
         frame: pd.DataFrame = expr.to_pandas()
         return frame
 
+    def read(self) -> None:
+        """Read what checks look at; where the file is damaged inside, a DataError says so."""
+        try:
+            _ = self.profile
+        except Exception as problem:  # noqa: BLE001  engines raise what they like
+            detail = " ".join(str(problem).split())[:300]
+            raise DataError(f"{self.name} cannot be read ({detail}): mend the table, or give another.") from None
+
     def require(self, *names: str | None) -> None:
         """Check that columns exist; a DataError names the first that is missing, and those there are."""
         for name in names:
@@ -147,18 +155,21 @@ def open_table(source: Any, name: str = "table", like: str | None = None) -> Tab
     if isinstance(source, Table):
         return source
     try:
-        if str(source).endswith(".json"):
+        if isinstance(source, str | Path) and str(source).endswith(".json"):
             stored = load(str(source))
             return Table(ibis.memtable(imagine(stored)), str(name), stored)
         if isinstance(source, str | Path):
             return Table(_read(str(source), like or str(source)), str(name))
         if hasattr(source, "columns") and hasattr(source, "execute"):
             return Table(source, name)
-        repeated = {str(c) for c in getattr(source, "columns", []) if list(source.columns).count(c) > 1}
-        if repeated:
+        # of an Arrow table the columns are the data
+        names = [str(c) for c in getattr(source, "column_names", getattr(source, "columns", ()))]
+        if repeated := {c for c in names if names.count(c) > 1}:
             raise DataError(f"{name} has the column {choices(repeated)} more than once: rename one of them.")
-        if not len(getattr(source, "columns", [])):
+        if not names:
             raise DataError(f"{name} has no columns: give a table with at least one.")
+        if odd := [c for c in names if not c or "\0" in c]:
+            raise DataError(f"{name} has the column name {odd[0]!r}, which no engine knows: rename it.")
         return Table(ibis.memtable(_named(source)), name)
     except DataError:
         raise
@@ -172,7 +183,11 @@ def _named(source: Any) -> Any:
     if not hasattr(source, "rename") or not hasattr(source, "index"):
         return source
     named = source.reset_index(drop=True).rename(columns=str)
-    odd = {name: _plain(named[name]) for name in named.columns if named[name].dtype.kind in "OcM"}
+    odd = {
+        name: _plain(named[name])
+        for name in named.columns
+        if named[name].dtype.kind in "OcM" or named[name].dtype == "float16"
+    }
     return named.assign(**odd) if odd else named
 
 
@@ -183,9 +198,11 @@ def _plain(column: pd.Series) -> pd.Series:
     if column.dtype.kind == "M":
         fine: pd.Series = column.dt.as_unit("us")  # no engine keeps more
         return fine
+    if column.dtype == "float16":
+        return column.astype("float32")
     try:
         held = pa.array(column, from_pandas=True).type
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
         held = None
     if held is None or isinstance(held, pa.BaseExtensionType):
         return column.astype("object").map(str, na_action="ignore")

@@ -124,7 +124,7 @@ def paired(pair: Pair, case: Case, names: Sequence[str]) -> tuple[pd.DataFrame, 
     Of large tables the keys that a hash chooses are taken, the same on both sides.
     """
     key = list(case.roles.key)
-    if not key or any(set(key) - set(table.columns) for table in _sides(pair)):
+    if not key or any(set(key) - set(table.sample) for table in _sides(pair)):
         return None
     step, asked = -(-max(rows(pair)) // SAMPLE), [n for n in names if n not in key]
     sides = [chosen(table, key, asked, step) for table in _sides(pair)]

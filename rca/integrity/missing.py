@@ -83,7 +83,7 @@ def sentinel_values(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     words = {(pair.name, column.name): np.array(list(new)) for pair, column, new in changed(case, "nulls")}
     for pair, reference, current in columns(case):
         name, sample = reference.name, pair.current.sample
-        if name not in sample or not current.present or not reference.present:
+        if name not in sample or name not in pair.reference.sample or not current.present or not reference.present:
             continue
         values, now, before = risen(pair, name, floor)
         sure = _constants(pair, reference, current, case, values, now, before)

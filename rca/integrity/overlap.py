@@ -76,7 +76,7 @@ def _shared(train: Any, exam: Any, names: Sequence[str]) -> int:
     if not names:
         return 0
     seen, asked = (
-        t.expr.select(row=ibis.struct({n: t.expr[n].cast(_AS[t.kinds[n]]) for n in names}).hash())
+        t.expr.select(row=ibis.struct({f"c{i}": t.expr[n].cast(_AS[t.kinds[n]]) for i, n in enumerate(names)}).hash())
         for t in (train, exam)
     )
     return int(asked.semi_join(seen.distinct(), "row").count().execute())

@@ -45,18 +45,23 @@ def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001) -> 
     """
     for pair, reference, current in numbers(case):
         low, high = _bounds(reference, reach)
-        if not current.quantiles or (current.min >= low and current.max <= high and not current.infinite):
+        if (not current.quantiles and not current.infinite) or (
+            current.quantiles and (current.min >= low and current.max <= high and not current.infinite)
+        ):
             continue
         name = reference.name
         old, new = (side[name].to_numpy() for side in samples(pair))
         beyond = (new < low) | (new > high) | np.isinf(new)
         infinite = reference.infinite / reference.rows
-        if beyond.mean() > 0.5 or beyond.sum() < (np.isfinite(new) & ~beyond & _tail(new, reference)).sum():
+        whole = np.isinf(new).mean() > 0.5
+        if (beyond.mean() > 0.5 and not whole) or beyond.sum() < (
+            np.isfinite(new) & ~beyond & _tail(new, reference)
+        ).sum():
             continue
         # all others must be as they were, and nothing but a tail that grew lies between them and the bounds
-        if differ(old, new[~beyond]) > 0.2 or explain(pair, reference, current, case):
+        if (not whole and differ(old, new[~beyond]) > 0.2) or (not whole and explain(pair, reference, current, case)):
             continue
-        chance = beyond_chance(int(beyond.sum()), reference.present, current.present)
+        chance = beyond_chance(int(beyond.sum()), reference.present, max(current.present, 1))
         tail = tail_chance(old, low, high, int(beyond.sum()), current.present)
         text = "{column} is outside {span} in {share} of the rows of {table}{where}, {before} in the reference."
         told = {"low": low, "high": high, "infinite": current.infinite, "min": current.min, "max": current.max}

@@ -94,7 +94,10 @@ def _lost(pair: Pair, key: tuple[str, ...], time: str | None) -> tuple[int | Non
     first, last = (t.profile.columns[time] if time else None for t in (pair.reference, pair.current))
     # in another period there are other rows
     moved = first and last and None not in (first.max, last.max) and not first.min < last.max <= first.max
-    if key and all(set(key) <= set(table.columns) for table in (pair.reference, pair.current)):
+    kinds = [
+        [t.profile.columns[name].kind for name in key if name in t.columns] for t in (pair.reference, pair.current)
+    ]
+    if key and kinds[0] == kinds[1] and len(kinds[0]) == len(key):
         missing = int(pair.reference.expr.anti_join(pair.current.expr, list(key)).count().execute())
         # with hardly a key in common they are other rows, and not fewer of the same
         return missing, 0 if before - missing < 0.05 * after else missing if moved else before - after
@@ -166,7 +169,12 @@ def _gap(pair: Pair, case: Case, time: str | None) -> tuple[str, dict[str, Any]]
     expected = longest * min(((now >= a) & (now <= b)).sum() / (b - a) for a, b in beside)
     # the longest of many steps is long by nature, by so much as the tail of their law says (Hill, 1975)
     tail = float(np.log(order[-_STEPS:-1] / order[-_STEPS]).mean())
-    if longest < 3 * max(third, old.max(initial=0.0)) or expected < 15 or np.log(longest / third) < 5 * tail:
+    # more than there are is no gap, but a time that is none
+    if (
+        longest < 3 * max(third, old.max(initial=0.0))
+        or not 15 <= expected <= len(now)
+        or np.log(longest / third) < 5 * tail
+    ):
         return "", {}
     words, which = _between(time, *(pd.Timestamp(round(s * 1e6), unit="us") for s in (start, stop)))
     return words, {**which, "lost": expected * rows(pair)[1] / len(now)}
@@ -177,7 +185,10 @@ def _late(pair: Pair, case: Case, time: str | None) -> tuple[str, dict[str, Any]
     if time is None:
         return "", {}
     ticks = (side[time].dropna().to_numpy().astype("datetime64[us]").astype("int64") for side in samples(pair))
-    (then, _), (now, edges) = (np.histogram(side, bins=_STEPS) for side in ticks)
+    sides = [side for side in ticks if len(side) and side.min() < side.max()]
+    if len(sides) < 2:
+        return "", {}
+    (then, _), (now, edges) = (np.histogram(side, bins=_STEPS) for side in sides)
     expected = float(now[:-1].min())
     natural = then[-1] < then[:-1].min() / 2 or now[-1] >= expected / 2
     if natural or poisson.cdf(now[-1], expected) > 1e-6:

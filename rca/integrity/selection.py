@@ -62,7 +62,11 @@ def lost_by_label(pair: Pair, case: Case, floor: float = 0.05) -> dict[str, Any]
     """Return which class lost rows that the others did not lose; nothing where there is none."""
     target, key, time = case.roles.target, list(case.roles.key), time_of(pair, case)
     before, after = samples(pair)
-    if target is None or not pair.same_role or any(target not in side for side in (before, after)):
+    if (
+        target is None
+        or not pair.same_role
+        or any(target not in s or s[target].dtype.kind == "M" for s in (before, after))
+    ):
         return {}
     scale = len(before) / rows(pair)[0] * rows(pair)[1] / len(after)
     keyed = bool(key) and all(set(key) <= set(side.columns) for side in (before, after))

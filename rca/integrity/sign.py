@@ -68,6 +68,8 @@ def sign_flip(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
 def _negative(old: Floats, new: Floats) -> Mask | None:
     """Return the rows on the wrong side of zero, where the reference has one side only and the sizes are its own."""
     known = old[np.isfinite(old)]
+    if not len(known):
+        return None
     side = 1.0 if known.min() >= 0 else -1.0 if known.max() <= 0 else 0.0
     hit = np.isfinite(new) & (new * side < 0)
     if not hit.any() or len(np.unique(new[hit])) < 5:
