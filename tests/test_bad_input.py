@@ -91,7 +91,7 @@ def test_one_of_two_continuous_columns_is_damaged_and_no_row_repeated(x: Any) ->
 
 
 def test_a_nested_column_that_became_text_is_a_change_of_type() -> None:
-    before, after = WHOLE.assign(tags=[["a"]] * N), WHOLE.assign(tags="a")
+    before, after = WHOLE.assign(tags=pd.Series([["a"]] * N, dtype="object")), WHOLE.assign(tags="a")
     assert [f.kind for f in sound(api.check(before, after)).findings] == ["type_change"]
 
 

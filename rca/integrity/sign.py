@@ -71,7 +71,7 @@ def _negative(old: Floats, new: Floats) -> Mask | None:
     if not len(known):
         return None
     side = 1.0 if known.min() >= 0 else -1.0 if known.max() <= 0 else 0.0
-    hit = np.isfinite(new) & (new * side < 0)
+    hit = np.where(np.isfinite(new), new, 0.0) * side < 0
     if not hit.any() or len(np.unique(new[hit])) < 5:
         return None
     # a zero has no sign: the sizes are held against those that have one
