@@ -280,13 +280,15 @@ def report(  # noqa: PLR0913  each argument is one fact of the finding
     yield Finding("", kind, subject, said, None, *effect, min(p_value, tail), facts)
 
 
-def lost(pair: Pair, column: str, kind: str, relation: Any, view: View, text: str, **evidence: Any) -> Finding:
-    """Report that a column lost relations, which single rows do not show."""
+def lost(
+    pair: Pair, column: str, kind: str, relation: Any, view: View, text: str, due: float = 1.0, **evidence: Any
+) -> Finding:
+    """Report that a column lost relations, which single rows do not show; `due` is what chance leaves of them."""
     gone, error = 1 - relation.slope, 1.645 * relation.error
     words = {"column": column, "table": pair.name, "share": percent(min(gone, 1.0)), "where": told(view.where)}
     facts = {"column": column, "slope": relation.slope, **evidence, **view.where}
     said = text.format(**{**evidence, **words})
-    p_value = min(chance(gone / relation.error), ALPHA)
+    p_value = min(chance((due - relation.slope) / relation.error), ALPHA)
     subject = f"data.{pair.name}.{column}"
     return Finding("", kind, subject, said, None, gone, gone - error, gone + error, p_value, facts)
 

@@ -59,7 +59,8 @@ class Law:
     def __init__(self, sample: pd.DataFrame, skip: tuple[str, ...]) -> None:
         names = [n for n in sorted(sample.columns) if n not in skip and sample[n].dtype.kind != "M"][:_MOST]
         self.most, bins = (_ROWS, _BINS) if len(names) <= _WIDE else (_ROWS // 4, 4)
-        sample = sample.iloc[: self.most]
+        self.skip, self.sample = skip, sample.iloc[: self.most]
+        sample = self.sample
         bins = int(np.clip(round(len(sample) ** (1 / 3) / 2), 3, bins))
         cuts = {name: _cut(sample[name], bins) for name in names}
         self.cuts = {name: cut for name, cut in cuts.items() if cut is not None}
@@ -127,6 +128,17 @@ class Law:
             float(weights @ np.clip(cross / length, -1, 1)),
             float(np.sqrt(np.clip(weights @ size, 0, None) / (weights @ self.phi[i]))),
         )
+
+    @functools.cached_property
+    def steady(self) -> dict[str, float]:
+        """What one half of the rows keeps of each column's relations in the other half: chance takes its part."""
+        halves = self.sample.iloc[::2], self.sample.iloc[1::2]
+        found = []
+        for learned, other in (halves, halves[::-1]):
+            law = Law(learned, self.skip)
+            seen = Seen(law, other)
+            found.append({n: r.slope for n in law.names if (r := law.relation(n, seen)).strength})
+        return {n: float(np.mean([side.get(n, 0.0) for side in found]).clip(0, 1)) for n in self.names}
 
     def moved(self, name: str, seen: Seen) -> float:
         """Return how far a column's own law lies from the reference's, beyond noise; at most 1."""

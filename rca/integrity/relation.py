@@ -52,16 +52,16 @@ def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> I
                 # labels that lost their relations are another question
                 if name in named or name == case.roles.target:
                     continue
-                # the newest rows may hang together less by nature
-                due = law.relation(name, usual.part(counterpart(pair, view))).slope if view.where else 1.0
-                if relation.slope > due - 0.1 - 3 * relation.error:
+                # the newest rows may hang together less by nature, and what was learned may be chance in part
+                due = min(law.relation(name, usual.part(counterpart(pair, view))).slope, law.steady[name])
+                if relation.slope > due - 0.3:
                     continue
                 named.add(name)
                 strong = np.argsort(-law.dependence[law.names.index(name)], kind="stable")[:5]
                 partners = [law.names[j] for j in strong if law.partners[law.names.index(name), j]]
                 others = f"other columns (such as {listed(partners[:2])}), and its values are as before."
                 text = "{column} of {table}{where} lost {share} of its relations to {others}"
-                yield lost(pair, name, "broken_relation", relation, view, text, partners=partners, others=others)
+                yield lost(pair, name, "broken_relation", relation, view, text, due, partners=partners, others=others)
 
 
 def _lost(law: Law, seen: Seen, kept: float) -> list[tuple[str, Relation]]:
