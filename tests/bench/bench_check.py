@@ -1,10 +1,13 @@
 """What a whole check costs, beside DuckDB's own SUMMARIZE of the same two files: CPU-seconds and memory.
 
-python tests/bench/bench_check.py [ROWS]
+    python tests/bench/bench_check.py [ROWS] [--evidently]
+
+With evidently, its DataDriftPreset runs on the same files as well, and is stopped at 15 times what the check took.
 """
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -15,6 +18,12 @@ import pandas as pd
 
 CHECK = "import rca; rca.check({0!r}, {1!r}, target='y', prediction='score')"
 SUMMARIZE = "import duckdb\nfor f in ({0!r}, {1!r}): duckdb.sql(f\"summarize from '{{f}}'\").fetchall()"
+EVIDENTLY = """
+import pandas as pd
+from evidently import Report
+from evidently.presets import DataDriftPreset
+Report([DataDriftPreset()]).run(pd.read_parquet({1!r}), pd.read_parquet({0!r})).dict()
+"""
 MEASURE = """
 import resource
 used = resource.getrusage(resource.RUSAGE_SELF)
@@ -33,21 +42,37 @@ def made(seed: int, rows: int) -> pd.DataFrame:
     return pd.DataFrame({**floats, **counts, **words, "y": draw.integers(0, 2, rows), "score": draw.random(rows)})
 
 
-def main(rows: int) -> None:
-    """Print both, and the ratio."""
+def spend(code: str, limit: float | None = None) -> tuple[float, float]:
+    """Run code in a process of its own; return its CPU-seconds and megabytes, or infinity where it was stopped."""
+    if limit is not None:
+        code = f"import resource\nresource.setrlimit(resource.RLIMIT_CPU, ({int(limit)}, {int(limit)}))\n{code}"
+    call = [sys.executable, "-W", "ignore", "-c", code + MEASURE]
+    done = subprocess.run(call, capture_output=True, text=True, check=limit is None)
+    seconds, memory = map(float, done.stdout.split()[-2:] if done.returncode == 0 else ("inf", "nan"))
+    return seconds, memory
+
+
+def main(rows: int, *, peer: bool) -> None:
+    """Print what each costs, and the ratios."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [str(Path(folder) / f"{name}.parquet") for name in ("reference", "current")]
         for seed, path in enumerate(paths):
             made(seed, rows).to_parquet(path)
         spent = {}
         for name, code in (("check", CHECK), ("summarize", SUMMARIZE)):
-            done = subprocess.run(
-                [sys.executable, "-c", code.format(*paths) + MEASURE], capture_output=True, text=True, check=True
-            )
-            spent[name], memory = map(float, done.stdout.split())
+            spent[name], memory = spend(code.format(*paths))
             print(f"{name:<10} {rows:>10,} rows x 52 twice: {spent[name]:6.1f} CPU-s, {memory:5.0f} MB")
-        print(f"ratio {spent['check'] / spent['summarize']:.2f}")
+        print(f"ratio {spent['check'] / spent['summarize']:.2f}", flush=True)
+        if peer:
+            seconds, _ = spend(EVIDENTLY.format(*paths), 15 * spent["check"])
+            print(
+                f"evidently took {seconds:.1f} CPU-s" if seconds < float("inf") else "evidently was stopped at 15 times"
+            )
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("rows", type=int, nargs="?", default=1_000_000)
+    parser.add_argument("--evidently", action="store_true")
+    options = parser.parse_args()
+    main(options.rows, peer=options.evidently)
