@@ -6,10 +6,16 @@ import functools
 import sys
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rca.profiles import Kind
+
+
+#: The first and the last moment that Python knows; engines know infinity.
+_YEARS = np.array(["0001-01-01", "9999-12-31T23:59:59.999999"], dtype="datetime64[us]")
 
 
 def fetch(expr: Any) -> Any:
@@ -71,7 +77,8 @@ def normal(values: Any, kind: Kind) -> Any:
         return values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     if kind == "time":
         zoned = values.cast(pa.timestamp("us", tz=getattr(values.type, "tz", None)), safe=False)
-        return zoned.cast(pa.timestamp("us"), safe=False).to_numpy(zero_copy_only=False)
+        times = zoned.cast(pa.timestamp("us"), safe=False).to_numpy(zero_copy_only=False)
+        return times.clip(*_YEARS)
     coded = values.cast(pa.string()).dictionary_encode()
     return pd.Categorical.from_codes(
         coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), coded.dictionary.to_numpy(zero_copy_only=False)

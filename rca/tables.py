@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import math
-from datetime import UTC
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -260,9 +259,12 @@ def _facts(table: Table) -> Mapping[str, Any]:
                 measures[f"infinite{i}"] = infinite(column).sum()
         elif kind == "time":
             measures |= {f"min{i}": column.min(), f"max{i}": column.max()}
-    found = fetch(table.expr.aggregate(**measures)).to_pylist()[0]
-    # times without zone, in UTC, as the sample has them
-    return {k: v.astimezone(UTC).replace(tzinfo=None) if getattr(v, "tzinfo", None) else v for k, v in found.items()}
+    found = fetch(table.expr.aggregate(**measures))
+    times = {f"{end}{i}" for i, kind in enumerate(table.kinds.values()) if kind == "time" for end in ("min", "max")}
+    return {
+        name: normal(found.column(name), "time").astype(object)[0] if name in times else found.column(name)[0].as_py()
+        for name in found.column_names
+    }
 
 
 def _describe(table: Table, name: str) -> dict[str, Any]:

@@ -90,6 +90,14 @@ def test_one_of_two_continuous_columns_is_damaged_and_no_row_repeated(x: Any) ->
     assert [f.subject for f in found] == ["data.current.x"]
 
 
+def test_times_that_python_does_not_know(tmp_path: Path) -> None:
+    far = pd.Series(np.arange(2**40, 2**40 + N).astype("datetime64[s]"))
+    assert sound(api.check(WHOLE.assign(at=far), WHOLE.assign(at=far), time="at")).findings == ()
+    path = tmp_path / "i.csv"
+    path.write_text("x,w\n" + "".join(f"inf,{w}\n" for w in WHOLE["x"]))
+    assert sound(api.check(path, path)).findings == ()
+
+
 def test_a_nested_column_that_became_text_is_a_change_of_type() -> None:
     before, after = WHOLE.assign(tags=pd.Series([["a"]] * N, dtype="object")), WHOLE.assign(tags="a")
     assert [f.kind for f in sound(api.check(before, after)).findings] == ["type_change"]
