@@ -15,7 +15,7 @@ from rca.engine import fetch
 from rca.errors import ConfigError, NotApplicable, choices
 from rca.integrity._common import listed, percent
 from rca.integrity._exact import rule_of, rules_of
-from rca.profiles import Kind
+from rca.profiles import FEWEST, Kind
 from rca.types import Case, Finding, Pair, plain
 
 #: More values than this are no closed list, and more rules than this nobody reads.
@@ -132,23 +132,26 @@ def _promise(table: Any, name: str, key: tuple[str, ...], mostly: float) -> Prom
     rate = seen.missing / seen.rows
     most = min(rate + 4 * math.sqrt(rate * (1 - rate) / seen.rows), 1.0)
     told: dict[str, Any] = {"type": seen.kind, "missing": math.ceil(1e4 * most) / 1e4}
-    if seen.quantiles and name not in key:
+    if seen.quantiles and name not in key and not seen.infinite:
         whole = bool((sample[name].dropna() % 1 == 0).all())
         ends = (seen.min, seen.at(0.05)), (seen.max, seen.at(0.95))
         told["min"], told["max"] = (_beyond(end, inner, seen.present, whole=whole) for end, inner in ends)
-    rare = sum(count == 1 for count in seen.top.values())
-    if seen.kind == "category" and name not in key and len(seen.top) <= LEVELS and rare <= (1 - mostly) * seen.present:
-        told["values"] = tuple(sorted(seen.top))
+    # a value in few rows may be somebody's name
+    known = [value for value, count in seen.top.items() if count >= FEWEST]
+    rare = seen.present - sum(seen.top[value] for value in known)
+    if seen.kind == "category" and name not in key and len(known) <= LEVELS and rare <= (1 - mostly) * seen.present:
+        told["values"] = tuple(sorted(known))
     return Promise(**told)
 
 
 def _beyond(end: float, inner: float, rows: int, *, whole: bool) -> float:
     """Move an extreme outwards, the less the more rows were seen, to a number that reads well."""
     margin = (end - inner) * 3 / max(math.log(rows / 20), 1.0)
-    digits = 0 if whole or not margin else 2 - math.floor(math.log10(abs(margin)))
+    digits = 0 if whole or not 0 < abs(margin) < math.inf else 2 - math.floor(math.log10(abs(margin)))
     moved = round(end + margin, digits) if margin else end
     # what never was negative is rarely meant to be
-    return max(moved, 0.0) if end >= 0 else moved
+    moved = max(moved, 0.0) if end >= 0 else moved
+    return moved if math.isfinite(moved) else end
 
 
 def _repeated(table: Any, key: tuple[str, ...]) -> int:
@@ -232,7 +235,8 @@ def to_pandera(terms: Terms) -> Any:
         raise ConfigError("pandera is not installed: pip install 'rca[pandera]'.") from None
     columns = {}
     for name, promise in terms.columns.items():
-        checks = [pa.Check.isin(list(promise.values))] if promise.values else []
+        # truth values are read as text, which pandera does not do
+        checks = [pa.Check.isin(list(promise.values))] if {*promise.values} - {"true", "false"} else []
         checks += [pa.Check.ge(promise.min)] if promise.min is not None else []
         checks += [pa.Check.le(promise.max)] if promise.max is not None else []
         columns[name] = pa.Column(None, checks, nullable=promise.missing > 0)

@@ -11,7 +11,8 @@ import yaml
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from rca import api
-from rca.contract import Contract, Promise, Terms, hold, read, suggest, write
+from rca.case import of_tables
+from rca.contract import Contract, Promise, Terms, hold, read, suggest, to_pandera, write
 from rca.errors import ConfigError, NotApplicable
 from tests.conftest import RAW, case_of
 
@@ -155,3 +156,31 @@ def test_a_project_names_its_contract_and_can_have_it_written_first(mini: Path, 
     write(Contract(tables={"train": Terms(columns={"gone": Promise()})}), path)
     found = api.check("good", "good", config=config).findings
     assert {(f.code, f.kind) for f in found} == {("RCA190", "schema_change")}
+
+
+def test_a_schema_of_pandera_accepts_the_table_it_came_from(rng: np.random.Generator) -> None:
+    errors = pytest.importorskip("pandera.errors")
+    whole = pd.DataFrame(
+        {
+            "id": range(500),
+            "paid": rng.random(500) < 0.5,
+            "age": rng.normal(40, 9, 500).clip(18),
+            "city": rng.choice(["Bonn", "Rome"], 500),
+        }
+    )
+    case = of_tables(whole, whole, key=("id",))
+    schema = to_pandera(suggest(case).tables["current"])
+    schema.validate(whole)
+    for damaged in (whole.assign(age=-whole["age"]), whole.assign(city="Oslo"), whole.assign(id=1)):
+        with pytest.raises(errors.SchemaError):
+            schema.validate(damaged)
+
+
+def test_infinite_and_rare_values_are_no_promise(rng: np.random.Generator) -> None:
+    whole = pd.DataFrame(
+        {"x": np.where(rng.random(400) < 0.5, np.inf, 1.0), "big": rng.normal(size=400) * 1e300, "y": range(400)}
+    ).assign(mail=[f"p{i // 8}@example.org" for i in range(400)])
+    case = of_tables(whole, whole)
+    contract = suggest(case)
+    assert contract.tables["current"].columns["mail"].values == ()
+    assert list(hold(contract, case)) == []

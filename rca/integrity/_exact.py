@@ -97,7 +97,8 @@ def _numbers(sample: pd.DataFrame, names: list[str]) -> dict[str, Floats]:
         kind = sample[name].dtype.kind
         if kind in {"f", "M"}:
             values = as_numbers(sample[name])
-            if np.isfinite(values).sum() >= FEWEST and np.nanstd(values[np.isfinite(values)][:_FIRST]) > 0:
+            known = values[np.isfinite(values)]
+            if len(known) >= FEWEST and known[:_FIRST].min() < known[:_FIRST].max():
                 found[name] = values
     return dict(list(found.items())[:_MOST])
 
