@@ -14,7 +14,7 @@ from rca.registry import check
 from rca.stats import Floats, rate_change
 from rca.types import Case, Finding
 
-_ROWS = 10_000
+_ROWS = 5_000
 _FEWEST, _ENOUGH = 60, 200  # rows of a table, and of a part of it: a tree on fewer is chance
 _LIKE = ("sentinel_values", "type_change", "range_violation", "unit_change", "broken_relation", "frozen_column")
 
