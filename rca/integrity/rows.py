@@ -30,8 +30,8 @@ def truncation(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
     Parameters
     ----------
     floor : float
-        A loss up to this share of the reference's rows is no finding, unless the rows end at a known limit; of a
-        table that has no fewer rows, a fifth of it is enough.
+        A loss up to this share of the reference's rows is no finding, unless the rows end at a known limit; a fifth
+        of it is enough of a table that has no fewer rows, and where a key tells that a part is gone as a whole.
 
     Yields
     ------
@@ -56,10 +56,13 @@ def truncation(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
         limit = after if after in LIMITS or (after < before and after % 1000 == 0 != before % 1000) else None
         missing, lost = _lost(pair, case.roles.key, time)
         facts = {"limit": limit, "key": list(case.roles.key), "missing_keys": missing}
-        if lost > floor * before or (lost > 0 and limit in LIMITS):
+        found = _which(pair, case, lost, time) if lost > floor / 5 * before else ("", {})
+        # a key tells which rows are gone, so that a part that is gone as a whole is no accident
+        sure = missing and found[1].keys() & {"value", "until"}
+        if lost > (floor / 5 if sure else floor) * before or (lost > 0 and limit in LIMITS):
             # a loss by label has a check of its own
             if not lost_by_label(pair, case):
-                yield _finding(pair, _which(pair, case, lost, time), lost, before, floor, facts)
+                yield _finding(pair, found, lost, before, floor, facts)
         elif limit in LIMITS and before != after:
             text = f"{pair.name} has exactly {after:,} rows, which is as many as a file of some formats can hold."
             yield Finding("", "truncation", f"data.{pair.name}", text, evidence={"rows_current": after, **facts})
@@ -83,7 +86,8 @@ def _finding(
     rate = rate_change(0, of, min(lost, of), of, floor)
     evidence = {**facts, **which, "rows": lost, "rows_reference": before, "rows_current": after}
     subject = f"data.{pair.name}"
-    return Finding("", kind, subject, text, None, rate.difference, rate.low, rate.high, rate.p_value, evidence)
+    p_value = None if facts["missing_keys"] else rate.p_value
+    return Finding("", kind, subject, text, None, rate.difference, rate.low, rate.high, p_value, evidence)
 
 
 def _lost(pair: Pair, key: tuple[str, ...], time: str | None) -> tuple[int | None, int]:

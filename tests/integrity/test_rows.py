@@ -86,3 +86,10 @@ def test_the_newest_rows_that_come_late(findings: Findings) -> None:
     assert findings("RCA110", WHOLE, served, time="at") == []
     # a table whose rows always thin out at the end is as it was
     assert findings("RCA110", WHOLE[(WHOLE.index < 0.95 * N) | (WHOLE.index % 8 == 0)], late, time="at") == []
+
+
+def test_a_small_category_that_is_gone_is_a_fact_where_there_is_a_key(findings: Findings) -> None:
+    shops = WHOLE.assign(shop=np.where(WHOLE["id"] % 50 == 3, "kiosk", WHOLE["shop"]))
+    (found,) = findings("RCA110", shops, shops[shops["shop"] != "kiosk"], **ROLES)
+    assert (found.kind, found.evidence["value"], found.p_value) == ("missing_segment", "kiosk", None)
+    assert findings("RCA110", shops, shops.sample(frac=0.98, random_state=0), **ROLES) == []
