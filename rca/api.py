@@ -32,7 +32,7 @@ from rca.types import Case, Finding, Gap, Investigation, Remainder, Seen, Side, 
 from rca.words import sentence
 
 
-def investigate(
+def investigate(  # noqa: PLR0913  each is one option of the verb
     reference: str = "HEAD~1",
     current: str = "HEAD",
     *,
@@ -41,6 +41,7 @@ def investigate(
     seed: int = 0,
     replay: bool = True,
     options: Options | None = None,
+    trust: bool = False,
     say: Say = silent,
 ) -> Investigation:
     """Find out why the metric of two versions differs.
@@ -53,9 +54,11 @@ def investigate(
         Judge the current version's production rows from this time on against those before it.
     replay, options : bool, Options
         Whether the pipeline may be run again, in throw-away copies, and how: repeats, runs at most, side by side.
+    trust : bool
+        Whether pickled models may be loaded, by a process apart; without, they are only read like a text.
     """
     say("reading both versions")
-    case, settings = cases.of_versions(reference, current, config=config, since=since)
+    case, settings = cases.of_versions(reference, current, config=config, since=since, trust=trust)
     how = replace(options or Options(), say=say) if replay else None
     metrics.get(settings.metric)  # a metric that does not exist is said before the long look
     return explained(case, settings, look(case, say), how, since, seed, say)
@@ -144,10 +147,16 @@ def check(  # noqa: PLR0913  each is one option of the verb
 
 
 def diff(
-    reference: str = "HEAD~1", current: str = "HEAD", *, config: str | Path = FILE, seed: int = 0, say: Say = silent
+    reference: str = "HEAD~1",
+    current: str = "HEAD",
+    *,
+    config: str | Path = FILE,
+    seed: int = 0,
+    trust: bool = False,
+    say: Say = silent,
 ) -> Investigation:
     """Tell what changed between two versions; what of it mattered is what :func:`replay` answers."""
-    case, settings = cases.of_versions(reference, current, config=config)
+    case, settings = cases.of_versions(reference, current, config=config, trust=trust)
     start = base(case, settings.system, registry.run(registry.diff.load().values(), case, say), seed)
     return conclude(start, "inconclusive" if start.findings else "no_incident")
 
@@ -159,6 +168,7 @@ def replay(
     config: str | Path = FILE,
     seed: int = 0,
     options: Options | None = None,
+    trust: bool = False,
     say: Say = silent,
 ) -> Investigation:
     """Run the pipeline with the changes put back one by one: what of the change between models came from which.
@@ -166,7 +176,7 @@ def replay(
     The causes sum, with the remainder, to the difference between the two models as the mean over both exams,
     of which the current one is repaired first; its own shift is not part of it.
     """
-    case, settings = cases.of_versions(reference, current, config=config)
+    case, settings = cases.of_versions(reference, current, config=config, trust=trust)
     start = base(case, settings.system, look(case, say), seed)
     try:
         _, healthy = broken(setting(case, metrics.get(settings.metric), start.findings, seed))
@@ -189,10 +199,11 @@ def shift(
     config: str | Path = FILE,
     since: str | None = None,
     seed: int = 0,
+    trust: bool = False,
     say: Say = silent,
 ) -> Investigation:
     """Attribute the gap between two versions to external inputs, once what is broken is repaired; nothing is run."""
-    case, settings = cases.of_versions(reference, current, config=config, since=since)
+    case, settings = cases.of_versions(reference, current, config=config, since=since, trust=trust)
     return explained(case, settings, look(case, say, [registry.check]), None, since, seed, say)
 
 

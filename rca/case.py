@@ -20,14 +20,19 @@ FEWEST = 50
 
 
 def of_versions(
-    reference: str = "HEAD~1", current: str = "HEAD", *, config: str | Path = FILE, since: str | None = None
+    reference: str = "HEAD~1",
+    current: str = "HEAD",
+    *,
+    config: str | Path = FILE,
+    since: str | None = None,
+    trust: bool = False,
 ) -> tuple[Case, Config]:
     """Read two revisions of a project; `since` splits production: the rows before are the reference."""
     path = Path(config)
     settings = load(path)
     repository = Repository(path.resolve().parent)
-    old = versions.read(repository, reference, settings, fetch)
-    new = versions.read(repository, current, settings, fetch)
+    old = versions.read(repository, reference, settings, fetch, trust=trust)
+    new = versions.read(repository, current, settings, fetch, trust=trust)
     old, new = versions.code(repository, old, new)
     if settings.seed is not None and settings.seed not in {**old.params, **new.params}:
         raise ConfigError(
@@ -37,7 +42,8 @@ def of_versions(
     tables = [t for v in (new, old) for t in v.tables.values() if isinstance(t, Table)]
     roles = settings.roles(tables[0].columns if tables else ())
     pairs, root = _pairs(old, new, settings, since, roles), str(repository.root)
-    return Case(pairs, roles, old, new, model_path=settings.model, seed_key=settings.seed, root=root), settings
+    case = Case(pairs, roles, old, new, model_path=settings.model, seed_key=settings.seed, trust=trust, root=root)
+    return case, settings
 
 
 def of_tables(reference: Any, current: Any, **roles: Any) -> Case:

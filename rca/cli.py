@@ -68,6 +68,7 @@ OPTIONS = {
     "title": _option(str, "", "What stands on top."),
     "keep": _option(Path | None, None, "Make the workspace here and leave it."),
     "healthy": _option(bool, False, "The same without the damage.", "--healthy"),
+    "trust": _option(bool, False, "Load pickled models, in a process apart, which is no sandbox.", "--trust"),
     "config": _option(Path, CONFIG, "The configuration of the project."),
     "format": _option(Format, Format.text, "How the result is written."),
     "output": _option(Path | None, None, "Write the result to a file instead of stdout."),
@@ -186,25 +187,25 @@ def check(**given: Any) -> Investigation:
     return rca.check(*_sides(given), **given)
 
 
-@analysis("REFERENCE CURRENT")
+@analysis("REFERENCE CURRENT trust")
 def diff(**given: Any) -> Investigation:
     """What changed between two versions?"""
     return rca.diff(**given)
 
 
-@analysis("REFERENCE CURRENT repeats max_runs jobs timeout")
+@analysis("REFERENCE CURRENT repeats max_runs jobs timeout trust")
 def replay(**given: Any) -> Investigation:
     """Which of the changes moved the model? Runs the pipeline again in throw-away copies."""
     return rca.replay(options=_runs(given), **given)
 
 
-@analysis("reference current since no_replay repeats max_runs jobs timeout")
+@analysis("reference current since no_replay repeats max_runs jobs timeout trust")
 def investigate(no_replay: bool, **given: Any) -> Investigation:
     """Why did the metric move?"""
     return rca.investigate(*_sides(given), replay=not no_replay, options=_runs(given), **given)
 
 
-@analysis("reference current since reference_data current_data target prediction metric")
+@analysis("reference current since reference_data current_data target prediction metric trust")
 def attribute(target: str | None, prediction: str | None, metric: str, **given: Any) -> Investigation:
     """Did the inputs move, or their relation to the target?"""
     from rca import api
@@ -215,6 +216,7 @@ def attribute(target: str | None, prediction: str | None, metric: str, **given: 
         return api.shift(*sides, **given)
     if target is None:
         raise ConfigError("two tables need --target COLUMN: name the column that is predicted.")
+    given.pop("trust")
     return api.shift_of_tables(*sides, target=target, prediction=prediction, metric=metric, seed=given["seed"])
 
 

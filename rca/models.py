@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+import subprocess
+import sys
+import tempfile
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from rca import pickles
 from rca.errors import ModelError, choices
 from rca.types import Model
 
@@ -21,36 +25,99 @@ TRUSTED = (
 FUNCTIONS = {"dtype", "f_classif", "f_regression", "chi2"}
 
 
-def load(file: str, name: str | None = None) -> Model:
-    """Read a model that skops saved; `name` is its path in the project, for a DVC cache has no extensions.
+#: Runs apart: it loads a pickle, which may do anything, and hands on what skops writes, which is data again.
+_CONVERT = """
+import resource, sys
+for limit, most in ((resource.RLIMIT_CPU, 600), (resource.RLIMIT_AS, 16 << 30), (resource.RLIMIT_FSIZE, 4 << 30)):
+    resource.setrlimit(limit, (most, most))
+import joblib, skops.io
+skops.io.dump(joblib.load(sys.argv[1]), sys.argv[2])
+"""
+PICKLES = {".pkl", ".pickle", ".joblib"}
+
+
+def load(file: str, name: str | None = None, *, trust: bool = False) -> Model:
+    """Read a model; `name` is its path in the project, for a DVC cache has no extensions.
+
+    With `trust`, a pickle is loaded by a process apart, without this one's environment, with limits and in a folder of
+    its own; that is no sandbox: it may still read files and use the network.
+
+    Raises
+    ------
+    ModelError
+        Where the file is damaged, would run code, or holds what is not on the allow-list.
 
     Examples
     --------
-    >>> load("model.pkl")
+    >>> import joblib, tempfile
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> with tempfile.NamedTemporaryFile(suffix=".pkl") as stream:
+    ...     _ = joblib.dump(LogisticRegression(), stream.name)
+    ...     load(stream.name, "model.pkl")
     Traceback (most recent call last):
     ...
-    rca.errors.ModelError: model.pkl is a pickle, which runs code when it is read: save the model with skops.io.dump.
+    rca.errors.ModelError: model.pkl is a pickle, which runs code when it is read; it names parts of \
+scikit-learn and numpy alone: save the model with skops.io.dump, or trust it (--trust).
     """
-    import skops.io
-
     name = name or file
     suffix = PurePosixPath(name).suffix
-    if suffix in {".pkl", ".pickle", ".joblib"}:
-        raise ModelError(f"{name} is a pickle, which runs code when it is read: save the model with skops.io.dump.")
+    if suffix in PICKLES and not trust:
+        raise ModelError(
+            f"{name} is a pickle, which runs code when it is read; {_named(file)}: "
+            "save the model with skops.io.dump, or trust it (--trust)."
+        )
+    if suffix in PICKLES:
+        with tempfile.TemporaryDirectory(prefix="rca-model-") as home:
+            return _load(_converted(file, name, home), name)
     if suffix != ".skops":
         raise ModelError(f"{name} is in a format that is not read here: the formats are '.skops'; save the model so.")
+    return _load(file, name)
+
+
+def _named(file: str) -> str:
+    """Say what a pickle would import that models do not name all the time."""
+    try:
+        names = pickles.read(file).names
+    except ModelError as problem:
+        return str(problem).split(":")[0]
+    rare = [n for n in names if n.split(".")[0] not in {"sklearn", "numpy", "scipy", "pandas", "joblib"}]
+    return f"it imports {choices(rare)}" if rare else "it names parts of scikit-learn and numpy alone"
+
+
+def _converted(file: str, name: str, home: str) -> str:
+    """Let another process load a pickle, and save it as skops does."""
+    target, variables = f"{home}/model.skops", {"HOME": home, "TMPDIR": home, "PATH": "/usr/bin:/bin"}
+    command = [sys.executable, "-I", "-c", _CONVERT, str(Path(file).resolve()), target]
+    try:
+        done = subprocess.run(
+            command, cwd=home, env=variables, capture_output=True, text=True, errors="replace", timeout=900, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise ModelError(f"{name} did not load within 900 s: save the model with skops.io.dump.") from None
+    if done.returncode:
+        detail = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1][:300]
+        raise ModelError(f"{name} does not load, or cannot be saved by skops ({detail}): save it with skops.io.dump.")
+    return target
+
+
+def _load(file: str, name: str) -> Model:
+    import skops.io
+
     try:
         named = skops.io.get_untrusted_types(file=file)
         foreign = [kind for kind in named if not _is_trusted(kind)]
-        if not foreign:
-            return skops.io.load(file, trusted=named)  # type: ignore[no-any-return]  # skops is untyped
+        found: Any = None if foreign else skops.io.load(file, trusted=named)
     except Exception as problem:  # noqa: BLE001  a damaged file may raise anything
         detail = " ".join(str(problem).split())[:300]
         raise ModelError(f"{name} does not load ({type(problem).__name__}: {detail}): save it again.") from None
-    raise ModelError(
-        f"{name} names types outside the allow-list ({choices(foreign)}), so it is not loaded: "
-        "build the model of scikit-learn's own types."
-    )
+    if foreign:
+        raise ModelError(
+            f"{name} names types outside the allow-list ({choices(foreign)}), so it is not loaded: "
+            "build the model of scikit-learn's own types."
+        )
+    if not hasattr(found, "predict"):
+        raise ModelError(f"{name} is no model but a {type(found).__name__}: save the fitted estimator itself.")
+    return found  # type: ignore[no-any-return]  # skops is untyped
 
 
 def _is_trusted(kind: str) -> bool:

@@ -225,7 +225,7 @@ def cache_folder(root: Path) -> Path:
     return Path(known.get("cache", {}).get("dir") or f"{known.dvc_dir}/cache")
 
 
-def read(repository: Repository, rev: str, config: Config, fetch: Any = None) -> Version:
+def read(repository: Repository, rev: str, config: Config, fetch: Any = None, *, trust: bool = False) -> Version:
     """Read a version; a table or model that could not be read is absent from it, and its artifact tells why."""
     snap = Snapshot(repository, rev, repository.resolve(rev), fetch)
     artifacts, tables = {}, {}
@@ -241,7 +241,7 @@ def read(repository: Repository, rev: str, config: Config, fetch: Any = None) ->
     model, model_problem = None, found.problem
     if found.file is not None and not found.corrupt:
         try:
-            model = models.load(found.file, config.model)
+            model = models.load(found.file, config.model, trust=trust)
         except ModelError as problem:
             model_problem = str(problem).rstrip(".")
     return Version(

@@ -18,7 +18,7 @@ LAYERS = [
     "types",
     "registry",
     "config stats profiles",
-    "engine",
+    "engine pickles",
     "tables models gitrepo",
     "metrics versions",
     "sandbox",

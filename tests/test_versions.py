@@ -4,14 +4,19 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import joblib
 import pytest
+import skops.io
 
+import rca
 from rca import config, demo, versions
 from rca.errors import VersionError
+from rca.evolution.replay import Options
 from rca.gitrepo import Repository
 from rca.sandbox import fetch
+from tests.workspace_plugin import edit, save
 
 if TYPE_CHECKING:
     from rca.types import Version
@@ -126,3 +131,39 @@ def test_locks_of_other_shapes(tmp_path: Path) -> None:
     assert snap.stages["split@a"].outs == {"sub/a.csv": "aa"}
     assert snap.stages["many"].cmd == "one && two"
     assert snap.metrics == {"auc.test": 0.5}
+
+
+def test_a_pickled_model_is_run_by_no_verb_unless_it_is_trusted(mini: Path, copy_of: Copy) -> None:
+    work = copy_of(mini)
+    mark = work.root.parent / "mark"
+    for file in ("rca.yaml", "dvc.yaml", "train.py"):
+        edit(work.root / file, "model.skops", "model.joblib")
+    edit(work.root / "train.py", 'shutil.copyfile(f"models/{level}.skops"', 'shutil.copyfile(f"models/{level}.pkl"')
+    for level in range(6):
+        path = work.root / "models" / f"{level}.skops"
+        model = skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))
+        joblib.dump([Mark(str(mark)), model] if level == 3 else model, path.with_suffix(".pkl"), compress=3)
+    save(work, "old")
+    edit(work.root / "params.yaml", "weight: 0", "weight: 2")
+    save(work, "new")
+    settings = work.root / "rca.yaml"
+    once = Options(repeats=1)
+    trusted = rca.replay("old", "new", config=settings, trust=True, options=once)
+    assert [c.subject for c in trusted.causes] == ["params.train.weight"]
+    edit(work.root / "params.yaml", "weight: 2", "weight: 3")
+    save(work, "evil")
+    for verb in (rca.investigate, rca.diff, rca.check):
+        verb("old", "evil", config=settings)
+    found = rca.replay("old", "evil", config=settings, options=once)
+    assert "is a pickle" in found.summary
+    assert not mark.exists()
+
+
+class Mark:
+    """Leaves a mark where it is unpickled."""
+
+    def __init__(self, mark: str) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> Any:
+        return os.system, (f"touch {self.mark}",)

@@ -151,7 +151,7 @@ def load_model(box: Sandbox, case: Case) -> Model:
     file = box.root / str(case.model_path)
     if not file.is_file():
         raise ReplayError(f"the run made no {case.model_path}")
-    return models.load(str(file), str(case.model_path))
+    return models.load(str(file), str(case.model_path), trust=case.trust)
 
 
 def _set_param(root: Path, file: str, key: str, values: Mapping[str, Any]) -> None:
