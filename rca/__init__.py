@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rca.api import check, diff, investigate, replay
+    from rca.api import bisect, check, diff, investigate, replay
     from rca.errors import NotApplicable, RcaError
     from rca.inputs.attribute import attribute
     from rca.registry import Registry
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rca.types import Case, Cause, Finding, Investigation, Version
 
 _NAMES = {
-    "rca.api": "check diff investigate replay",
+    "rca.api": "bisect check diff investigate replay",
     "rca.errors": "NotApplicable RcaError",
     "rca.inputs.attribute": "attribute",
     "rca.registry": "Registry",
@@ -27,7 +27,7 @@ _NAMES = {
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 
 __all__ = ["Case", "Cause", "Finding", "Investigation", "NotApplicable", "RcaError", "Registry", "Version"]
-__all__ += ["attribute", "check", "diff", "investigate", "read", "replay"]
+__all__ += ["attribute", "bisect", "check", "diff", "investigate", "read", "replay"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -16,8 +16,9 @@ from rca.causes import SHARE, judge
 from rca.config import FILE, MATERIAL, Config
 from rca.contract import hold, read, write
 from rca.contract import suggest as learn
-from rca.errors import InconclusiveError, ModelError, VersionError
-from rca.evolution._changes import sides
+from rca.errors import InconclusiveError, ModelError, NotApplicable, ReplayError, VersionError
+from rca.evolution import bisect as search
+from rca.evolution._changes import Change, root_changes, sides
 from rca.evolution.replay import Options
 from rca.findings import significant
 from rca.gitrepo import Repository
@@ -27,8 +28,8 @@ from rca.parts import broken, model_part, moved, shifted
 from rca.profiles import store
 from rca.registry import Entry, Registry, Say, silent
 from rca.stats import gap_of, total
-from rca.tree import ALARM, Grid, Setting, is_material, measure
-from rca.types import Case, Finding, Gap, Investigation, Remainder, Seen, Side, Verdict
+from rca.tree import ALARM, Branch, Grid, Setting, Term, is_material, measure
+from rca.types import Case, Finding, Gap, Investigation, Model, Remainder, Seen, Side, Verdict
 from rca.words import sentence
 
 
@@ -177,7 +178,11 @@ def replay(
     of which the current one is repaired first; its own shift is not part of it.
     """
     case, settings = cases.of_versions(reference, current, config=config, trust=trust)
-    start = base(case, settings.system, look(case, say), seed)
+    return _replayed(case, settings, replace(options or Options(), say=say), seed)
+
+
+def _replayed(case: Case, settings: Config, options: Options, seed: int) -> Investigation:
+    start = base(case, settings.system, look(case, options.say), seed)
     try:
         _, healthy = broken(setting(case, metrics.get(settings.metric), start.findings, seed))
         worth = [healthy.grid.both_exams(model) for model in healthy.grid.models]
@@ -185,11 +190,75 @@ def replay(
         return conclude(start, "inconclusive", reason=str(missing))
     difference = worth[1] - worth[0]
     gap = gap_of(settings.metric, worth[0], worth[1], healthy.rows, ALARM)
-    branch = model_part(healthy, SHARE * abs(gap.difference), replace(options or Options(), say=say))
+    branch = model_part(healthy, SHARE * abs(gap.difference), options)
     found = judge(start, [branch], gap, difference, command(case, None, seed))
     large = is_material(gap, difference, settings.material)
     verdict: Verdict = "cause_found" if found.causes else "inconclusive" if large else "no_incident"
     return conclude(found, verdict)
+
+
+def bisect(
+    good: str = "HEAD~1",
+    bad: str = "HEAD",
+    *,
+    config: str | Path = FILE,
+    seed: int = 0,
+    options: Options | None = None,
+    trust: bool = False,
+    say: Say = silent,
+) -> Investigation:
+    """Find the commit between two versions with which the metric moved, and what of that commit it was.
+
+    The commit is the current side of what is returned, and its parent the reference. Where it changed one thing, that
+    is the cause; where it changed several, they are told apart by :func:`replay`.
+    """
+    case, settings = cases.of_versions(good, bad, config=config, trust=trust)
+    how = replace(options or Options(), say=say)
+    try:
+        grid = setting(case, metrics.get(settings.metric), (), seed).grid
+    except (InconclusiveError, ModelError):
+        grid = None
+    judge_by = None if grid is None else partial(_worth, grid)
+    try:
+        culprit = search.bisect(case, settings.metric, judge_by, how)
+    except NotApplicable as reason:
+        return conclude(base(case, settings.system, ((), ()), seed), "inconclusive", reason=f"{reason}.")
+    said = culprit.told(settings.metric)
+    say(said)
+    inner, _ = cases.of_versions(f"{culprit.commit}^", culprit.commit, config=config, trust=trust)
+    changes = root_changes(inner)
+    try:
+        # where runs were needed, what these commits recorded is not what they make
+        inner = search.remade(inner, how) if culprit.runs else inner
+    except ReplayError as problem:
+        said, grid = f"{said} It cannot be compared with its parent: {problem}", None
+    if grid is not None and len(changes) > 1:
+        found = _replayed(inner, settings, how, seed)
+    else:
+        seen = registry.run(registry.diff.load().values(), inner, say)
+        found = conclude(base(inner, settings.system, seen, seed), "inconclusive")
+    if grid is not None and len(changes) == 1:
+        found = _alone(found, setting(inner, grid.metric, found.findings, seed), changes[0])
+    return replace(
+        found, summary=f"{said} {found.summary}", provenance={**found.provenance, "culprit": asdict(culprit)}
+    )
+
+
+def _worth(grid: Grid, model: Model) -> float:
+    return grid.both_exams(model).value
+
+
+def _alone(start: Investigation, on: Setting, change: Change) -> Investigation:
+    """Return the only change between two versions as the cause of all that differs between their models."""
+    before, after = (on.grid.both_exams(model) for model in on.grid.models)
+    counter = f"the version without it, and all else the same, has {on.grid.metric.name} {before.value:.4g}"
+    term = Term(
+        "evolution", change.kind, change.subject, after - before, change.text, True, counter, stage=change.stage
+    )
+    term = replace(term, findings=tuple(f.id for f in on.findings if f.subject == change.subject))
+    gap = gap_of(on.grid.metric.name, before, after, on.rows, ALARM)
+    found = judge(start, [Branch([term])], gap, after - before, command(on.case, None, on.seed))
+    return conclude(found, "cause_found" if found.causes else "inconclusive")
 
 
 def shift(

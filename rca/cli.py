@@ -46,6 +46,8 @@ def _option(kind: Any, default: Any, help: str, *names: str, **limits: Any) -> i
 OPTIONS = {
     "REFERENCE": _option(str, ..., "Git revision."),
     "CURRENT": _option(str, ..., "Git revision."),
+    "GOOD": _option(str, ..., "Git revision that is well."),
+    "BAD": _option(str, ..., "Git revision after it that is not."),
     "INVESTIGATION": _option(Path, ..., "The JSON document of an investigation."),
     "reference": _option(str | None, None, "Git revision of the good version."),
     "current": _option(str | None, None, "Git revision of the version in question."),
@@ -197,6 +199,12 @@ def diff(**given: Any) -> Investigation:
 def replay(**given: Any) -> Investigation:
     """Which of the changes moved the model? Runs the pipeline again in throw-away copies."""
     return rca.replay(options=_runs(given), **given)
+
+
+@analysis("GOOD BAD repeats max_runs jobs timeout trust")
+def bisect(**given: Any) -> Investigation:
+    """Which commit moved the metric? Reads what was recorded, and runs what is undecided."""
+    return rca.bisect(options=_runs(given), **given)
 
 
 @analysis("reference current since no_replay repeats max_runs jobs timeout trust")

@@ -88,16 +88,18 @@ class Repository:
         return result
 
     def blobs(self, ids: Iterable[str]) -> dict[str, bytes]:
-        """Return the contents of many blobs through one git process."""
-        wanted = list(dict.fromkeys(ids))
+        """Return the contents of many blobs, named by id or as ``commit:path``, through one git process."""
+        wanted = [name for name in dict.fromkeys(ids) if "\n" not in name]
         if not wanted:
             return {}
         out = git(self.root, "cat-file", "--batch", stdin="\n".join(wanted).encode() + b"\n")
         result, at = {}, 0
         for blob in wanted:
             end = out.index(b"\n", at)
-            size = int(out[at:end].split()[-1])
-            result[blob] = out[end + 1 : end + 1 + size]
+            head = re.fullmatch(rb"[0-9a-f]{40,64} \w+ (\d+)", out[at:end])
+            size = int(head[1]) if head else -1  # what is missing has no content that follows
+            if head:
+                result[blob] = out[end + 1 : end + 1 + size]
             at = end + size + 2
         return result
 
@@ -128,6 +130,17 @@ class Repository:
                 if found:
                     return dict(zip(("hash", "date", "subject"), found.split("\0"), strict=True))
         return None
+
+    def history(self, old: str, new: str) -> list[dict[str, str]]:
+        """Return the commits after `old` up to `new`, oldest first, on the line of first parents."""
+        try:
+            git(self.root, "merge-base", "--is-ancestor", old, new)
+        except VersionError:
+            text = f"{old[:12]} is no ancestor of {new[:12]}, so no commit lies between: name an older good revision."
+            raise VersionError(text) from None
+        asked = ("log", "--first-parent", "--reverse", "--no-patch", "--format=%H%x00%aI%x00%s", f"{old}..{new}")
+        lines = git(self.root, *asked).decode(errors="replace").splitlines()
+        return [dict(zip(("hash", "date", "subject"), line.split("\0"), strict=True)) for line in lines]
 
     def changed(self) -> Sequence[str]:
         """Return tracked files whose content in the work tree is not that of HEAD."""

@@ -118,19 +118,20 @@ class Snapshot:
         return result
 
     @cached_property
-    def metrics(self) -> dict[str, float]:
-        """Numbers of the metrics files that are kept in git."""
+    def metric_files(self) -> list[str]:
+        """The metrics files that are kept in git."""
         declared = self.content("dvc.yaml")
         entries = [*declared.get("metrics", [])]
         for stage in (declared.get("stages") or {}).values():
             entries += (stage.get("do") or stage).get("metrics", [])
         names = [str(next(iter(e)) if isinstance(e, Mapping) else e) for e in entries]
-        result: dict[str, float] = {}
-        for name in names:
-            if name in self.files and name.endswith((".json", ".yaml", ".yml")):
-                found = flatten(self.content(name)).items()
-                result |= {key: float(value) for key, value in found if type(value) in (int, float)}
-        return result
+        return [name for name in names if name in self.files and name.endswith((".json", ".yaml", ".yml"))]
+
+    @cached_property
+    def metrics(self) -> dict[str, float]:
+        """Numbers of the metrics files that are kept in git."""
+        found = [item for name in self.metric_files for item in flatten(self.content(name)).items()]
+        return {key: float(value) for key, value in found if type(value) in (int, float)}
 
     def environment(self, path: str | None) -> dict[str, str]:
         """Return the packages that a lock file pins, by normalised name."""

@@ -42,6 +42,13 @@ def producer(version: Version, path: str | None) -> str | None:
     return next((s.name for s in version.stages.values() if folders & set(s.outs)), None)
 
 
+def tracker(version: Version, path: str) -> str | None:
+    """Return the .dvc file that tracks a source, or the folder that it is in."""
+    return next(
+        (version.tracked[p] for p in (path, *map(str, PurePosixPath(path).parents)) if p in version.tracked), None
+    )
+
+
 def upstream(version: Version, stage: str | None) -> list[str]:
     """Return the stages that lead to one, inputs first, itself last."""
     order: list[str] = []
@@ -89,7 +96,7 @@ def of_stage(case: Case, name: str) -> Iterator[Change]:
         same = before.deps.get(path) == after.deps.get(path) and reference.files.get(path) == current.files.get(path)
         if not (same or producer(reference, path) or producer(current, path)):
             yield from _dependency(case, name, path)
-    for path in _undeclared(current, name):
+    for path in undeclared(current, name):
         if reference.files.get(path) != current.files.get(path) and not same_program(*texts(case, path)):
             text = f"{path} changed, and no stage declares it"
             yield Change(f"code.{path}", "code_change", name, (path,), text=text, declared=False)
@@ -108,9 +115,9 @@ def _params(case: Case, before: Stage, after: Stage) -> Iterator[Change]:
 
 def _dependency(case: Case, name: str, path: str) -> Iterator[Change]:
     reference, current = sides(case)
-    tracker = current.tracked.get(path) or reference.tracked.get(path)
-    if tracker is not None:
-        yield Change(f"data.{path}", "training_data", name, (tracker,), text=f"{path} differs")
+    home = tracker(current, path) or tracker(reference, path)
+    if home is not None:
+        yield Change(f"data.{path}", "training_data", name, (home,), text=f"{path} differs")
         return
     inside = {p for v in (reference, current) for p in v.files if p == path or p.startswith(f"{path}/")}
     changed = sorted(p for p in inside if reference.files.get(p) != current.files.get(p))
@@ -140,7 +147,7 @@ def same_program(before: str | None, after: str | None) -> bool:
         return before == after
 
 
-def _undeclared(version: Version, stage: str) -> Iterable[str]:
+def undeclared(version: Version, stage: str) -> Iterable[str]:
     """Files of the project that the stage's code imports and that DVC was not told of."""
     deps = version.stages[stage].deps if stage in version.stages else {}
     declared = {p for p in version.files if any(p == d or p.startswith(f"{d}/") for d in deps)}

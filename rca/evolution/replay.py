@@ -122,10 +122,8 @@ class Bench:
                 box.checkout(current.commit, [path for c in changes for path in c.paths])
                 for file, key in (key for c in changes for key in c.keys):
                     _set_param(box.root, file, key, current.params)
-                if seed is not None and self.case.seed_key:
-                    file, colon, key = self.case.seed_key.partition(":")
-                    where = (file, key) if colon else (PARAMS, file)
-                    _set_param(box.root, *where, {self.case.seed_key: seed})
+                if seed is not None:
+                    set_seed(box, self.case, seed)
                 how, corner = self.stages[-1:], seed is None and coalition in self.corners
                 if corner or not all(c.declared for p in self.players for c in p.changes):
                     how = ("--force", "--no-run-cache", "--single-item", *self.stages)
@@ -146,12 +144,25 @@ def pull(box: Sandbox, versions: Iterable[Version], stages: Iterable[str], optio
         box.dvc("pull", "--quiet", "--allow-missing", *inputs, timeout=options.timeout)
 
 
+def run(box: Sandbox, case: Case, options: Options) -> int:
+    """Run the pipeline as it is there; return how many stages ran, the others being known."""
+    pull(box, sides(case), list(sides(case)[1].stages), options)
+    return box.dvc("repro", "--pull", "--allow-missing", timeout=options.timeout).count("Running stage")
+
+
 def load_model(box: Sandbox, case: Case) -> Model:
     """Read the model that a run made."""
     file = box.root / str(case.model_path)
     if not file.is_file():
         raise ReplayError(f"the run made no {case.model_path}")
     return models.load(str(file), str(case.model_path), trust=case.trust)
+
+
+def set_seed(box: Sandbox, case: Case, seed: int) -> None:
+    """Set the seed of a run."""
+    if case.seed_key:
+        file, colon, key = case.seed_key.partition(":")
+        _set_param(box.root, *((file, key) if colon else (PARAMS, file)), {case.seed_key: seed})
 
 
 def _set_param(root: Path, file: str, key: str, values: Mapping[str, Any]) -> None:

@@ -1,0 +1,263 @@
+"""Which commit between a good and a bad version moved the metric: by reading as far as that goes, then by running."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from rca.errors import NotApplicable, ReplayError
+from rca.evolution._changes import producer, same_program, sides, tracker, undeclared, upstream
+from rca.evolution.replay import Options, load_model, run, set_seed
+from rca.gitrepo import Repository
+from rca.sandbox import sandbox
+from rca.stats import Floats
+from rca.types import Artifact, Case, Model
+from rca.versions import flatten
+
+#: A culprit is named when it is this probable.
+SURE = 0.95
+#: The noise of one run, as a share of the step, before anything is known of it.
+NOISE = 1 / 6
+
+
+@dataclass(frozen=True, slots=True)
+class Culprit:
+    """The commit that moved the metric, and how that is known."""
+
+    commit: str
+    date: str  # the author's
+    title: str
+    step: tuple[float, float]  # the metric before and after it
+    probability: float
+    among: tuple[str, ...]  # the commits that cannot be told apart from it, itself included
+    commits: int  # on the way from good to bad
+    runs: int  # of the pipeline
+    stages_run: int
+
+    def told(self, metric: str) -> str:
+        """Return this as a sentence."""
+        others = f", or one of {len(self.among)} that cannot be told apart" if len(self.among) > 1 else ""
+        return (
+            f"Commit {self.commit[:7]} of {self.date[:10]} ('{self.title}'){others} moved {metric} from "
+            f"{self.step[0]:.4g} to {self.step[1]:.4g} (probability {self.probability:.3g}): "
+            f"of {self.commits} commits {self.runs} were run, the others read."
+        )
+
+
+@dataclass(slots=True)
+class _Line:
+    """The commits from good (the first) to bad, what each recorded and which inputs it has."""
+
+    case: Case
+    repository: Repository
+    commits: list[dict[str, str]]
+    values: list[float | None] = field(default_factory=list)  # of the recorded metric; None where it is out of date
+    changed: list[bool] = field(default_factory=list)  # whether the commit changed what the pipeline reads
+
+
+def bisect(case: Case, metric: str, judge: Callable[[Model], float] | None, options: Options) -> Culprit:
+    """Find the commit with which the metric moved.
+
+    Metrics that are kept in git are read at every commit, and the step is the change point of the series. Commits
+    whose recorded metric is missing or older than their code, parameters or data are run, halving what is left by
+    the probability of each to be the culprit, given what was seen (as Henderson et al., "Flake Aware Culprit
+    Finding", 2023); another seed is spent where one run says too little.
+
+    Parameters
+    ----------
+    judge : callable, optional
+        The worth of a model on exams that stay the same; without it, runs are judged by the metric that they record.
+
+    Raises
+    ------
+    NotApplicable
+        Where nothing moved, or nothing between the versions can be read or run.
+    """
+    old, new = sides(case)
+    repository = Repository(Path(str(case.root)))
+    first = {"hash": old.commit, "date": "", "subject": ""}
+    line = _Line(case, repository, [first, *repository.history(old.commit, new.commit)])
+    if len(line.commits) < 2:
+        raise NotApplicable(f"{old.rev} and {new.rev} are one commit")
+    _read(line, metric)
+    ends = line.values[0], line.values[-1]
+    low, high = 0, len(line.commits) - 1
+    if ends[0] is not None and ends[1] is not None and ends[0] != ends[1]:
+        low, high, probability = _step(line.values)
+        within = [i for i in range(low + 1, high + 1) if line.changed[i]]
+        if len(within) <= 1:
+            at = within[0] if within else high
+            values = float(line.values[low] or 0.0), float(line.values[high] or 0.0)
+            return _culprit(line, at, values, probability, [at], 0, 0)
+    return _search(line, metric, low, high, judge, options)
+
+
+def _culprit(
+    line: _Line, at: int, step: tuple[float, float], sure: float, among: Sequence[int], runs: int, stages: int
+) -> Culprit:
+    commit, names = line.commits[at], tuple(line.commits[i]["hash"] for i in among)
+    size = len(line.commits) - 1
+    return Culprit(commit["hash"], commit["date"], commit["subject"], step, sure, names, size, runs, stages)
+
+
+def _read(line: _Line, metric: str) -> None:
+    """Read the metrics, and whether what the pipeline reads has changed, at every commit with one git process."""
+    versions = sides(line.case)
+    files = {name for v in versions if v.snapshot is not None for name in v.snapshot.metric_files}
+    recorded = {*files, "dvc.lock"}
+    inputs = {"dvc.yaml"}
+    for version in versions:
+        for name in upstream(version, producer(version, line.case.model_path)):
+            stage = version.stages[name]
+            inputs |= {*stage.params, *(tracker(version, dep) or dep for dep in stage.deps), *undeclared(version, name)}
+    below = tuple(f"{path}/" for path in inputs)
+    inputs |= {path for v in versions for path in v.files if path.startswith(below)}
+    prefix = line.repository.prefix
+    names = {(i, p): f"{c['hash']}:{prefix}{p}" for i, c in enumerate(line.commits) for p in recorded | inputs}
+    found = line.repository.blobs(names.values())
+    contents = {place: found.get(name) for place, name in names.items()}
+    known: dict[bytes, float | None] = {}
+    fresh = True
+    for i in range(len(line.commits)):
+        moved = [p for p in inputs if i and _differs(p, contents[i - 1, p], contents[i, p])]
+        wrote = not i or any(contents[i - 1, p] != contents[i, p] for p in recorded)
+        fresh = wrote or (fresh and not moved)
+        value = None
+        for text in (contents[i, file] for file in sorted(files) if fresh):
+            if text is not None and text not in known:
+                known[text] = _named(text, metric)
+            value = known.get(text or b"") if value is None else value
+        line.values.append(value)
+        line.changed.append(bool(moved))
+
+
+def _differs(path: str, before: bytes | None, after: bytes | None) -> bool:
+    if before == after or not path.endswith(".py"):
+        return before != after
+    texts = [None if t is None else t.decode(errors="replace") for t in (before, after)]
+    return not same_program(*texts)
+
+
+def _named(text: bytes, metric: str) -> float | None:
+    """Return the metric of a file of metrics, by its name or the last part of it, in scikit-learn's orientation."""
+    from ruamel.yaml import YAML, YAMLError
+
+    try:
+        content: Any = json.loads(text)
+    except ValueError:
+        try:
+            content = YAML(typ="safe").load(text)
+        except YAMLError:
+            return None
+    found = {k: float(v) for k, v in flatten(content).items() if type(v) in (int, float) and math.isfinite(v)}
+    for name, sign in ((metric, 1.0), (metric.removeprefix("neg_"), -1.0)):
+        hits = [v for k, v in found.items() if k == name or k.rsplit(".", 1)[-1] == name]
+        if hits:
+            return sign * hits[0]
+    return None
+
+
+def _step(values: Sequence[float | None]) -> tuple[int, int, float]:
+    """Return the last commit before the change point, the first after it, and how probable that place is."""
+    at = [i for i, v in enumerate(values) if v is not None]
+    series = np.array([values[i] for i in at], dtype=float)
+    loss = np.array([((s - s.mean()) ** 2).sum() for k in range(1, len(at)) for s in (series[:k], series[k:])])
+    loss = loss.reshape(-1, 2).sum(axis=1)
+    best = int(loss.argmin())
+    noise = loss[best] / max(len(at) - 2, 1)
+    chance = np.exp(-(loss - loss[best]) / (2 * noise)) if noise > 0 else (loss == loss[best]).astype(float)
+    return at[best], at[best + 1], float(chance[best] / chance.sum())
+
+
+def _search(
+    line: _Line, metric: str, low: int, high: int, judge: Callable[[Model], float] | None, options: Options
+) -> Culprit:
+    """Run commits between `low`, which is good, and `high`, which is bad."""
+    old, new = sides(line.case)
+    places = [i for i in range(low + 1, high + 1) if line.changed[i]]
+    if not places:
+        raise NotApplicable("no commit between changes what the pipeline reads; suspect the exam, or the environment")
+    levels: list[float] = []
+    for side, i in ((old, low), (new, high)):
+        value = judge(side.model) if judge is not None and side.model is not None else line.values[i]
+        if value is None:
+            raise NotApplicable(f"{side.rev} has neither a model that can be asked nor a recorded {metric}")
+        levels.append(value)
+    good, bad = levels
+    if math.isclose(good, bad, rel_tol=1e-9, abs_tol=1e-12):
+        raise NotApplicable(f"the models of {old.rev} and {new.rev} are of the same worth ({good:.4g})")
+    chance = np.full(len(places), 1 / len(places))  # of each place to be the first bad one
+    seeds: dict[int, int] = {}
+    runs = stages = 0
+    budget = min(options.max_runs, math.ceil(math.log2(len(places))) + 2)
+    while chance.max() < SURE and runs < budget:
+        pick = _next(chance, seeds, repeat=line.case.seed_key is not None)
+        if pick is None:
+            break
+        seed = seeds[pick] = seeds.get(pick, -1) + 1
+        commit = line.commits[places[pick]]
+        options.say(f"running commit {commit['hash'][:7]}, {int((chance > 1e-3).sum())} are left")
+        runs += 1
+        try:
+            value, ran = _run(line, commit["hash"], seed, metric, judge, options)
+        except ReplayError:
+            seeds[pick] = options.max_runs  # what does not build is looked past
+            continue
+        stages += ran
+        scale = 2 * (NOISE * (bad - good)) ** 2
+        like_bad, like_good = (math.exp(-((value - level) ** 2) / scale) + 1e-9 for level in (bad, good))
+        chance[: pick + 1] *= like_bad
+        chance[pick + 1 :] *= like_good
+        chance /= chance.sum()
+    order = np.argsort(-chance)
+    needed = int(np.searchsorted(np.cumsum(chance[order]), SURE)) + 1
+    among = sorted(places[int(i)] for i in order[:needed])
+    best = int(order[0])
+    return _culprit(line, places[best], (good, bad), float(chance[best]), among, runs, stages)
+
+
+def _next(chance: Floats, seeds: Mapping[int, int], *, repeat: bool) -> int | None:
+    """Return the place whose run halves the probability best; one that was run serves again with another seed."""
+    before = np.cumsum(chance)[:-1]  # that the first bad one is not after each place
+    # the last place is bad, as is known
+    options = [i for i in range(len(before)) if (i not in seeds or (repeat and seeds[i] < 4)) and before[i] > 0.0]
+    useful = [i for i in options if 1 - SURE < before[i] < SURE] or options
+    return min(useful, key=lambda i: (abs(before[i] - 0.5), i), default=None)
+
+
+def _run(
+    line: _Line, commit: str, seed: int, metric: str, judge: Callable[[Model], float] | None, options: Options
+) -> tuple[float, int]:
+    """Run the pipeline at a commit and return what it is worth, and how many stages ran."""
+    case, versions = line.case, sides(line.case)
+    with sandbox(line.repository, commit) as box:
+        recorded = versions[0].params.get(case.seed_key or "")
+        if seed and type(recorded) is int:
+            set_seed(box, case, recorded + seed)
+        ran = run(box, case, options)
+        if judge is not None:
+            return judge(load_model(box, case)), ran
+        for name in versions[1].snapshot.metric_files:
+            file = box.root / PurePosixPath(name)
+            value = _named(file.read_bytes(), metric) if file.is_file() else None
+            if value is not None:
+                return value, ran
+    raise ReplayError(f"the run of {commit[:12]} recorded no {metric}")
+
+
+def remade(case: Case, options: Options) -> Case:
+    """Return the case with the models that the two commits give when they are run, whatever they recorded."""
+    made = []
+    for side in sides(case):
+        with sandbox(Repository(Path(str(case.root))), side.commit) as box:
+            run(box, case, options)
+            model = load_model(box, case)
+        found = Artifact(str(case.model_path), f"made by {side.commit}", None)
+        made.append(replace(side, model=model, artifacts={**side.artifacts, "model": found}))
+    return replace(case, reference=made[0], current=made[1])
