@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import ndtr
 from scipy.stats import poisson
 
 from rca.errors import NotApplicable
@@ -17,7 +18,6 @@ from rca.tables import SAMPLE, Column, open_table
 from rca.types import Case, Finding, Pair, Roles
 
 Mask = NDArray[np.bool_]
-
 
 #: A share counts as risen above its floor when chance would do it less often than this.
 ALPHA = 0.01
@@ -29,13 +29,7 @@ _LEVELS = 12
 
 
 def filled(case: Case) -> list[Pair]:
-    """Return the pairs of tables that have at least two rows on both sides.
-
-    Raises
-    ------
-    NotApplicable
-        If there is none, naming the tables and their rows.
-    """
+    """Return the pairs with at least two rows on both sides; if there is none, NotApplicable tells their rows."""
     pairs = [pair for pair in case.pairs if min(rows(pair)) > 1]
     if pairs:
         return pairs
@@ -80,8 +74,7 @@ class View:
     """Some rows of the current sample, in which a damage may be whole."""
 
     mask: Mask
-    where: Mapping[str, Any] = field(default_factory=dict)
-    """Nothing for all rows; else `time` and `onset`, or `segment` (column to value)."""
+    where: Mapping[str, Any] = field(default_factory=dict)  # `time` and `onset`, or `segment`; nothing for all rows
 
 
 def views(pair: Pair, case: Case) -> Iterator[View]:
@@ -165,13 +158,7 @@ def _sides(pair: Pair) -> tuple[Any, Any]:
 
 
 def locate(sample: pd.DataFrame, hit: Mask, case: Case, column: str | None = None) -> dict[str, Any]:
-    """Return where the damaged rows of a sample are: since and until when, or in which segment.
-
-    Returns
-    -------
-    dict
-        Of `time`, `onset`, `until`, `all_since` and `segment`, those that can be told.
-    """
+    """Return where damaged rows are: of `time`, `onset`, `until`, `all_since` and `segment`, those that can be told."""
     found: dict[str, Any] = {}
     n = int(hit.sum())
     if n < 5 or hit.all():
@@ -288,7 +275,7 @@ def lost(
     words = {"column": column, "table": pair.name, "share": percent(min(gone, 1.0)), "where": told(view.where)}
     facts = {"column": column, "slope": relation.slope, **evidence, **view.where}
     said = text.format(**{**evidence, **words})
-    p_value = min(chance((due - relation.slope) / relation.error), ALPHA)
+    p_value = min(float(ndtr((relation.slope - due) / relation.error)), ALPHA)
     subject = f"data.{pair.name}.{column}"
     return Finding("", kind, subject, said, None, gone, gone - error, gone + error, p_value, facts)
 
@@ -297,19 +284,6 @@ def texts(check: Callable[[Case], Iterator[Finding]], reference: Any, current: A
     """Return what a check says of two tables, for its examples."""
     pair = Pair("train", open_table(reference), open_table(current))
     return [finding.text for finding in check(Case((pair,), Roles(**roles)))]
-
-
-def chance(z: float) -> float:
-    """Return how often a standard normal number is this large.
-
-    Examples
-    --------
-    >>> round(chance(1.645), 3)
-    0.05
-    """
-    from scipy.special import ndtr
-
-    return float(ndtr(-z))
 
 
 def noise(n0: int, n1: int) -> float:

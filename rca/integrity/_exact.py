@@ -31,8 +31,7 @@ class Rule:
 
     kind: str
     columns: tuple[str, ...]
-    settled: Mapping[object, object] = field(default_factory=dict, repr=False)
-    """What each value of the second column makes of the first."""
+    settled: Mapping[object, object] = field(default_factory=dict, repr=False)  # what a value makes of the first column
 
     @property
     def column(self) -> str:

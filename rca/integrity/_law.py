@@ -36,16 +36,11 @@ ENOUGH = 0.05
 class Relation:
     """What became of a column's relations to the others."""
 
-    slope: float
-    """1 where they are as before, 0 where they are lost, negative where they are turned round."""
-    error: float
-    """The standard error of the slope, for the noise of both samples."""
-    strength: float
-    """The sum of the dependences that were looked at."""
-    shape: float
-    """The cosine between the relations before and now: 1 where they are the same but for their size."""
-    size: float = 1.0
-    """How strong they are, as a multiple of what they were."""
+    slope: float  # 1 where they are as before, 0 where they are lost, negative where they are turned round
+    error: float  # the standard error of the slope, for the noise of both samples
+    strength: float  # the sum of the dependences that were looked at
+    shape: float  # the cosine between the relations before and now: 1 where they are the same but for their size
+    size: float = 1.0  # how strong they are, as a multiple of what they were
 
     @property
     def known(self) -> bool:
@@ -203,8 +198,6 @@ class Cut:
 
     def codes(self, values: Any) -> NDArray[np.intp]:
         """Return the bin of each value."""
-        import pandas as pd
-
         column = pd.Series(values)
         if self.edges is not None:
             numeric = column.to_numpy(dtype=float) if column.dtype.kind in "iufb" else np.full(len(column), np.nan)

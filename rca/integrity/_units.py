@@ -45,13 +45,9 @@ def _both(one: str, other: str, factor: float) -> tuple[Unit, Unit]:
     return Unit(f"{one} to {other}", factor), Unit(f"{other} to {one}", 1 / factor)
 
 
-def _power(k: int) -> Unit:
-    return Unit(f"x{10**k:,}" if k > 0 else f"/{10**-k:,}", 10.0**k)
-
-
 #: From the most to the least common; the order decides where the data cannot.
 UNITS: tuple[Unit, ...] = (
-    *(_power(k) for k in (2, -2, 3, -3, 1, -1, 6, -6, 4, -4, 5, -5)),
+    *(Unit(f"x{10**k:,}" if k > 0 else f"/{10**-k:,}", 10.0**k) for k in (2, -2, 3, -3, 1, -1, 6, -6, 4, -4, 5, -5)),
     *_both("inches", "centimetres", 2.54),
     *_both("pounds", "kilograms", 0.45359237),
     *_both("miles", "kilometres", 1.609344),
@@ -71,15 +67,11 @@ class Change:
     """A change of unit in a column of a pair of tables."""
 
     unit: Unit
-    hit: Mask
-    """The damaged rows of the current sample that can be told from sound ones."""
-    low: float | None = None
-    """Values below are damaged; with `high` None, all values are."""
+    hit: Mask  # the damaged rows of the current sample that can be told from sound ones
+    low: float | None = None  # values below are damaged; with `high` None, all values are
     high: float | None = None
-    where: Mapping[str, Any] = field(default_factory=dict)
-    """The part of the rows that is damaged, if it is all of a part."""
-    seen: float = 1.0
-    """The share of all damaged rows that can be told from sound ones; the others stay damaged."""
+    where: Mapping[str, Any] = field(default_factory=dict)  # the part of which all rows are damaged, if it is a part
+    seen: float = 1.0  # the share of all damaged rows that can be told from sound ones; the others stay damaged
     p_value: float = 0.0
 
 
@@ -87,14 +79,11 @@ class Change:
 class Sides:
     """One numeric column on both sides."""
 
-    old: Floats
-    """The reference's finite values."""
-    new: Floats
-    """The current values, NaN where there is none."""
+    old: Floats  # the reference's finite values
+    new: Floats  # the current values, NaN where there is none
     reference: Column
     current: Column
-    times: tuple[NDArray[Any], NDArray[Any]] | None = None
-    """When both were, if that is known."""
+    times: tuple[NDArray[Any], NDArray[Any]] | None = None  # when both were, if that is known
 
     @property
     def known(self) -> Floats:
@@ -253,13 +242,10 @@ def _of_rows(sides: Sides) -> Change | None:
 def _belongs(undone: Floats, reference: Column) -> bool:
     """Say whether nearly all undone values fall among the reference's, and most not at its edges."""
     hair = 1e-9 * (reference.quantiles[-1] - reference.quantiles[0])
-    ends, core = (reference.at(0.001), reference.at(0.999)), (reference.at(0.01), reference.at(0.99))
     nearly_all, most = undone[2:-2], undone[6:-6]  # from the 5th to the 95th and from the 25th to the 75th percentile
-    return bool(
-        (nearly_all >= ends[0] - hair).all()
-        and (nearly_all <= ends[1] + hair).all()
-        and (most >= core[0] - hair).all()
-        and (most <= core[1] + hair).all()
+    limits = (nearly_all, 0.001, 0.999), (most, 0.01, 0.99)
+    return all(
+        part.min() >= reference.at(low) - hair and part.max() <= reference.at(high) + hair for part, low, high in limits
     )
 
 
@@ -304,9 +290,8 @@ def _fit(sides: Sides, unit: Unit, bounds: tuple[float, float], outside: Mask) -
     if sides.times is not None:
         hits = sides.times[1][outside]
         hits = hits[~np.isnat(hits)]
-        laws += (
-            [sides.old[visible & (sides.times[0] >= hits.min()) & (sides.times[0] <= hits.max())]] if len(hits) else []
-        )
+        if len(hits):
+            laws.append(sides.old[visible & (sides.times[0] >= hits.min()) & (sides.times[0] <= hits.max())])
     gap = min(_misfit(law, moved) for law in laws)
     known = _values_known(sides, unit, sides.new[outside])
     if known >= 0.9 or (gap <= 0 and (unit.sharp or (sides.reference.distinct or 0) >= 50)):

@@ -45,7 +45,6 @@ def new_category(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
 
     Examples
     --------
-    >>> import pandas as pd
     >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"city": ["Rome", "Bonn", "Bonn", "Oslo"] * 200})
     >>> opened = whole.assign(city=whole["city"].where(whole.index % 10 > 0, "Lima"))
@@ -74,7 +73,6 @@ def renamed_category(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
 
     Examples
     --------
-    >>> import pandas as pd
     >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"city": ["Rome", "Bonn", "Bonn", "Oslo"] * 200})
     >>> texts(renamed_category, whole, whole.replace("Rome", "Roma")), texts(renamed_category, whole, whole)
@@ -103,7 +101,6 @@ def encoding(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
 
     Examples
     --------
-    >>> import pandas as pd
     >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"city": ["Köln", "Bonn", "Bonn", "Oslo"] * 200})
     >>> texts(encoding, whole, whole.replace("Köln", "KÃ¶ln")), texts(encoding, whole, whole)

@@ -34,7 +34,6 @@ def frozen_column(case: Case) -> Iterator[Finding]:
 
     Examples
     --------
-    >>> import numpy as np, pandas as pd
     >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"at": pd.date_range("2024", periods=900, freq="h"), "load": np.arange(900) * 7 % 901})
     >>> texts(frozen_column, whole, whole.assign(load=whole["load"].where(whole.index < 600, 5)), time="at")

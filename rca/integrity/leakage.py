@@ -23,13 +23,8 @@ _LIKE = ("sentinel_values", "type_change", "range_violation", "unit_change", "br
 def leakage(case: Case, *, strength: float = 0.75, rise: float = 0.3) -> Iterator[Finding]:
     """Find columns that tell the target alone, and did not before.
 
-    Parameters
-    ----------
-    strength : float
-        From this share of the target's variance on (of its ranks, for a number), told by one column alone to rows
-        that it was not learned from.
-    rise : float
-        Of the strength, at least; for a new column above the strongest of the reference.
+    A column counts from a `strength` of this share of the target's variance on (of its ranks, for a number), told to
+    rows that it was not learned from, with at least this `rise`; for a new column above the reference's strongest.
 
     Yields
     ------

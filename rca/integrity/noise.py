@@ -33,7 +33,6 @@ def label_noise(case: Case, *, floor: float = 0.005, least: float = 0.1) -> Iter
 
     Examples
     --------
-    >>> import numpy as np, pandas as pd
     >>> from rca.integrity._common import texts
     >>> draw = np.random.default_rng(0)
     >>> x = draw.normal(0, 1, (6000, 3))

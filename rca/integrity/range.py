@@ -22,11 +22,6 @@ def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001) -> 
     `reach` times their width, or negative where the reference never is, or infinite. A population that moved as
     a whole is not meant, nor a tail that grew; rows that a change of unit explains are left to that check.
 
-    Parameters
-    ----------
-    reach : float
-        Widths of the central 98 % that a value must be away from it.
-
     Yields
     ------
     Finding

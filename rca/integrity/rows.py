@@ -26,12 +26,8 @@ def truncation(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
 
     Fewer rows than the reference tell it between tables of one role: by key, by time, by counts. In any
     table a gap in time tells it that its rhythm does not explain, a category that was always there, or few new rows.
-
-    Parameters
-    ----------
-    floor : float
-        A loss up to this share of the reference's rows is no finding, unless the rows end at a known limit; a fifth
-        of it is enough of a table that has no fewer rows, and where a key tells that a part is gone as a whole.
+    A loss up to the share `floor` of the reference's rows is no finding, unless the rows end at a known limit; a fifth
+    of it is enough of a table that has no fewer rows, and where a key tells that a part is gone as a whole.
 
     Yields
     ------

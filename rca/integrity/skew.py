@@ -28,7 +28,6 @@ def train_serve_skew(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
 
     Examples
     --------
-    >>> import numpy as np, pandas as pd
     >>> from rca.tables import open_table
     >>> from rca.types import Case, Pair, Roles
     >>> train = pd.DataFrame({"id": range(500), "age": 20.25 + np.arange(500) % 50, "city": ["A", "B"] * 250})

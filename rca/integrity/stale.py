@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr
 
 from rca.errors import NotApplicable
-from rca.integrity._common import chance, filled, iso, report, time_of
+from rca.integrity._common import filled, iso, report, time_of
 from rca.integrity._law import Seen, law_of, seen_of
 from rca.integrity._series import Rows, entity_of, ordered
 from rca.registry import check
@@ -18,7 +19,6 @@ from rca.tables import SAMPLE, Table
 from rca.types import Case, Finding
 
 Lag = tuple[int, str, Rows]
-
 
 _LAGS = range(1, 31)
 _FLOOR = 0.05
@@ -36,7 +36,6 @@ def stale_column(case: Case) -> Iterator[Finding]:
 
     Examples
     --------
-    >>> import numpy as np, pandas as pd
     >>> from rca.integrity._common import texts
     >>> x = np.random.default_rng(0).normal(size=2000)
     >>> whole = pd.DataFrame({"at": pd.date_range("2024", periods=2000, freq="h"), "load": x, "cost": x + 1})
@@ -73,7 +72,13 @@ def stale_column(case: Case) -> Iterator[Finding]:
             where = {"time": time, "onset": iso(onset), "all_since": True, "before": 1 - late.mean()} if onset else {}
             by = unit if lag > 1 else unit.replace("s", "", 1)
             text = f"{{column}} is {{lag}} {by} late in {{share}} of the rows of {{table}}{{where}}."
-            facts: dict[str, Any] = {"p_value": chance(z), "where": where, "lag": lag, "unit": unit, "clock": time}
+            facts: dict[str, Any] = {
+                "p_value": float(ndtr(-z)),
+                "where": where,
+                "lag": lag,
+                "unit": unit,
+                "clock": time,
+            }
             facts["entity"] = list(entity) if unit == "rows of its key" else []
             yield from report(pair, name, case, late, "stale_column", text, _FLOOR, **facts)
 

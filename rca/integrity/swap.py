@@ -17,8 +17,6 @@ from rca.types import Case, Finding, Pair
 
 _MOST = 40  # columns that are looked at in pairs
 _BINS = 32
-
-
 #: What a column with another one's values may look like.
 _LIKE = (
     "unit_change",
@@ -46,7 +44,6 @@ def column_swap(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
 
     Examples
     --------
-    >>> import numpy as np, pandas as pd
     >>> from rca.integrity._common import texts
     >>> draw = np.random.default_rng(0)
     >>> whole = pd.DataFrame({"age": draw.normal(40, 9, 2000), "rooms": draw.integers(1, 9, 2000)})

@@ -16,12 +16,8 @@ def unit_change(case: Case, *, tolerance: float = 0.02, floor: float = 0.001) ->
     """Find numeric columns that are in another unit than the reference, in all rows or in some.
 
     Known are the powers of ten, inches, pounds, miles, minutes, hours, degrees, and any constant factor
-    that stretches a skewed column evenly (a currency). A column that moved by itself is none of these.
-
-    Parameters
-    ----------
-    tolerance : float
-        How far two distributions may lie apart, beyond noise, and still be called the same.
+    that stretches a skewed column evenly (a currency). A column that moved by itself is none of these. Two
+    distributions are called the same that lie apart by no more than `tolerance`, beyond noise.
 
     Yields
     ------
