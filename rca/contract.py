@@ -46,8 +46,8 @@ class Terms(Strict):
     mostly: float = Field(default=0.999, gt=0, le=1)  # the share of rows that must keep each promise
     columns: dict[str, Promise] = Field(default_factory=dict)
     key: tuple[str, ...] = ()  # columns that together name a row
+    # a kind, the column that the rule is about, and the others: ["+", "gross", "net", "tax"]
     rules: tuple[tuple[Literal["<=", "settled by"], str, str] | tuple[Literal["+", "*"], str, str, str], ...] = ()
-    """A kind, the column that the rule is about, and the others: ``["+", "gross", "net", "tax"]``."""
 
     @model_validator(mode="after")
     def _apart(self) -> Terms:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import functools
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from rca.profiles import Kind
-
+from rca.profiles import Kind
 
 #: The first and the last moment that Python knows; engines know infinity.
 _YEARS = np.array(["0001-01-01", "9999-12-31T23:59:59.999999"], dtype="datetime64[us]")
@@ -68,9 +67,6 @@ def kind_of(dtype: Any) -> Kind:
 
 def normal(values: Any, kind: Kind) -> Any:
     """Return an Arrow column as checks read it; see :attr:`Table.sample`."""
-    import pandas as pd
-    import pyarrow as pa
-
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
     if kind == "number":

@@ -9,22 +9,19 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 
 from rca.engine import fetch, finite, hash_of, infinite, is_spark, kind_of, missing, normal
 from rca.errors import DataError, choices
 from rca.profiles import GRID, SAMPLE, Column, Kind, Profile, imagine, load
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import pandas as pd
-
-    from rca.stats import Floats
+from rca.stats import Floats
 
 __all__ = ["CATEGORIES", "GRID", "LIMIT", "SAMPLE", "Column", "Table", "open_table"]
 
@@ -39,7 +36,6 @@ class Table:
 
     Examples
     --------
-    >>> import pandas as pd
     >>> table = open_table(pd.DataFrame({"income": [1.0, 2.0, None], "city": ["A", "B", "B"]}), "toy")
     >>> table.profile.rows, table.profile.columns["income"].missing
     (3, 1)
@@ -104,8 +100,6 @@ class Table:
     def _picked(
         self, kept: list[str], hashed: list[str], step: int
     ) -> tuple[pd.DataFrame, np.ndarray[Any, np.dtype[np.uint64]]]:
-        import pandas as pd
-
         expr = self.expr
         row = hash_of(expr, hashed)
         picked = expr.select(**{f"c{i}": expr[name] for i, name in enumerate(kept)}, row=row)
@@ -192,8 +186,6 @@ def _named(source: Any) -> Any:
 
 def _plain(column: pd.Series) -> pd.Series:
     """Make text of what has no one type (a number beside a word), and floats of decimals."""
-    import pyarrow as pa
-
     if column.dtype.kind == "M":
         fine: pd.Series = column.dt.as_unit("us")  # no engine keeps more
         return fine

@@ -68,14 +68,8 @@ def cells(
     returns a Series, or a DataFrame of all columns that change; a knob `frame` is the whole table. The fault that
     comes of it takes ``(frame, column, rng, *, share, since, time, where, knobs)``, and its truth holds them.
 
-    Parameters
-    ----------
-    of : str
-        What the column must be, as :func:`require` knows it; a 'new column' need not be there.
-    code : str, optional
-        The name of the fault where its kind has more than one.
-    most : float
-        The share unless said.
+    The column must be `of` a sort, as :func:`require` knows it; a 'new column' need not be there. The `code` names the
+    fault where its kind has more than one, `most` is the share unless said.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:

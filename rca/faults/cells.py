@@ -57,10 +57,7 @@ WAYS: dict[str, Callable[[str], str]] = {
 def encoding(values: Cells, rows: Mask, rng: Draw, *, way: str = "typed") -> Cells:
     """Damage text as programs do that disagree on an encoding.
 
-    Parameters
-    ----------
-    way : str
-        One of ``WAYS``; 'accents', 'typed' and 'lost' damage plain ASCII too.
+    The `way` is one of ``WAYS``; 'accents', 'typed' and 'lost' damage plain ASCII too.
 
     Examples
     --------
@@ -150,11 +147,6 @@ def type_change(values: Cells, rows: Mask, rng: Draw) -> Cells:
 @cells("train_serve_skew", "compute a feature otherwise", of=NUMBER)
 def train_serve_skew(values: Cells, rows: Mask, rng: Draw, *, how: str = "round", value: float = 0.0) -> Cells:
     """Round a feature to `value` decimals, fill its nulls with it, or multiply by it.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such way.
 
     Examples
     --------

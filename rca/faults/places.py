@@ -59,10 +59,7 @@ def schema_change(frame: Frame, column: str | None, rng: Draw, *, name: str | No
 def leakage(values: Cells, rows: Mask, rng: Draw, *, frame: Frame, target: str = "y", noise: float = 0.0) -> Cells:
     """Write a copy of the target into a feature, as numbers; a column that is not there is added.
 
-    Parameters
-    ----------
-    noise : float
-        Standard deviation of what is added to the copy, in those of the target.
+    The copy is blurred by `noise`, a standard deviation in those of the target.
 
     Examples
     --------
@@ -87,10 +84,7 @@ def _entity(frame: Frame, key: Sequence[str]) -> Any:
 def frozen_column(values: Cells, rows: Mask, rng: Draw, *, frame: Frame, key: Sequence[str] = ()) -> Cells:
     """Let a column keep the value of the last row before the chosen ones, or of the first of them.
 
-    Parameters
-    ----------
-    key : sequence of str
-        The columns that name an entity, whose own value then stays.
+    Where the columns of a `key` name an entity, it keeps a value of its own.
 
     Examples
     --------

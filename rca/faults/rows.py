@@ -20,12 +20,7 @@ def _without(frame: Frame, lost: Mask, kind: str, **told: Any) -> Done:
 def truncation(frame: Frame, column: str | None, rng: Draw, *, share: float = 0.2, limit: int | None = None) -> Done:
     """Drop the last rows of a table, as a file format's limit or an interrupted copy does; `rows` counts them.
 
-    Parameters
-    ----------
-    column : str, optional
-        A time column: the newest rows go. Without one, the rows at the end go.
-    limit : int, optional
-        So many rows stay, whatever the share.
+    The newest rows go where the column is a time, else those at the end; `limit` stay, whatever the share.
 
     Examples
     --------
@@ -97,14 +92,8 @@ def join_fanout(
 ) -> Done:
     """Repeat all rows with some values of a column, as a key does that the joined table has twice.
 
-    The rows get new labels. The `join` of the truth is the column.
-
-    Parameters
-    ----------
-    values : sequence, optional
-        Of the column; by default one value of those with 1 % to 60 % of the rows, by chance.
-    joined : str, optional
-        A column that came with the join: the copies have values of other rows in it.
+    The values are one of those with 1 % to 60 % of the rows unless said. In `joined`, a column that came with the join,
+    the copies have values of other rows. The rows get new labels. The `join` of the truth is the column.
 
     Examples
     --------

@@ -108,7 +108,6 @@ def attribute(  # noqa: PLR0913  the contract
     --------
     The rates move; the relation of the target to them stays.
 
-    >>> import pandas as pd
     >>> rng = np.random.default_rng(0)
     >>> def served(mean, n=2000):
     ...     table = pd.DataFrame({"rate": rng.normal(mean, 1, n), "age": rng.normal(40, 9, n)})

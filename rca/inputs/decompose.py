@@ -22,7 +22,6 @@ from rca.stats import Estimate, Floats, mean, shapley
 
 Task = tuple[Floats, Features, Folds]  # the rows inside the support, in random order
 
-
 MIN_ROWS = 50
 _OTHER = "other"
 _MOST = 6  # groups whose coalitions, 2^6 of them, are all estimated
@@ -63,14 +62,9 @@ def decompose(
     rng: np.random.Generator,
     hints: tuple[Floats, Floats] | None = None,
 ) -> Decomposition:
-    """Split ``mean(values_q) - mean(values_p)``.
+    """Split ``mean(values_q) - mean(values_p)``; columns in none of the groups form the group ``other``.
 
-    Parameters
-    ----------
-    groups : mapping of str to sequence of str
-        Columns of each group; columns in none form the group ``other``.
-    hints : two ndarrays of shape (n, k), optional
-        Of each side, functions of the inputs that foretell the values, such as a model's score.
+    The hints are, of each side, functions of the inputs that foretell the values, such as a model's score.
     """
     from threadpoolctl import threadpool_limits
 

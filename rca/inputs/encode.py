@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pandas.api import types
+from scipy.special import ndtri
+from scipy.stats import rankdata
 
 from rca.stats import Floats
 
@@ -26,23 +28,13 @@ _SKEWED = 2.0  # skewness beyond which a number enters the linear model by its r
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Columns of two tables, one above the other, as learners want them; copied only for the rows that are asked for.
+    """Columns of two tables, one above the other, as learners want them; only rows that are asked for are copied."""
 
-    Attributes
-    ----------
-    linear_matrix : ndarray
-        Standardised numbers with squares, one-hot levels, indicators of missing values.
-    tree_matrix : ndarray
-        Bin numbers and level numbers; NaN is missing.
-    of_linear, of_trees, of_numbers : mapping
-        Column to its positions in each matrix; of a number, to that of its linear term.
-    """
-
-    linear_matrix: Floats
-    tree_matrix: Floats
-    of_linear: Mapping[str, tuple[int, ...]]
+    linear_matrix: Floats  # standardised numbers with squares, one-hot levels, indicators of missing values
+    tree_matrix: Floats  # bin numbers and level numbers; NaN is missing
+    of_linear: Mapping[str, tuple[int, ...]]  # column to its positions in the matrix
     of_trees: Mapping[str, tuple[int, ...]]
-    of_numbers: Mapping[str, tuple[int, ...]]
+    of_numbers: Mapping[str, tuple[int, ...]]  # number to the position of its linear term
 
     def pick(self, names: Iterable[str]) -> Features:
         """Return the features of some columns, in order of their names."""
@@ -146,9 +138,6 @@ def smooth(column: Floats) -> list[Floats]:
     low, high = _quantiles(column[~gone], [0.005, 0.995])
     number = _standard(np.clip(np.where(gone, low, column), low, high), ~gone)
     if abs(float(np.mean(number[~gone] ** 3))) > _SKEWED:
-        from scipy.special import ndtri
-        from scipy.stats import rankdata
-
         number[~gone] = ndtri((rankdata(column[~gone]) - 0.5) / (~gone).sum())
     features = [np.where(gone, 0.0, f) for f in (number, _standard(number**2, ~gone))]
     return [f for f in [*features, gone.astype(float)] if np.ptp(f) > 0]

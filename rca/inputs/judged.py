@@ -30,10 +30,8 @@ class Judged:
     sides: tuple[Estimate, Estimate]
     values: tuple[Floats, Floats]
     tables: Tables
-    hints: tuple[Floats, Floats] | None
-    """What the model says of each row."""
-    notes: tuple[str, ...]
-    """What was left out."""
+    hints: tuple[Floats, Floats] | None  # what the model says of each row
+    notes: tuple[str, ...]  # what was left out
 
 
 def judge(tables: Tables, target: str, prediction: str | None, model: Model | None, name: str) -> Judged:

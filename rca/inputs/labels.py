@@ -28,13 +28,10 @@ _OUTCOME = "\0outcome"  # no column is called so
 class LabelShift:
     """The gap read as a change of the mix of outcomes."""
 
-    label: Estimate
-    """What the new mix costs at the reference's values for each outcome."""
+    label: Estimate  # what the new mix costs at the reference's values for each outcome
     rest: Estimate
-    verdict: Verdict
-    """The reading that fits."""
-    outcome_beyond_inputs: Estimate
-    """What the outcome adds to telling the sides apart, in nats a row."""
+    verdict: Verdict  # the reading that fits
+    outcome_beyond_inputs: Estimate  # what the outcome adds to telling the sides apart, in nats a row
     inputs_beyond_outcome: Estimate
 
 

@@ -30,8 +30,7 @@ class Folds:
 
     fold: Order
     rank: Order
-    reference: int
-    """The first rows are the reference's."""
+    reference: int  # so many rows are the reference's, and come first
     count: int
     seed: int
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binom, iqr
 
 from rca.inputs.encode import Mask, is_number, labels, numbers
 
@@ -18,12 +19,8 @@ def outside(p: pd.DataFrame, q: pd.DataFrame) -> pd.DataFrame:
     """Say for each column which current rows have a value in it that the reference never has.
 
     A new level, a missing value where there were (nearly) none, a number beyond the reference's range by more
-    than its interquartile range; where there are more of them than a second sample of the same law would have.
-
-    Returns
-    -------
-    DataFrame of bool
-        A row for each of `q`, without its labels.
+    than its interquartile range; where there are more of them than a second sample of the same law would have. The
+    answer has a row for each of `q`, without its labels.
     """
     # If both samples came from one law, each of k rare rows is a current one with this chance.
     current = len(q) / (len(p) + len(q))
@@ -49,8 +46,6 @@ def _too_many(k: int, current: float, alpha: float) -> bool:
 
 def _filled(p: pd.Series[Any], q: pd.Series[Any], current: float, alpha: float) -> Mask:
     """Compare what is missing: never on one side, often on the other."""
-    from scipy.stats import binom
-
     gone, now = p.isna().to_numpy(), q.isna().to_numpy()
     for there, here in ((gone, now), (~gone, ~now)):
         k0, k1 = int(there.sum()), int(here.sum())
@@ -60,8 +55,6 @@ def _filled(p: pd.Series[Any], q: pd.Series[Any], current: float, alpha: float) 
 
 
 def _number(p: pd.Series[Any], q: pd.Series[Any], current: float, alpha: float) -> Mask:
-    from scipy.stats import iqr
-
     values, now = numbers(p), numbers(q)
     values = values[np.isfinite(values)]
     found = np.zeros(len(q), dtype=bool)

@@ -23,13 +23,7 @@ _LEVELS = 50  # a text column with more values than this is a name, and tells a 
 
 
 def column_of(frame: Frame, finding: Finding, reference: Frame) -> str:
-    """Return the column that a finding is about.
-
-    Raises
-    ------
-    NotApplicable
-        If one of the tables does not have it.
-    """
+    """Return the column that a finding is about; where a table does not have it, NotApplicable says so."""
     parts = finding.subject.split(".", 2)
     name = str(finding.evidence.get("column") or (parts[2] if len(parts) == 3 else ""))
     for side, table in (("current", frame), ("reference", reference)):
@@ -83,11 +77,6 @@ def resample(frame: Frame, column: str, rows: Mask, reference: Frame, rng: Draw)
     the value of a random row of its group (Burgette and Reiter, 2010). All other columns take part, the target
     too: without it the repaired column would be less related to the target than it was, and the repair would hide
     part of the truth.
-
-    Raises
-    ------
-    NotApplicable
-        If the reference has no value to draw from.
 
     Examples
     --------

@@ -158,11 +158,6 @@ def train_serve_skew(frame: Frame, finding: Finding, reference: Frame, rng: Draw
 def label_noise(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
     """Give the rows that the reference has too, by their key, the labels that they have there.
 
-    Raises
-    ------
-    NotApplicable
-        If there are no common rows: which labels are wrong cannot be known then.
-
     Examples
     --------
     >>> whole = pd.DataFrame({"id": [1, 2, 3], "y": [0, 1, 1]})
