@@ -216,7 +216,7 @@ def _of_rows(sides: Sides) -> Change | None:
     bounds = support(reference)
     if current.min >= bounds[0] and current.max <= bounds[1]:
         return None
-    outside = _outside(sides.new, bounds)
+    outside = beyond(sides.new, bounds)
     moved = sides.new[outside]
     chance = beyond_chance(len(moved), len(sides.old), len(sides.known))
     if not len(moved) or chance > 1e-3:
@@ -280,12 +280,12 @@ def _fit(sides: Sides, unit: Unit, bounds: tuple[float, float], outside: Mask) -
     natural move between a few values, and there only the values themselves are proof.
     """
     moved = unit.undo(sides.new[outside])
-    visible = _outside(sides.old * unit.factor + unit.offset, bounds)
+    visible = beyond(sides.old * unit.factor + unit.offset, bounds)
     seen = float(visible.mean())
     # a tail that grew a little longer looks like a change of which only the extremes can be seen
     if seen < 0.5:
         return None
-    sound = sides.new[~outside & _outside(sides.new * unit.factor + unit.offset, bounds)]
+    sound = sides.new[~outside & beyond(sides.new * unit.factor + unit.offset, bounds)]
     laws = [sides.old[visible], sound]
     if sides.times is not None:
         hits = sides.times[1][outside]
@@ -311,7 +311,8 @@ def _misfit(expected: Floats, moved: Floats) -> float:
     return distance - min(0.05 + 2.0 * float(np.sqrt(1 / len(expected) + 1 / len(moved))), 0.5)
 
 
-def _outside(values: Floats, bounds: tuple[float, float]) -> Mask:
+def beyond(values: Floats, bounds: tuple[float, float]) -> Mask:
+    """Return which values lie beyond two bounds."""
     return (values < bounds[0]) | (values > bounds[1])
 
 

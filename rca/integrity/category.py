@@ -113,9 +113,8 @@ def encoding(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
         if not damaged and (reference.distinct or 0) > _MANY:
             hit, before = _odd(new), float(_odd(old).mean())
         mapping = {v: was for v, was in damaged.items() if was is not None and reference.top[was] >= _FEW}
-        yield from report(
-            pair, reference.name, case, hit.to_numpy(), "encoding", text, floor, before=before, mapping=mapping
-        )
+        facts: dict[str, Any] = {"before": before, "mapping": mapping}
+        yield from report(pair, reference.name, case, hit.to_numpy(), "encoding", text, floor, **facts)
 
 
 def mended(text: str) -> str:

@@ -98,11 +98,9 @@ def rounded(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
         known, now = old[np.isfinite(old)] * 10.0**digits, np.round(new[hit] * 10.0**digits)
         near = min(differ(way(known), now) for way in (np.round, np.trunc, np.floor))
         if len(np.unique(now)) > 1 and near <= 0.1:
-            facts: dict[str, Any] = {
-                "decimals": digits,
-                "lost": f"digits beyond {10.0**-digits:g}" if digits else "its decimals",
-            }
-            yield from report(pair, reference.name, case, hit, "type_change", text, floor, before=before, **facts)
+            lost = f"digits beyond {10.0**-digits:g}" if digits else "its decimals"
+            facts: dict[str, Any] = {"before": before, "decimals": digits, "lost": lost}
+            yield from report(pair, reference.name, case, hit, "type_change", text, floor, **facts)
 
 
 def _whole(values: Any, digits: int) -> Mask:

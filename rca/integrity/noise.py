@@ -40,8 +40,6 @@ def label_noise(case: Case, *, floor: float = 0.005, least: float = 0.1) -> Iter
     >>> noisy = whole.assign(y=whole["y"].mask(draw.random(6000) < 0.15, 1 - whole["y"]))
     >>> len(texts(label_noise, whole[:3000], noisy[3000:], target="y"))
     1
-    >>> texts(label_noise, whole[:3000], whole[3000:], target="y")
-    []
     """
     target = case.roles.target
     pairs = [p for p in filled(case) if p.same_role and target in p.reference.columns and target in p.current.columns]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from rca.integrity._common import Mask, beyond_chance, differ, numbers, report, samples, tail_chance
-from rca.integrity._units import explain
+from rca.integrity._common import beyond_chance, differ, numbers, report, samples, tail_chance
+from rca.integrity._units import beyond, explain
 from rca.registry import check
-from rca.stats import Floats
 from rca.tables import Column
 from rca.types import Case, Finding
 
@@ -40,35 +40,31 @@ def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001) -> 
     """
     for pair, reference, current in numbers(case):
         low, high = _bounds(reference, reach)
-        if (not current.quantiles and not current.infinite) or (
-            current.quantiles and (current.min >= low and current.max <= high and not current.infinite)
-        ):
+        within = not current.quantiles or (current.min >= low and current.max <= high)
+        if within and not current.infinite:
             continue
         name = reference.name
         old, new = (side[name].to_numpy() for side in samples(pair))
-        beyond = (new < low) | (new > high) | np.isinf(new)
-        infinite = reference.infinite / reference.rows
+        hit = beyond(new, (low, high)) | np.isinf(new)
         whole = np.isinf(new).mean() > 0.5
-        if (beyond.mean() > 0.5 and not whole) or beyond.sum() < (
-            np.isfinite(new) & ~beyond & _tail(new, reference)
-        ).sum():
+        tail = np.isfinite(new) & ~hit & beyond(new, (float(reference.min), float(reference.max)))
+        if (hit.mean() > 0.5 and not whole) or hit.sum() < tail.sum():
             continue
         # all others must be as they were, and nothing but a tail that grew lies between them and the bounds
-        if (not whole and differ(old, new[~beyond]) > 0.2) or (not whole and explain(pair, reference, current, case)):
+        if not whole and (differ(old, new[~hit]) > 0.2 or explain(pair, reference, current, case)):
             continue
-        chance = beyond_chance(int(beyond.sum()), reference.present, max(current.present, 1))
-        tail = tail_chance(old, low, high, int(beyond.sum()), current.present)
         text = "{column} is outside {span} in {share} of the rows of {table}{where}, {before} in the reference."
-        told = {"low": low, "high": high, "infinite": current.infinite, "min": current.min, "max": current.max}
-        told["span"] = f"{low:.4g} to {high:.4g}"
-        yield from report(
-            pair, name, case, beyond, "range_violation", text, floor, before=infinite, p_value=chance, tail=tail, **told
-        )
-
-
-def _tail(values: Floats, reference: Column) -> Mask:
-    """Return the values beyond the reference's extremes."""
-    return (values < float(reference.min)) | (values > float(reference.max))
+        told: dict[str, Any] = {
+            "low": low,
+            "high": high,
+            "infinite": current.infinite,
+            "min": current.min,
+            "max": current.max,
+        }
+        told["p_value"] = beyond_chance(int(hit.sum()), reference.present, max(current.present, 1))
+        told["tail"] = tail_chance(old, low, high, int(hit.sum()), current.present)
+        told |= {"span": f"{low:.4g} to {high:.4g}", "before": reference.infinite / reference.rows}
+        yield from report(pair, name, case, hit, "range_violation", text, floor, **told)
 
 
 def _bounds(reference: Column, reach: float) -> tuple[float, float]:

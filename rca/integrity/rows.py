@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.stats import poisson
 
 from rca.integrity._common import filled, iso, noise, percent, rows, samples, time_of
+from rca.integrity._series import micros
 from rca.integrity.selection import lost_by_label
 from rca.registry import check
 from rca.stats import rate_change
@@ -44,8 +45,6 @@ def truncation(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
     ['train lost 500 of 2,000 rows (25 %), those after 2024-03-03.']
     >>> texts(truncation, whole, whole[whole["shop"] != "B"], time="at")
     ["train lost 500 of 2,000 rows (25 %), those with shop 'B'."]
-    >>> texts(truncation, whole, whole, time="at")
-    []
     """
     for pair in filled(case):
         (before, after), time = rows(pair), time_of(pair, case)
@@ -63,7 +62,7 @@ def truncation(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
             text = f"{pair.name} has exactly {after:,} rows, which is as many as a file of some formats can hold."
             yield Finding("", "truncation", f"data.{pair.name}", text, evidence={"rows_current": after, **facts})
         else:
-            for find in (_gap, _vanished, _late):
+            for find in (_gap, _vanished, _late) if time is not None else (_vanished,):
                 words, which = find(pair, case, time)
                 if which and which["lost"] > floor / 5 * after:
                     yield _finding(pair, (words, which), round(which.pop("lost")), after, floor / 5, facts)
@@ -91,12 +90,11 @@ def _lost(pair: Pair, key: tuple[str, ...], time: str | None) -> tuple[int | Non
     before, after = rows(pair)
     if not pair.same_role:
         return None, 0
-    first, last = (t.profile.columns[time] if time else None for t in (pair.reference, pair.current))
+    tables = pair.reference, pair.current
+    first, last = (t.profile.columns[time] if time else None for t in tables)
     # in another period there are other rows
     moved = first and last and None not in (first.max, last.max) and not first.min < last.max <= first.max
-    kinds = [
-        [t.profile.columns[name].kind for name in key if name in t.columns] for t in (pair.reference, pair.current)
-    ]
+    kinds = [[t.profile.columns[name].kind for name in key if name in t.columns] for t in tables]
     if key and kinds[0] == kinds[1] and len(kinds[0]) == len(key):
         missing = int(pair.reference.expr.anti_join(pair.current.expr, list(key)).count().execute())
         # with hardly a key in common they are other rows, and not fewer of the same
@@ -153,12 +151,9 @@ def _text(value: Any) -> str:
     return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
-def _gap(pair: Pair, case: Case, time: str | None) -> tuple[str, dict[str, Any]]:
+def _gap(pair: Pair, case: Case, time: Any) -> tuple[str, dict[str, Any]]:
     """Return the span of time that holds no rows though its rhythm would have it."""
-    if time is None:
-        return "", {}
-    moments = [np.sort(side[time].dropna().to_numpy()) for side in samples(pair)]
-    then, now = (side.astype("datetime64[us]").astype("int64") / 1e6 for side in moments)
+    then, now = (np.sort(micros(side[time].dropna()) / 1e6) for side in samples(pair))
     old, steps = np.diff(np.unique(then)), np.diff(np.unique(now))
     if len(steps) < _STEPS:
         return "", {}
@@ -169,22 +164,17 @@ def _gap(pair: Pair, case: Case, time: str | None) -> tuple[str, dict[str, Any]]
     expected = longest * min(((now >= a) & (now <= b)).sum() / (b - a) for a, b in beside)
     # the longest of many steps is long by nature, by so much as the tail of their law says (Hill, 1975)
     tail = float(np.log(order[-_STEPS:-1] / order[-_STEPS]).mean())
+    natural = longest < 3 * max(third, old.max(initial=0.0)) or np.log(longest / third) < 5 * tail
     # more than there are is no gap, but a time that is none
-    if (
-        longest < 3 * max(third, old.max(initial=0.0))
-        or not 15 <= expected <= len(now)
-        or np.log(longest / third) < 5 * tail
-    ):
+    if natural or not 15 <= expected <= len(now):
         return "", {}
     words, which = _between(time, *(pd.Timestamp(round(s * 1e6), unit="us") for s in (start, stop)))
     return words, {**which, "lost": expected * rows(pair)[1] / len(now)}
 
 
-def _late(pair: Pair, case: Case, time: str | None) -> tuple[str, dict[str, Any]]:
+def _late(pair: Pair, case: Case, time: Any) -> tuple[str, dict[str, Any]]:
     """Return since when rows come in part only: less than half as many as in any part of the table as long."""
-    if time is None:
-        return "", {}
-    ticks = (side[time].dropna().to_numpy().astype("datetime64[us]").astype("int64") for side in samples(pair))
+    ticks = (micros(side[time].dropna()) for side in samples(pair))
     sides = [side for side in ticks if len(side) and side.min() < side.max()]
     if len(sides) < 2:
         return "", {}

@@ -38,8 +38,6 @@ def selection_bias(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
     >>> damaged = whole[(whole["bought"] == "no") | (whole["id"] % 8 == 3)]
     >>> texts(selection_bias, whole, damaged, target="bought", key=("id",))
     ["train lost 50 % of the rows with bought 'yes', 0 % of the others."]
-    >>> texts(selection_bias, whole, whole, target="bought", key=("id",))
-    []
     """
     target = case.roles.target
     pairs = [p for p in filled(case) if p.same_role and all(target in t.sample for t in (p.reference, p.current))]
@@ -53,23 +51,18 @@ def selection_bias(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
             text = f"{pair.name} lost {percent(found['share'])} of the rows with {target} {which}, {others}."
             facts = {"missing_keys": found["rows"] if found["key"] else None, **found}
             rate, subject = facts.pop("rate"), f"data.{pair.name}"
-            yield Finding(
-                "", "selection_bias", subject, text, None, rate.difference, rate.low, rate.high, rate.p_value, facts
-            )
+            size = rate.difference, rate.low, rate.high, rate.p_value
+            yield Finding("", "selection_bias", subject, text, None, *size, facts)
 
 
 def lost_by_label(pair: Pair, case: Case, floor: float = 0.05) -> dict[str, Any]:
     """Return which class lost rows that the others did not lose; nothing where there is none."""
     target, key, time = case.roles.target, list(case.roles.key), time_of(pair, case)
-    before, after = samples(pair)
-    if (
-        target is None
-        or not pair.same_role
-        or any(target not in s or s[target].dtype.kind == "M" for s in (before, after))
-    ):
+    before, after = sides = samples(pair)
+    if target is None or not pair.same_role or any(target not in s or s[target].dtype.kind == "M" for s in sides):
         return {}
     scale = len(before) / rows(pair)[0] * rows(pair)[1] / len(after)
-    keyed = bool(key) and all(set(key) <= set(side.columns) for side in (before, after))
+    keyed = bool(key) and all(set(key) <= set(side.columns) for side in sides)
     if keyed:
         step = -(-max(rows(pair)) // SAMPLE)
         before = chosen(pair.reference, key, [n for n in before.columns if n not in key], step)

@@ -50,12 +50,8 @@ def train_serve_skew(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
             joined, frame = True, both[1]
             for name, (hit, how) in _different(*both, [str(name) for name in frame if name not in done], floor).items():
                 done.add(name)
-                facts: dict[str, Any] = {
-                    "rows": len(frame),
-                    "against": role,
-                    "key": list(key),
-                    "where": locate(frame, hit, case, name),
-                }
+                facts: dict[str, Any] = {"rows": len(frame), "against": role, "key": list(key)}
+                facts["where"] = locate(frame, hit, case, name)
                 text = "{column} differs from {against} in {share} of the {rows:,} rows that {table} shares with it"
                 text = f"{text}{{where}}: {how.pop('text')}."
                 yield from report(pair, name, case, hit, "train_serve_skew", text, floor, **facts, **how)
