@@ -56,9 +56,8 @@ def _unprecedented(case: Case, findings: list[Finding]) -> list[Finding]:
             older, newer = table.expr[time] < middle, table.expr[time] >= middle
             parts = (Table(table.expr.filter(part), pair.name) for part in (older, newer))
             pairs.append(Pair(pair.name, next(parts), next(parts), same_role=False))
-    past = (
-        run([check.entries[code] for code in sorted(symptoms)], replace(case, pairs=tuple(pairs)))[1] if pairs else ()
-    )
+    entries = [check.entries[code] for code in sorted(symptoms)] if pairs else []
+    past = run(entries, replace(case, pairs=tuple(pairs)))[1]
     known = {(f.code, f.kind, f.subject): abs(f.effect or 0.0) for f in past}
     return [f for f in findings if abs(f.effect or 0.0) >= 2 * known.get((f.code, f.kind, f.subject), 0.0)]
 

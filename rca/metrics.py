@@ -55,8 +55,7 @@ def _log_loss(s: Scored) -> Floats:
 def _brier(s: Scored) -> Floats:
     if s.response.ndim == 1:
         return np.square(s.y - s.response)
-    squares: Floats = np.square((s.y[:, None] == np.arange(s.response.shape[1])) - s.response).sum(axis=1)
-    return squares
+    return np.asarray(np.square((s.y[:, None] == np.arange(s.response.shape[1])) - s.response).sum(axis=1))
 
 
 #: Losses of a row, lower is better, and the response that each judges.
@@ -247,8 +246,7 @@ def _below(points: Floats, others: Floats, weights: Floats) -> Floats:
     ladder = np.concatenate([[0.0], np.cumsum(weights[order])])
     left = ladder[np.searchsorted(others[order], points, "left")]
     right = ladder[np.searchsorted(others[order], points, "right")]
-    half: Floats = (left + right) / 2
-    return half
+    return np.asarray((left + right) / 2)
 
 
 def _cells(s: Scored) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from rca.engine import fetch, finite, hash_of, infinite, is_spark, kind_of, missing, normal
 from rca.errors import DataError, choices
@@ -29,6 +30,8 @@ __all__ = ["CATEGORIES", "GRID", "LIMIT", "SAMPLE", "Column", "Table", "open_tab
 CATEGORIES = 1000
 #: Rows that are brought into memory at most, unless asked for otherwise.
 LIMIT = 200_000
+
+Hashes = NDArray[np.uint64]
 
 
 class Table:
@@ -75,7 +78,7 @@ class Table:
         return int(fetch(self.expr.aggregate(n=self.expr.count()))["n"][0].as_py())
 
     @cached_property
-    def hashes(self) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    def hashes(self) -> Hashes:
         """A number for each row of the sample that equal rows share."""
         return self._sampled[1]
 
@@ -89,7 +92,7 @@ class Table:
         return self._sampled[0]
 
     @cached_property
-    def _sampled(self) -> tuple[pd.DataFrame, np.ndarray[Any, np.dtype[np.uint64]]]:
+    def _sampled(self) -> tuple[pd.DataFrame, Hashes]:
         kept = [name for name, kind in self.kinds.items() if kind != "other"]
         return self._picked(kept, sorted(self.columns), math.ceil(self.rows / SAMPLE))
 
@@ -97,9 +100,7 @@ class Table:
         """Return the rows that a hash of the key chooses, one key in `step`: the same keys of every table."""
         return self._picked([*key, *names], sorted(key), step)[0]
 
-    def _picked(
-        self, kept: list[str], hashed: list[str], step: int
-    ) -> tuple[pd.DataFrame, np.ndarray[Any, np.dtype[np.uint64]]]:
+    def _picked(self, kept: list[str], hashed: list[str], step: int) -> tuple[pd.DataFrame, Hashes]:
         expr = self.expr
         row = hash_of(expr, hashed)
         picked = expr.select(**{f"c{i}": expr[name] for i, name in enumerate(kept)}, row=row)
@@ -176,12 +177,8 @@ def _named(source: Any) -> Any:
     if not hasattr(source, "rename") or not hasattr(source, "index"):
         return source
     named = source.reset_index(drop=True).rename(columns=str)
-    odd = {
-        name: _plain(named[name])
-        for name in named.columns
-        if named[name].dtype.kind in "OcM" or named[name].dtype == "float16"
-    }
-    return named.assign(**odd) if odd else named
+    odd = [name for name in named if named[name].dtype.kind in "OcM" or named[name].dtype == "float16"]
+    return named.assign(**{name: _plain(named[name]) for name in odd}) if odd else named
 
 
 def _plain(column: pd.Series) -> pd.Series:

@@ -13,6 +13,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from rca.errors import ConfigError, DataError, choices
 from rca.inputs.encode import HINTS, Features, Mask, Order, encode, shuffled
@@ -66,8 +67,6 @@ def decompose(
 
     The hints are, of each side, functions of the inputs that foretell the values, such as a model's score.
     """
-    from threadpoolctl import threadpool_limits
-
     values_p, values_q = np.asarray(values_p, dtype=float), np.asarray(values_q, dtype=float)
     _check(values_p, values_q)
     parts = _complete(groups, list(p.columns), list(q.columns))

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from rca.inputs.encode import Order, encode, is_number, labels, numbers, shuffled
 from rca.inputs.nuisance import Folds, log_ratio, split, surprise
@@ -39,8 +40,6 @@ def label_shift(
     values_p: Floats, values_q: Floats, y_p: Any, y_q: Any, p: pd.DataFrame, q: pd.DataFrame, rng: np.random.Generator
 ) -> LabelShift:
     """Split the gap by outcome (numbers are cut at the deciles), and judge whether that is the right reading."""
-    from threadpoolctl import threadpool_limits
-
     codes_p, codes_q, ordered = _outcomes(pd.Series(np.asarray(y_p)), pd.Series(np.asarray(y_q)))
     label = _mix(values_p, codes_p, codes_q)
     rest = mean(values_q, "current") - mean(values_p, "reference") - label

@@ -149,8 +149,7 @@ def segments(sample: pd.DataFrame, reference: pd.DataFrame) -> Iterator[tuple[st
 def time_of(pair: Pair, case: Case) -> str | None:
     """Return the time column if it is one on both sides."""
     time = case.roles.time
-    both = all(t.profile.columns[time].kind == "time" if time in t.columns else False for t in _sides(pair))
-    return time if both else None
+    return time if all(time in t.columns and t.profile.columns[time].kind == "time" for t in _sides(pair)) else None
 
 
 def _sides(pair: Pair) -> tuple[Any, Any]:

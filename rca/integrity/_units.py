@@ -77,7 +77,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """One numeric column on both sides."""
+    """One numeric column on both sides, which have values."""
 
     old: Floats  # the reference's finite values
     new: Floats  # the current values, NaN where there is none
@@ -120,8 +120,6 @@ def explain(pair: Pair, reference: Column, current: Column, case: Case, toleranc
 def _whole(sides: Sides, tolerance: float) -> Unit | None:
     """Return the unit that all of the current values are in."""
     known = sides.known
-    if not len(known) or not len(sides.old):
-        return None
     q0, q1 = np.quantile(sides.old, GRID), np.quantile(known, GRID)
     # no unit leaves every quantile where it was
     if np.abs(q1 - q0).max() <= 0.02 * (q0[-1] - q0[0]):
@@ -322,7 +320,7 @@ def _values_known(sides: Sides, unit: Unit, values: Floats) -> float:
     if not few or not sides.reference.type.startswith(("float", "decimal")):
         return 0.0
     own, now = np.unique(sides.old), unit.undo(np.unique(values[np.isfinite(values)]))
-    if len(now) < 5 or not len(own):
+    if len(now) < 5:
         return 0.0
     place = np.clip(np.searchsorted(own, now), 1, max(len(own) - 1, 1))
     near = np.minimum(np.abs(own[place - 1] - now), np.abs(own[np.minimum(place, len(own) - 1)] - now))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import linear_sum_assignment
 
 from rca.integrity._common import columns, listed, report
 from rca.integrity._law import kinship, skipped
@@ -202,8 +203,6 @@ def _renamed(
     Where old values of about one share were lost, what they have to do with the other columns decides; where that
     does not tell and all names changed, to None.
     """
-    from scipy.optimize import linear_sum_assignment
-
     spelled: dict[str, list[str]] = defaultdict(list)
     for old in reference.top:
         spelled[_normal(old)].append(old)

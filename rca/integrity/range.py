@@ -54,16 +54,11 @@ def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001) -> 
         if not whole and (differ(old, new[~hit]) > 0.2 or explain(pair, reference, current, case)):
             continue
         text = "{column} is outside {span} in {share} of the rows of {table}{where}, {before} in the reference."
-        told: dict[str, Any] = {
-            "low": low,
-            "high": high,
-            "infinite": current.infinite,
-            "min": current.min,
-            "max": current.max,
-        }
+        told: dict[str, Any] = {"low": low, "high": high, "infinite": current.infinite}
+        told |= {"min": current.min, "max": current.max, "span": f"{low:.4g} to {high:.4g}"}
+        told["before"] = reference.infinite / reference.rows
         told["p_value"] = beyond_chance(int(hit.sum()), reference.present, max(current.present, 1))
         told["tail"] = tail_chance(old, low, high, int(hit.sum()), current.present)
-        told |= {"span": f"{low:.4g} to {high:.4g}", "before": reference.infinite / reference.rows}
         yield from report(pair, name, case, hit, "range_violation", text, floor, **told)
 
 

@@ -70,15 +70,9 @@ def stale_column(case: Case) -> Iterator[Finding]:
             where = {"time": time, "onset": iso(onset), "all_since": True, "before": 1 - late.mean()} if onset else {}
             by = unit if lag > 1 else unit.replace("s", "", 1)
             text = f"{{column}} is {{lag}} {by} late in {{share}} of the rows of {{table}}{{where}}."
-            facts: dict[str, Any] = {
-                "lag": lag,
-                "unit": unit,
-                "clock": time,
-                "p_value": float(ndtr(-z)),
-                "where": where,
-            }
+            facts: dict[str, Any] = {"where": where, "lag": lag, "unit": unit, "clock": time}
             facts["entity"] = list(entity) if unit == "rows of its key" else []
-            yield from report(pair, name, case, late, "stale_column", text, _FLOOR, **facts)
+            yield from report(pair, name, case, late, "stale_column", text, _FLOOR, p_value=float(ndtr(-z)), **facts)
 
 
 def _judge(pulls: Floats, bins: Rows, times: pd.Series, groups: Rows) -> tuple[int, str, Any, float] | None:

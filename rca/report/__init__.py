@@ -20,13 +20,9 @@ def write(
 ) -> str:
     """Write a report and return its path.
 
-    Parameters
-    ----------
-    path : str or Path
-        ``.html`` is one file that needs nothing else; ``.ipynb`` is the notebook that was run, with its document
-        beside it; ``.md`` is short, for a comment.
-    notebook : str or Path
-        The name of a notebook that comes with rca, or the path of another with the same parameters.
+    ``.html`` is one file that needs nothing else; ``.ipynb`` is the notebook that was run, with its document beside
+    it; ``.md`` is short, for a comment. The notebook is the name of one that comes with rca, or the path of another
+    with the same parameters.
     """
     path, kind = Path(path), Path(path).suffix.lower()
     if kind == ".pdf":
