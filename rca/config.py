@@ -1,9 +1,7 @@
 """``rca.yaml``: what the system is made of, validated before anything runs."""
 
-from __future__ import annotations
-
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -63,7 +61,7 @@ class Config(Strict):
     material: float = Field(default=MATERIAL, gt=0, lt=1)
 
     @model_validator(mode="after")
-    def _groups_do_not_overlap(self) -> Config:
+    def _groups_do_not_overlap(self) -> Self:
         if "other" in self.inputs:
             raise ValueError("the inputs 'other' are those in no group: name the group otherwise")
         seen: dict[str, str] = {}

@@ -1,11 +1,9 @@
 """A contract: what the tables of a system promise, as YAML that a person can read and change."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -50,7 +48,7 @@ class Terms(Strict):
     rules: tuple[tuple[Literal["<=", "settled by"], str, str] | tuple[Literal["+", "*"], str, str, str], ...] = ()
 
     @model_validator(mode="after")
-    def _apart(self) -> Terms:
+    def _apart(self) -> Self:
         if any(len(set(names)) < len(names) for names in (self.key, *self.rules)):
             raise ValueError("a key, or a rule, names a column twice")
         if any(p.min is not None and p.max is not None and not p.min <= p.max for p in self.columns.values()):

@@ -1,7 +1,5 @@
 """The showcase: a healthy system, then an incident with a decoy, as a real git and DVC repository."""
 
-from __future__ import annotations
-
 import ast
 import os
 import shutil

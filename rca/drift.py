@@ -1,7 +1,5 @@
 """Evidently's report on the same two tables, for those who read it: its verdicts are told, and change no exit code."""
 
-from __future__ import annotations
-
 import os
 import time
 import warnings

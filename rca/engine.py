@@ -1,7 +1,5 @@
 """What an engine is asked, in words that DuckDB and Spark understand alike."""
 
-from __future__ import annotations
-
 import functools
 import sys
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """Which findings chance does not explain, over everything that was looked at, the one that names the damage first."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import replace
 from typing import Any

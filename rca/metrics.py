@@ -5,8 +5,6 @@ Where no mean of row losses is the metric, the pull is the influence function: e
 target and like prediction (the infinitesimal jackknife; Jaeckel, 1972).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches

@@ -1,7 +1,5 @@
 """The figures, the only importer of matplotlib: drawn without a global state, the same bytes for the same answer."""
 
-from __future__ import annotations
-
 import io
 import math
 from collections.abc import Iterator, Sequence

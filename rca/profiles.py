@@ -1,7 +1,5 @@
 """What is known of a table without its rows, and the file that keeps it."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping

@@ -5,8 +5,6 @@ rest in a sample of at most ``SAMPLE`` rows. A hash of the row chooses it: the o
 duplicates of a row come together or not at all.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Mapping

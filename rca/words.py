@@ -1,7 +1,5 @@
 """The words and numbers that every view shares, and what makes text from data harmless."""
 
-from __future__ import annotations
-
 import math
 import shlex
 import unicodedata

@@ -1,7 +1,5 @@
 """What the faults share: which cells are damaged, and the decorator for damages of single cells."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """The faults of cells: emptied, renamed, never heard of, misread; numbers of another unit, sign, range or type."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """The faults of values in a wrong place: another row, column or moment, a feature that knows the target."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

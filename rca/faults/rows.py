@@ -1,7 +1,5 @@
 """The faults of rows: lost, or there more than once."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

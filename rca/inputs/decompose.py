@@ -4,8 +4,6 @@ Each term is a one-step (doubly robust) estimate: what the reference expects of 
 weighted residuals of its own rows (Cai, Namkoong and Yadlowsky, 2023; Quintas-Martinez et al., 2024).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Both are fitted by a linear model and by boosted trees, out of fold, and stacked
 2007): where nothing is to be learned the expectation is a constant and the weights are one, instead of noise.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

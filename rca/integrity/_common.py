@@ -1,7 +1,5 @@
 """What the checks share: which tables and columns can be looked at, where a damage is, and how it reads."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

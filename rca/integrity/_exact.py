@@ -1,7 +1,5 @@
 """Rules that every row of the reference follows: orderings, sums, products, and columns that settle others."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations

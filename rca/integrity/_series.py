@@ -1,7 +1,5 @@
 """Rows in the order of time, and beside their former selves."""
 
-from __future__ import annotations
-
 import functools
 from typing import Any
 

@@ -7,8 +7,6 @@ undone. Only damaged rows that land outside the reference's support can be told 
 should follow is the reference's among the values that the change would carry out of the support.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

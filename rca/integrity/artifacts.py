@@ -1,7 +1,5 @@
 """RCA100, whether the files are what the lock says they are."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from rca.errors import NotApplicable

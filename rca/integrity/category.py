@@ -1,7 +1,5 @@
 """RCA107, RCA109 and RCA111, whether text is new, in a wrong encoding, or under another name."""
 
-from __future__ import annotations
-
 import functools
 import html
 import re

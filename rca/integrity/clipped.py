@@ -1,7 +1,5 @@
 """RCA105 and RCA106, whether values end at a bound that they used to pass, or lost their decimals."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

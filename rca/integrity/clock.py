@@ -1,7 +1,5 @@
 """RCA119, whether times are shifted."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

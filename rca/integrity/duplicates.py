@@ -1,7 +1,5 @@
 """RCA112 and RCA113, whether rows are there more than once, as they are or as a join leaves them."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterator
 from typing import Any

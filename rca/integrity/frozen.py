@@ -1,7 +1,5 @@
 """RCA117, whether a column became constant."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

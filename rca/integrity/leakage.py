@@ -1,7 +1,5 @@
 """RCA116, whether a feature knows the target."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

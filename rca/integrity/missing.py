@@ -1,7 +1,5 @@
 """RCA101 and RCA102, whether more values are missing than before, or a constant stands in their place."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """RCA124, whether labels were made wrong."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """RCA115, whether the exam holds rows that the model was trained on."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """RCA103, whether a few rows hold impossible values."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """RCA123, whether columns still go together as they did."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

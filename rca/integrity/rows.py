@@ -1,7 +1,5 @@
 """RCA110, whether rows were lost."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

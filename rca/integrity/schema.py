@@ -1,7 +1,5 @@
 """RCA108, whether the table still has its columns, and of the same type."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

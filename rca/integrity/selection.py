@@ -1,7 +1,5 @@
 """RCA114, whether rows were lost for their label."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """RCA121, whether the sign of a column was flipped."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """RCA120, whether production computes a feature otherwise than training."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """RCA118, whether a column lags behind the others."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """RCA122, whether two columns were exchanged."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import combinations
 from typing import Any

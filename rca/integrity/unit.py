@@ -1,7 +1,5 @@
 """RCA104, whether a column changed its unit or scale."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

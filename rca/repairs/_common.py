@@ -1,7 +1,5 @@
 """What the repairs share: where the damage is, and drawing cells again as the reference would have filled them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

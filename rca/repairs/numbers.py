@@ -1,7 +1,5 @@
 """The repairs of numbers: units, signs, ranges, exchanged columns, and columns without their relations."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """The repairs of lost rows and of rows that are there more than once."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

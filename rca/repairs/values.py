@@ -1,7 +1,5 @@
 """The repairs of values: missing, sentinel, renamed, of another type, not of their moment; labels; whole columns."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

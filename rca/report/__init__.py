@@ -1,7 +1,5 @@
 """Reports: one investigation as a page, a notebook or Markdown."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The document ``investigation.json``: read with every field checked, and written."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import json

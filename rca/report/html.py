@@ -1,7 +1,5 @@
 """The sections of a report as HTML, macros of ``sections.html.j2``; what is put into them is cleaned and escaped."""
 
-from __future__ import annotations
-
 import base64
 import functools
 import re

@@ -1,7 +1,5 @@
 """A short Markdown version, for a comment below a change: `comment.md.j2`, in which no text from data is markup."""
 
-from __future__ import annotations
-
 import html
 import re
 

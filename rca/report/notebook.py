@@ -1,7 +1,5 @@
 """Run a parameterised notebook in the interpreter that runs rca, and show it as a page without code or script."""
 
-from __future__ import annotations
-
 import html
 import os
 import re

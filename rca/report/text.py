@@ -1,7 +1,5 @@
 """The terminal view: the verdict first, then how it is known; text from data is no markup and no command in it."""
 
-from __future__ import annotations
-
 import io
 import math
 import os
