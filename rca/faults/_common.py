@@ -18,17 +18,6 @@ Mask = NDArray[np.bool_]
 Draw = np.random.Generator
 Done = tuple[Frame, dict[str, Any]]
 Where = Mapping[str, Any] | None
-_TOLD = """Returns
--------
-DataFrame, dict
-    The damaged table, and the truth: kind, column, the knobs, and `rows`, the number of cells that changed.
-
-Other Parameters
-----------------
-share, since, time, where : float, str, str, mapping
-    Which cells: a random share of those since a moment of the column `time`, `where` a column has a value.
-
-"""
 
 
 def require(frame: Frame, column: str | None, what: str = "column of the table") -> str:
@@ -102,7 +91,6 @@ def cells(
 
         own = [p for p in inspect.signature(damage, follow_wrapped=False).parameters.values() if p.name != "knobs"]
         damage.__signature__ = inspect.Signature([*own, *more])  # type: ignore[attr-defined]  # what callers see
-        damage.__doc__ = inspect.cleandoc(function.__doc__ or "").replace("Examples\n---", f"{_TOLD}Examples\n---")
         return fault(code or kind, title)(damage)
 
     return decorate
