@@ -1,7 +1,5 @@
 """Input tables as matrices: one for trees, one for linear models, both without a trace of row order."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +34,7 @@ class Features:
     of_trees: Mapping[str, tuple[int, ...]]
     of_numbers: Mapping[str, tuple[int, ...]]  # number to the position of its linear term
 
-    def pick(self, names: Iterable[str]) -> Features:
+    def pick(self, names: Iterable[str]) -> "Features":
         """Return the features of some columns, in order of their names."""
         names = sorted(names)
         of = ({n: of[n] for n in names if n in of} for of in (self.of_linear, self.of_trees, self.of_numbers))
@@ -96,13 +94,13 @@ def encode(p: pd.DataFrame, q: pd.DataFrame, hints: Floats | None = None) -> Fea
     return Features(linear_matrix, tree_matrix, of_linear, of_trees, of_numbers)
 
 
-def is_number(column: pd.Series[Any]) -> bool:
+def is_number(column: pd.Series) -> bool:
     """Return whether a column is a quantity; times are, truth values are not."""
     quantity = types.is_numeric_dtype(column) or types.is_datetime64_any_dtype(column)
     return quantity and not types.is_bool_dtype(column)
 
 
-def numbers(column: pd.Series[Any]) -> Floats:
+def numbers(column: pd.Series) -> Floats:
     """Return a column of quantities as floats, NaN where it is missing."""
     if types.is_datetime64_any_dtype(column):
         seconds = column.dt.tz_localize(None).to_numpy(dtype="datetime64[s]")
@@ -110,7 +108,7 @@ def numbers(column: pd.Series[Any]) -> Floats:
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def labels(column: pd.Series[Any]) -> np.ndarray[Any, np.dtype[Any]]:
+def labels(column: pd.Series) -> np.ndarray[Any, np.dtype[Any]]:
     """Return the values of a category as text, None where they are missing."""
     names = column.astype(object).map(str, na_action="ignore").astype(object)
     return names.where(column.notna(), None).to_numpy()
@@ -153,7 +151,7 @@ def _standard(column: Floats, present: Mask) -> Floats:
     return np.asarray(centred / (float(centred[present].std()) or 1.0))
 
 
-def _levels(p: pd.Series[Any], q: pd.Series[Any]) -> Floats:
+def _levels(p: pd.Series, q: pd.Series) -> Floats:
     """Return the levels as numbers by frequency, ties by name; the rare ones share the last number."""
     column = pd.Series(np.concatenate([labels(p), labels(q)]))
     counts = column.value_counts().sort_index().sort_values(ascending=False, kind="stable")

@@ -1,9 +1,6 @@
 """What a metric judges, on both sides: targets as numbers beside predictions, or beside a model's answers."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -80,14 +77,14 @@ def _outcome(tables: Tables, target: str) -> tuple[Floats, Floats]:
     return _indices(p, known), _indices(q, known)
 
 
-def _names(column: pd.Series[Any]) -> list[str]:
+def _names(column: pd.Series) -> list[str]:
     """Return the name of each row's class, the same for 1, 1.0 and True."""
     if is_number(column):
         return [f"{value:.12g}" for value in numbers(column)]
     return [{"True": "1", "False": "0"}.get(name, name) for name in map(str, labels(column))]
 
 
-def _known(*columns: pd.Series[Any]) -> list[str]:
+def _known(*columns: pd.Series) -> list[str]:
     """Return the classes, the positive one of two last."""
     known = sorted(set().union(*map(_names, columns)))
     if len(known) == 1:
@@ -96,7 +93,7 @@ def _known(*columns: pd.Series[Any]) -> list[str]:
     return sorted(known, key=lambda name: name.lower() in _YES) if len(known) == 2 else known
 
 
-def _indices(column: pd.Series[Any], known: list[str]) -> Floats:
+def _indices(column: pd.Series, known: list[str]) -> Floats:
     return np.asarray(pd.Index(known).get_indexer(pd.Index(_names(column))), dtype=float)
 
 

@@ -4,8 +4,6 @@ It fits where the outcome helps to tell the sides apart once the inputs are know
 outcome is (classifier two-sample tests; Lopez-Paz and Oquab, 2017); it is never added to covariate and concept.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -73,7 +71,7 @@ def _gain(each: Floats, place: Order, folds: Folds) -> Estimate:
     return 0.5 * (mean(back[: folds.reference], "reference") + mean(back[folds.reference :], "current"))
 
 
-def _outcomes(y_p: pd.Series[Any], y_q: pd.Series[Any]) -> tuple[Order, Order, bool]:
+def _outcomes(y_p: pd.Series, y_q: pd.Series) -> tuple[Order, Order, bool]:
     """Return the outcomes as small integers, and whether their order means something."""
     ordered = is_number(y_p) and is_number(y_q)
     if ordered and pd.concat([y_p, y_q]).nunique() > _BINS:

@@ -1,9 +1,6 @@
 """Rows outside the support of the reference: values it never has, so that it cannot say what they cost."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,7 +41,7 @@ def _too_many(k: int, current: float, alpha: float) -> bool:
     return k > 0 and k * np.log(current) < np.log(alpha)
 
 
-def _filled(p: pd.Series[Any], q: pd.Series[Any], current: float, alpha: float) -> Mask:
+def _filled(p: pd.Series, q: pd.Series, current: float, alpha: float) -> Mask:
     """Compare what is missing: never on one side, often on the other."""
     gone, now = p.isna().to_numpy(), q.isna().to_numpy()
     for there, here in ((gone, now), (~gone, ~now)):
@@ -54,7 +51,7 @@ def _filled(p: pd.Series[Any], q: pd.Series[Any], current: float, alpha: float) 
     return np.zeros(len(q), dtype=bool)
 
 
-def _number(p: pd.Series[Any], q: pd.Series[Any], current: float, alpha: float) -> Mask:
+def _number(p: pd.Series, q: pd.Series, current: float, alpha: float) -> Mask:
     values, now = numbers(p), numbers(q)
     values = values[np.isfinite(values)]
     found = np.zeros(len(q), dtype=bool)
@@ -65,7 +62,7 @@ def _number(p: pd.Series[Any], q: pd.Series[Any], current: float, alpha: float) 
     return found
 
 
-def _category(p: pd.Series[Any], q: pd.Series[Any], current: float, alpha: float) -> Mask:
+def _category(p: pd.Series, q: pd.Series, current: float, alpha: float) -> Mask:
     now = pd.Series(labels(q))
     seen, counts = pd.Series(labels(p)).value_counts(), now.value_counts()
     new = counts[~counts.index.isin(seen.index)]

@@ -17,17 +17,14 @@ def label_noise(case: Case, *, floor: float = 0.005, least: float = 0.1) -> Iter
     """Find targets that are wrong in part of the rows, overall, since a moment, or in a segment.
 
     Rows that both tables have, by their key, are held against each other. Without common rows the relations of
-    the target to the inputs tell: wrong labels make every one of them smaller by the same factor, and leave
-    the inputs and their own relations alone. A concept that moved changes some relations and not others.
+    the target to the inputs tell: wrong labels make every one of them smaller by the same factor, 1 - e0 - e1
+    (Natarajan et al., 2013, Learning with noisy labels, NeurIPS), and leave the inputs and their own relations alone.
+    A concept that moved changes some relations and not others.
 
     Yields
     ------
     Finding
         Without common rows the effect is the share of the relation that is lost, at most twice that of wrong labels.
-
-    References
-    ----------
-    Natarajan et al. (2013). Learning with noisy labels. NeurIPS: noise scales the covariance by 1 - e0 - e1.
 
     Examples
     --------
