@@ -42,8 +42,8 @@ def of_versions(
     tables = [t for v in (new, old) for t in v.tables.values() if isinstance(t, Table)]
     roles = settings.roles(tables[0].columns if tables else ())
     pairs, root = _pairs(old, new, settings, since, roles), str(repository.root)
-    case = Case(pairs, roles, old, new, model_path=settings.model, seed_key=settings.seed, trust=trust, root=root)
-    return case, settings
+    named = {"model_path": settings.model, "seed_key": settings.seed, "lock_path": settings.environment}
+    return Case(pairs, roles, old, new, trust=trust, root=root, **named), settings
 
 
 def of_tables(reference: Any, current: Any, **roles: Any) -> Case:

@@ -66,6 +66,8 @@ OPTIONS = {
     "max_runs": _option(int, 96, "Runs of the pipeline at most.", min=2),
     "jobs": _option(int, 2, "Runs side by side.", min=1),
     "timeout": _option(float, 3600.0, "Seconds after which a run is given up.", min=1),
+    "env": _option(bool, False, "Install each side's packages, and weigh them as a change.", "--env"),
+    "dry_run": _option(bool, False, "Say what would be run, and run nothing.", "--dry-run"),
     "page": _option(Path, Path("report.html"), "By its extension: .html, .ipynb or .md.", "--output"),
     "title": _option(str, "", "What stands on top."),
     "keep": _option(Path | None, None, "Make the workspace here and leave it."),
@@ -180,7 +182,9 @@ def _sides(given: dict[str, Any]) -> tuple[Any, Any]:
 def _runs(given: dict[str, Any]) -> Any:
     from rca.evolution.replay import Options
 
-    return Options(*(given.pop(name) for name in ("repeats", "max_runs", "jobs", "timeout")))
+    return Options(
+        *(given.pop(name) for name in ("repeats", "max_runs", "jobs", "timeout")), env=given.pop("env", False)
+    )
 
 
 @analysis("reference current reference_data current_data contract suggest profile evidently")
@@ -195,10 +199,12 @@ def diff(**given: Any) -> Investigation:
     return rca.diff(**given)
 
 
-@analysis("REFERENCE CURRENT repeats max_runs jobs timeout trust")
-def replay(**given: Any) -> Investigation:
+@analysis("REFERENCE CURRENT repeats max_runs jobs timeout env dry_run trust")
+def replay(dry_run: bool, **given: Any) -> Investigation:
     """Which of the changes moved the model? Runs the pipeline again in throw-away copies."""
-    return rca.replay(options=_runs(given), **given)
+    from rca import api
+
+    return (api.plan if dry_run else api.replay)(options=_runs(given), **given)
 
 
 @analysis("GOOD BAD repeats max_runs jobs timeout trust")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import shutil
 import signal
@@ -44,19 +45,36 @@ def _clean() -> None:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def environment(**more: str) -> dict[str, str]:
-    """Return the variables of a command: this Python first, nothing of the caller's git, and no usage sent anywhere."""
+def environment(python: Path | None = None, **more: str) -> dict[str, str]:
+    """Return the variables of a command: a Python first, nothing of the caller's git, and no usage sent anywhere."""
     found = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    path = os.pathsep.join([str(Path(sys.executable).parent), found.get("PATH", "")])
+    path = os.pathsep.join([str(python or Path(sys.executable).parent), found.get("PATH", "")])
     return {**found, "PATH": path, "DVC_NO_ANALYTICS": "1", "DO_NOT_TRACK": "1", **more}
 
 
-@dataclass(frozen=True, slots=True)
+@functools.cache
+def interpreter(pins: bytes) -> Path:
+    """Return the folder of a Python with the packages that a requirements file pins, built by uv for this process."""
+    uv = shutil.which("uv", path=environment()["PATH"])
+    if uv is None:
+        raise ReplayError("environments are built with uv, which is not here: install it, or replay without --env.")
+    home = Path(tempfile.mkdtemp(prefix="environment-", dir=scratch().name))
+    (home / "requirements.txt").write_bytes(pins)
+    install = ("pip", "install", "--quiet", "--python", str(home / "venv"), "-r", str(home / "requirements.txt"))
+    for asked in (("venv", "--quiet", "--python", sys.executable, str(home / "venv")), install):
+        done = subprocess.run([uv, *asked], cwd=home, env=environment(), capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ReplayError(f"uv {asked[0]} failed for the environment: {done.stderr.strip()[-600:]}")
+    return home / "venv" / "bin"
+
+
+@dataclass(slots=True)
 class Sandbox:
     """A project folder that may be changed."""
 
     root: Path
     site: Path  # where DVC keeps its locks, away from those of the user
+    python: Path | None = None  # the folder of the interpreter that stages run with; None for this one
 
     def checkout(self, commit: str, paths: Sequence[str]) -> None:
         """Take files from another commit; a file that is absent there is removed."""
@@ -74,7 +92,7 @@ class Sandbox:
         with subprocess.Popen(
             [sys.executable, "-m", "dvc", *arguments],
             cwd=self.root,
-            env=environment(DVC_SITE_CACHE_DIR=str(self.site), PYTHONHASHSEED="0"),
+            env=environment(self.python, DVC_SITE_CACHE_DIR=str(self.site), PYTHONHASHSEED="0"),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

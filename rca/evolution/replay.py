@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
@@ -16,16 +17,16 @@ from scipy.stats import t as student
 
 from rca import models
 from rca.errors import ModelError, NotApplicable, ReplayError
-from rca.evolution._changes import PARAMS, Change, between, producer, root_changes, sides
+from rca.evolution._changes import PARAMS, Change, between, producer, root_changes, sides, upstream
 from rca.gitrepo import Repository
 from rca.registry import Say, silent
-from rca.sandbox import Sandbox, sandbox
+from rca.sandbox import Sandbox, interpreter, sandbox
 from rca.stats import Estimate, quantile, shapley, total
 from rca.types import Case, Model, Version
 
 Coalition = frozenset[str]
 Judge = Callable[[Model], Estimate]
-#: A full factorial up to this many players.
+#: A full factorial up to this many players; of more, those that move little alone are joined.
 PLAYERS = 4
 
 
@@ -37,6 +38,7 @@ class Options:
     max_runs: int = 96
     jobs: int = 2
     timeout: float = 3600.0
+    env: bool = False  # whether each side's packages are installed, and are a change like others
     say: Say = silent
 
 
@@ -119,14 +121,20 @@ class Bench:
         try:
             with sandbox(Repository(Path(str(self.case.root))), reference.commit) as box:
                 changes = [c for p in self.players if p.subject in coalition for c in p.changes]
+                if self.options.env:
+                    side = current if any(c.kind == "environment_change" for c in changes) else reference
+                    box.python = interpreter(side.snapshot.text(str(self.case.lock_path)) or b"")
                 box.checkout(current.commit, [path for c in changes for path in c.paths])
                 for file, key in (key for c in changes for key in c.keys):
                     _set_param(box.root, file, key, current.params)
                 if seed is not None:
                     set_seed(box, self.case, seed)
                 how, corner = self.stages[-1:], seed is None and coalition in self.corners
-                if corner or not all(c.declared for p in self.players for c in p.changes):
-                    how = ("--force", "--no-run-cache", "--single-item", *self.stages)
+                known = all(c.declared for p in self.players for c in p.changes)
+                if corner or not known:
+                    # what DVC does not see must not enter its run cache under the name of something else
+                    apart = () if known else ("--no-commit",)
+                    how = ("--force", "--no-run-cache", *apart, "--single-item", *self.stages)
                     pull(box, (reference, current), self.stages, self.options)
                 printed = box.dvc("repro", "--pull", "--allow-missing", *how, timeout=self.options.timeout)
                 return load_model(box, self.case), printed.count("Running stage"), None
@@ -217,24 +225,56 @@ class Replay:
     coalitions: int
     merged: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
+    together: tuple[str, ...] = ()  # pairs of changes whose effects do not add
 
 
-def players(case: Case) -> tuple[tuple[Player, ...], tuple[str, ...]]:
+def packages(case: Case) -> Iterator[Change]:
+    """Return the environment as one change, which DVC knows nothing of."""
+    reference, current = sides(case)
+    pins = [side.environment for side in (reference, current)]
+    if case.lock_path is None or not all(pins):
+        raise NotApplicable("--env needs the file that pins the packages of both versions: name it in rca.yaml")
+    if not case.lock_path.endswith((".txt", ".lock", ".in")) or case.lock_path.endswith(("uv.lock", "poetry.lock")):
+        raise NotApplicable(f"an environment is built from a requirements file, and {case.lock_path} is none")
+    names = sorted(n for n in {**pins[0], **pins[1]} if pins[0].get(n) != pins[1].get(n))
+    if names:
+        steps = [f"{n} {pins[0].get(n, 'absent')} → {pins[1].get(n, 'absent')}" for n in names]
+        first = upstream(current, producer(current, case.model_path))[0]
+        subject = f"env.{names[0]}" if len(names) == 1 else "env"
+        yield Change(subject, "environment_change", first, (case.lock_path,), text=", ".join(steps), declared=False)
+
+
+def players(case: Case, *, env: bool = False) -> tuple[tuple[Player, ...], tuple[str, ...]]:
     """Return the players of a replay and the stages that they reach, in order."""
     reference, current = sides(case)
     target = producer(current, case.model_path)
     if case.root is None or target is None or producer(reference, case.model_path) is None:
         raise NotApplicable(f"no stage of dvc.lock makes {case.model_path}, so nothing can be run again")
-    changes = root_changes(case)
+    changes = [*root_changes(case), *(packages(case) if env else ())]
     lost = [c.subject for c in changes if not c.paths and not c.keys]
     if lost:
         raise NotApplicable(f"{', '.join(lost)} is in neither git nor DVC, so it cannot be put back")
-    groups: dict[str, list[Change]] = {}
-    for change in changes:
-        # Too many for a full factorial are grouped by what they are: code, data, parameters.
-        groups.setdefault(change.subject.split(".")[0] if len(changes) > PLAYERS else change.subject, []).append(change)
     stages = between(current, [c.stage for c in changes], target)
-    return tuple(Player(tuple(group)) for group in groups.values()), stages
+    return tuple(Player((change,)) for change in changes), stages
+
+
+def plan(case: Case, options: Options) -> str:
+    """Say what a replay would run."""
+    found, stages = players(case, env=options.env)
+    current = sides(case)[1]
+    k = len(found)
+    coalitions = 2**k if k <= PLAYERS else 2 * k + 2 + 2 ** (PLAYERS + 2)
+    # a stage runs once for each set of the changes that reach it
+    reach = [sum(c.stage in upstream(current, s) for p in found for c in p.changes) for s in stages]
+    if all(c.declared for p in found for c in p.changes):
+        runs = 2 * len(stages) + sum(2 ** min(n, PLAYERS + 2) for n in reach)
+    else:
+        runs = coalitions * len(stages)  # DVC does not know of all that changes, so that its run cache cannot be asked
+    repeats = f", and again for each of {options.repeats} seeds if noise decides" if options.repeats > 1 else ""
+    return (
+        f"A replay would put back {', '.join(p.subject for p in found) or 'nothing'} in {coalitions} combinations, "
+        f"with at most {runs} runs of the stages {', '.join(stages)} (fewer where the run cache knows them){repeats}."
+    )
 
 
 def replay(case: Case, judge: Judge, recorded: Estimate, options: Options, material: float = 0.0) -> Replay:
@@ -243,13 +283,14 @@ def replay(case: Case, judge: Judge, recorded: Estimate, options: Options, mater
     `judge` gives the worth of a model, such as its metric over both exams, and `recorded` is the difference in worth
     between the recorded models. Contributions smaller than `material` in absolute value are not worth more runs.
     """
-    found, stages = players(case)
+    found, stages = players(case, env=options.env)
     if not found:
         raise NotApplicable("no declared code, parameter or data differs between the versions")
     bench = Bench(case, found, stages, judge, options)
     bench.need(bench.corners)
     if any(bench.worth[corner, None] is None for corner in bench.corners):
         raise ReplayError(f"the pipeline does not run again here: {bench.failures[-1]}")
+    _screen(bench, material)
     merged = _complete(bench)
     base = shapley(bench.value, bench.subjects)
     spread, effects = _repeat(bench, base, material)
@@ -262,7 +303,49 @@ def replay(case: Case, judge: Judge, recorded: Estimate, options: Options, mater
         coalitions=len(bench.worth),
         merged=merged,
         failures=tuple(bench.failures),
+        together=_together(bench, material),
     )
+
+
+def _screen(bench: Bench, material: float) -> None:
+    """Of too many players, join those that move little alone, put in first or taken out last."""
+    none, everyone = bench.corners
+    if len(everyone) <= PLAYERS:
+        return
+    alone = {name: (frozenset({name}), everyone - {name}) for name in bench.subjects}
+    bench.need(coalition for pair in alone.values() for coalition in pair)
+
+    def effect(name: str) -> float:
+        moved = [bench.worth[s, None] for s in alone[name]]
+        ends = bench.value(none).value, bench.value(everyone).value
+        # what cannot run alone is looked into
+        return max(math.inf if e is None else abs(e.value - end) for e, end in zip(moved, ends, strict=True))
+
+    ranked = sorted(bench.subjects, key=effect, reverse=True)
+    kept = [name for name in ranked if effect(name) >= material / 2]
+    _join(bench, set(ranked) - set(kept[: PLAYERS + 1]))
+
+
+def _join(bench: Bench, subjects: set[str]) -> str:
+    """Make one player of several; what is known of runs that have all or none of them stays known."""
+    joined = Player(tuple(c for p in bench.players if p.subject in subjects for c in p.changes))
+    if len(subjects) > 1:
+        bench.players = (*(p for p in bench.players if p.subject not in subjects), joined)
+        for coalition, seed in list(bench.worth):
+            if len(inside := coalition & subjects) in (0, len(subjects)):
+                renamed = coalition - subjects | ({joined.subject} if inside else set())
+                bench.worth[frozenset(renamed), seed] = bench.worth.pop((coalition, seed))
+    return joined.subject
+
+
+def _together(bench: Bench, material: float) -> tuple[str, ...]:
+    """Say which pairs of players do more, or less, together than each alone, put in first."""
+    found = []
+    for one, other in combinations(bench.subjects, 2):
+        none, a, b, both = (bench.value(frozenset(s)).value for s in ((), (one,), (other,), (one, other)))
+        if abs(extra := both - a - b + none) >= max(material, 1e-9):
+            found.append(f"{one} and {other} act together: {extra:+.4g} beyond what each does alone")
+    return tuple(found)
 
 
 def _complete(bench: Bench) -> tuple[str, ...]:
@@ -275,13 +358,7 @@ def _complete(bench: Bench) -> tuple[str, ...]:
         if not invalid:
             return tuple(merged)
         one, other = _inseparable(bench.subjects, [s for s in every if s not in invalid], invalid)
-        joined = Player(tuple(c for p in bench.players if p.subject in (one, other) for c in p.changes))
-        known = {s: e for (s, seed), e in bench.worth.items() if seed is None and ((one in s) == (other in s))}
-        bench.players = (*(p for p in bench.players if p.subject not in (one, other)), joined)
-        for coalition, worth in known.items():
-            renamed = coalition - {one, other} | ({joined.subject} if one in coalition else set())
-            bench.worth[frozenset(renamed), None] = worth
-        merged.append(joined.subject)
+        merged.append(_join(bench, {one, other}))
 
 
 def _inseparable(subjects: Sequence[str], valid: Sequence[Coalition], invalid: Sequence[Coalition]) -> tuple[str, str]:
