@@ -31,7 +31,7 @@ $(STAMP): requirements.lock pyproject.toml
 	"$$found" -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
 	@# pip can be configured in ways that uv does not read: where uv cannot install, pip does
-	@if $(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.lock \
+	@if $(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python requirements.lock \
 		&& $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .; then :; \
 	else \
 		echo 'uv could not install; trying pip' >&2; \
