@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 
 from rca.profiles import Kind
 
@@ -65,6 +63,9 @@ def kind_of(dtype: Any) -> Kind:
 
 def normal(values: Any, kind: Kind) -> Any:
     """Return an Arrow column as checks read it; see :attr:`Table.sample`."""
+    import pandas as pd
+    import pyarrow as pa
+
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
     if kind == "number":

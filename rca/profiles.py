@@ -8,8 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import pandas as pd
 from pydantic import TypeAdapter
 
 from rca.errors import DataError
@@ -102,6 +100,9 @@ def load(path: str | Path) -> Profile:
 
 def imagine(profile: Profile) -> Any:
     """Return rows that have each column's law, and nothing of what columns say of each other."""
+    import numpy as np
+    import pandas as pd
+
     size, draw, made = min(profile.rows, SAMPLE), np.random.default_rng(0), {}
     for name, column in profile.columns.items():
         points = (np.arange(round(size * column.present / max(column.rows, 1))) + 0.5) * column.rows / max(size, 1)

@@ -5,22 +5,26 @@ rest in a sample of at most ``SAMPLE`` rows. A hash of the row chooses it: the o
 duplicates of a row come together or not at all.
 """
 
+from __future__ import annotations
+
 import functools
 import math
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from rca.engine import fetch, finite, hash_of, infinite, is_spark, kind_of, missing, normal
 from rca.errors import DataError, choices
 from rca.profiles import GRID, SAMPLE, Column, Kind, Profile, imagine, load
-from rca.stats import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from rca.stats import Floats
 
 __all__ = ["CATEGORIES", "GRID", "LIMIT", "SAMPLE", "Column", "Table", "open_table"]
 
@@ -37,6 +41,7 @@ class Table:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> table = open_table(pd.DataFrame({"income": [1.0, 2.0, None], "city": ["A", "B", "B"]}), "toy")
     >>> table.profile.rows, table.profile.columns["income"].missing
     (3, 1)
@@ -99,6 +104,8 @@ class Table:
         return self._picked([*key, *names], sorted(key), step)[0]
 
     def _picked(self, kept: list[str], hashed: list[str], step: int) -> tuple[pd.DataFrame, Hashes]:
+        import pandas as pd
+
         expr = self.expr
         row = hash_of(expr, hashed)
         picked = expr.select(**{f"c{i}": expr[name] for i, name in enumerate(kept)}, row=row)
@@ -181,6 +188,8 @@ def _named(source: Any) -> Any:
 
 def _plain(column: pd.Series) -> pd.Series:
     """Make text of what has no one type (a number beside a word), and floats of decimals."""
+    import pyarrow as pa
+
     if column.dtype.kind == "M":
         fine: pd.Series = column.dt.as_unit("us")  # no engine keeps more
         return fine

@@ -16,8 +16,6 @@ from rca.stats import Floats
 from rca.tables import SAMPLE, Table
 from rca.types import Case, Finding
 
-Lag = tuple[int, str, Rows]
-
 _LAGS = range(1, 31)
 _FLOOR = 0.05
 
@@ -101,7 +99,7 @@ def _judge(pulls: Floats, bins: Rows, times: pd.Series, groups: Rows) -> tuple[i
     return None
 
 
-def _sources(times: pd.Series, groups: Rows, values: Rows) -> Iterator[Lag]:
+def _sources(times: pd.Series, groups: Rows, values: Rows) -> Iterator[tuple[int, str, Rows]]:
     """Yield the lags that rows of this order can have, and for each row the one that holds its value, or -1."""
     n = len(times)
     _, first, day = np.unique(times.dt.floor("D"), return_index=True, return_inverse=True)

@@ -1,19 +1,20 @@
 """The terminal view: the verdict first, then how it is known; text from data is no markup and no command in it."""
 
+from __future__ import annotations
+
 import io
 import math
 import os
 import shutil
 from collections.abc import Iterator
-from typing import TextIO
-
-from rich.console import Console, RenderableType
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, TextIO
 
 from rca import words
 from rca.types import Cause, Investigation, Rejected, Remainder
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
 
 _WIDE, _BAR, _MOST = 130, 20, 40
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -25,6 +26,8 @@ _MARKS = {"found": "✗", "clear": "✓", "not_applicable": "-", "failed": "!"}
 
 def render(investigation: Investigation, stream: TextIO, *, width: int | None = None, verbose: bool = False) -> None:
     """Print the view, every check with what it did where `verbose`; in colour on a terminal, but not in CI."""
+    from rich.console import Console
+
     colour = stream.isatty() and not os.environ.get("NO_COLOR") and not os.environ.get("CI")
     width = width or (shutil.get_terminal_size().columns if stream.isatty() else _WIDE)
     view = io.StringIO()
@@ -40,6 +43,9 @@ def render(investigation: Investigation, stream: TextIO, *, width: int | None = 
 
 
 def _parts(found: Investigation, verbose: bool, wide: bool) -> Iterator[RenderableType]:
+    from rich.padding import Padding
+    from rich.text import Text
+
     yield from (_header(found), "", Text(words.clean(found.summary), style="bold"), "")
     if found.gap is not None and (found.causes or found.unexplained is not None):
         yield from (Padding(_causes(found, wide), (0, 0, 0, 2)), "")
@@ -84,6 +90,8 @@ def _header(found: Investigation) -> str:
 
 
 def _grid(*titles: str) -> Table:
+    from rich.table import Table
+
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(titles), header_style="dim")
     for title in titles:
         grid.add_column(title, overflow="fold")
@@ -91,6 +99,8 @@ def _grid(*titles: str) -> Table:
 
 
 def _causes(found: Investigation, wide: bool) -> Table:
+    from rich.text import Text
+
     grid = _grid("contribution", *(("share of the gap", "pillar", "kind") if wide else ()), "subject", "status")
     grid.columns[0].no_wrap = grid.columns[-1].no_wrap = True
     for cause, depth in words.nested(found.causes):
