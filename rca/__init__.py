@@ -3,8 +3,6 @@
 ``rca.investigate("good", "bad")`` explains it for two versions of a system. Imports wait for the first use.
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import TYPE_CHECKING, Any
 

@@ -1,7 +1,5 @@
 """The questions, as functions: why did the metric move; and the parts of that which are asked for by themselves."""
 
-from __future__ import annotations
-
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, replace

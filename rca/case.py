@@ -1,7 +1,5 @@
 """From names to a Case: the only place that opens what the user points at."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

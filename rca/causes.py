@@ -1,7 +1,5 @@
 """The gap tree, judged: which of its terms are causes, in which order, and what they leave of the gap."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The command line: each verb calls one function, writes what it returned to stdout, and progress to stderr."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import inspect
@@ -182,9 +180,8 @@ def _sides(given: dict[str, Any]) -> tuple[Any, Any]:
 def _runs(given: dict[str, Any]) -> Any:
     from rca.evolution.replay import Options
 
-    return Options(
-        *(given.pop(name) for name in ("repeats", "max_runs", "jobs", "timeout")), env=given.pop("env", False)
-    )
+    names = ("repeats", "max_runs", "jobs", "timeout", "env")
+    return Options(**{name: given.pop(name) for name in names if name in given})
 
 
 @analysis("reference current reference_data current_data contract suggest profile evidently")

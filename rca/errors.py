@@ -1,7 +1,5 @@
 """What can go wrong, as one tree; the command line turns each branch into an exit code."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 

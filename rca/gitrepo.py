@@ -1,7 +1,5 @@
 """A git repository, asked and never changed: no checkout, no lock, no index refresh."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """Which stage let a damage in: the pipeline is walked upstream until no input shows the damage any more."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Model files, read without running what is in them, and asked for predictions."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import tempfile

@@ -4,8 +4,6 @@ Of the data, what is broken is repaired and scored again; then support, covariat
 model, the pipeline is run again, and inside of that without the damages of the training data.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterator
 from dataclasses import replace

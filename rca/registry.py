@@ -1,7 +1,5 @@
 """Plug-ins: a function with a decorator in a file of its own, found by loading its folder; nothing else is edited."""
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 import time

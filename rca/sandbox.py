@@ -1,7 +1,5 @@
 """A throw-away copy of a project in which pipelines may run, on the user's DVC cache; it leaves no trace there."""
 
-from __future__ import annotations
-
 import atexit
 import functools
 import os

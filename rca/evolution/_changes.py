@@ -1,7 +1,5 @@
 """Root changes, the players of a replay: what differs between two versions and no upstream output explains."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace

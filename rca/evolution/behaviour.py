@@ -1,7 +1,5 @@
 """How two models answer the same exam: flips, scores and groups."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Which commit between a good and a bad version moved the metric: by reading as far as that goes, then by running."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """What differs between two versions: parameters, code, packages, the model with its metrics, and source data."""
 
-from __future__ import annotations
-
 import ast
 import difflib
 from collections.abc import Iterator

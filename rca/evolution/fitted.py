@@ -1,7 +1,5 @@
 """What differs between two fitted models: their steps and settings, and what they learned."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath

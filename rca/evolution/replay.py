@@ -1,7 +1,5 @@
 """Counterfactual replay: the reference's pipeline is run with each set of changes taken from the current version."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
