@@ -112,7 +112,6 @@ def check(  # noqa: PLR0913  each is one option of the verb
 
     Examples
     --------
-    >>> import numpy as np, pandas as pd
     >>> draw = np.random.default_rng(0)
     >>> good = pd.DataFrame({"income": draw.lognormal(10, 0.5, 2000), "age": draw.normal(40, 9, 2000)})
     >>> found = check(good, good.assign(income=good["income"] * 1000))

@@ -88,7 +88,6 @@ def suggest(case: Case) -> Contract:
 
     Examples
     --------
-    >>> import numpy as np, pandas as pd
     >>> from rca.tables import open_table
     >>> from rca.types import Roles
     >>> draw = np.random.default_rng(0)

@@ -75,7 +75,7 @@ scikit-learn and numpy alone: save the model with skops.io.dump, or trust it (--
 def _named(file: str) -> str:
     """Say what a pickle would import that models do not name all the time."""
     try:
-        names = pickles.read(file).names
+        names = pickles.names(file)
     except ModelError as problem:
         return str(problem).split(":")[0]
     rare = [n for n in names if n.split(".")[0] not in {"sklearn", "numpy", "scipy", "pandas", "joblib"}]

@@ -1,4 +1,4 @@
-"""What a pickle holds and what it would import, read without importing or calling any of it."""
+"""What a pickle would import, read without importing or calling any of it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import bz2
 import gzip
 import io
 import lzma
+import math
 import pickle
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +24,7 @@ _PACKED: dict[bytes, Callable[[Any], Any]] = {
     b"BZh": bz2.open,
     b"\xfd7zXZ": lzma.open,
     b"\x5d\x00": lzma.open,
+    b"\x78": lambda raw: io.BytesIO(zlib.decompressobj().decompress(raw.read(), LARGEST)),
 }
 
 
@@ -31,54 +32,41 @@ class Inert:
     """Stands for whatever a pickle names: it takes what it is given, and does nothing."""
 
     name = ""
-    source: BinaryIO
+    source: _Counted
+    nested: Callable[[], Any]
 
     def __new__(cls, *given: Any, **_: Any) -> Inert:  # noqa: D102
         made = super().__new__(cls)
-        made.__dict__.update(given=given, state={}, items=[])
+        made.__dict__.update(given=given, state=None)
         return made
 
     def __setstate__(self, state: Any) -> None:
         self.__dict__["state"] = state
-        if self.name.endswith(".NumpyArrayWrapper") and isinstance(state, dict):
-            self.__dict__["items"] = [self._follows(state)]
+        if self.name.endswith(".NumpyArrayWrapper"):
+            self._pass(state)
 
-    def _follows(self, state: dict[str, Any]) -> Any:
-        """Read the array that joblib lays between the instructions, as it stands there."""
-        kind = _dtype(state["dtype"])
-        if kind is None:
-            return type(self)._within(self.source)  # type: ignore[attr-defined]  # set where the class is made
+    def _pass(self, state: dict[str, Any]) -> None:
+        """Pass over the array that joblib lays between the instructions; one of objects is a pickle itself."""
+        kind = np.dtype(state["dtype"].given[0])
+        if kind.hasobject:
+            self.nested()
+            return
         if state.get("numpy_array_alignment_bytes") is not None:
             self.source.read(self.source.read(1)[0])
-        shape, order = state["shape"], state.get("order", "C")
-        size = int(np.prod([int(n) for n in shape], dtype=object)) * kind.itemsize
-        raw = self.source.read(size) if 0 <= size <= LARGEST else b""
-        if len(raw) != size:
-            raise ValueError("an array is cut off")
-        return np.frombuffer(raw, kind).reshape(shape, order=order)
+        left = math.prod(map(int, state["shape"])) * kind.itemsize
+        while left > 0:
+            if not (part := self.source.read(min(left, 1 << 24))):
+                raise ValueError("an array is cut off")
+            left -= len(part)
 
-    def append(self, item: Any) -> None:  # noqa: D102
-        self.__dict__["items"].append(item)
+    def append(self, *_: Any) -> None:  # noqa: D102
+        pass
 
-    def extend(self, items: Any) -> None:  # noqa: D102
-        self.__dict__["items"].extend(items)
-
-    add = append
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self.__dict__["items"].append((key, value))
+    extend = add = __setitem__ = append
 
 
-@dataclass(frozen=True, slots=True)
-class Pickle:
-    """A pickle's content, with :class:`Inert` objects in the place of all that has a type, and the names it imports."""
-
-    content: Any
-    names: tuple[str, ...]
-
-
-def read(file: str | Path) -> Pickle:
-    """Read a pickle or a joblib file, compressed or not.
+def names(file: str | Path) -> tuple[str, ...]:
+    """Return what a pickle or a joblib file, compressed or not, would import.
 
     Raises
     ------
@@ -87,34 +75,36 @@ def read(file: str | Path) -> Pickle:
 
     Examples
     --------
-    >>> import os, pickle, tempfile
+    >>> import os, tempfile
     >>> class Evil:
     ...     def __reduce__(self):
     ...         return os.system, ("echo harm",)
     >>> with tempfile.NamedTemporaryFile() as stream:
-    ...     pickle.dump({"depth": 3, "bad": Evil()}, stream, protocol=0)
+    ...     pickle.dump({"depth": 3, "bad": Evil()}, stream)
     ...     stream.flush()
-    ...     found = read(stream.name)
-    >>> found.names, found.content["depth"], found.content["bad"].given
-    (('posix.system',), 3, ('echo harm',))
+    ...     names(stream.name)
+    ('posix.system',)
     """
-    names: dict[str, None] = {}
+    found: dict[str, None] = {}
     try:
         with Path(file).open("rb") as raw:
-            content = _load(_Counted(_unpacked(raw)), names)
+            head = raw.read(6)
+            raw.seek(0)
+            unpack = next((way for magic, way in _PACKED.items() if head.startswith(magic)), lambda raw: raw)
+            _load(_Counted(unpack(raw)), found)
     except Exception as problem:  # noqa: BLE001  a hostile file may raise anything
         detail = " ".join(str(problem).split())[:200]
         raise ModelError(f"it is no whole pickle ({type(problem).__name__}: {detail}): save the model again.") from None
-    return Pickle(content, tuple(names))
+    return tuple(found)
 
 
-def _load(source: _Counted, names: dict[str, None]) -> Any:
+def _load(source: _Counted, found: dict[str, None]) -> Any:
     class Reader(pickle.Unpickler):
         def find_class(self, module: str, name: str) -> Any:
             full = f"{module}.{name}"
-            names[full] = None
-            within = staticmethod(lambda _: _load(source, names))
-            return type("Named", (Inert,), {"name": full, "source": source, "_within": within})
+            found[full] = None
+            nested = staticmethod(lambda: _load(source, found))
+            return type("Named", (Inert,), {"name": full, "source": source, "nested": nested})
 
         def persistent_load(self, pid: Any) -> Any:
             return Inert(pid)
@@ -125,7 +115,7 @@ def _load(source: _Counted, names: dict[str, None]) -> Any:
 class _Counted:
     """A stream of bytes that ends with an error where there are too many."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: BinaryIO) -> None:
         self.stream = stream
         self.left = LARGEST
 
@@ -140,43 +130,3 @@ class _Counted:
         if self.left < 0:
             raise ValueError(f"it holds more than {LARGEST >> 30} GB")
         return found
-
-
-def _unpacked(raw: BinaryIO) -> Any:
-    """Return the bytes behind joblib's compressions."""
-    head = raw.read(6)
-    raw.seek(0)
-    opened = next((way for magic, way in _PACKED.items() if head.startswith(magic)), None)
-    if opened is not None:
-        return opened(raw)
-    if head[:1] == b"\x78":
-        return io.BytesIO(zlib.decompressobj().decompress(raw.read(), LARGEST))
-    return raw
-
-
-def _dtype(kind: Any) -> np.dtype[Any] | None:
-    """Return the type of an array's items; None where these are objects."""
-    try:
-        found = np.dtype(kind.given[0])
-        order = kind.state[1] if isinstance(kind.state, tuple) else "="
-    except (AttributeError, IndexError, TypeError):
-        raise ValueError("an array has a type that is not read here") from None
-    return None if found.hasobject else found.newbyteorder(order if order in "<>" else "=")
-
-
-def plain(content: Any) -> Any:
-    """Return arrays and numbers of numpy for the objects that stand for them; all else is returned as it is."""
-    try:
-        if content.name.endswith(".NumpyArrayWrapper"):
-            return plain(content.items[0])
-        if content.name.endswith("multiarray._reconstruct"):
-            _, shape, kind, fortran, raw = content.state
-            known = _dtype(kind)
-            flat = np.array(raw, dtype=object) if known is None else np.frombuffer(raw, known)
-            return flat.reshape(shape, order="F" if fortran else "C")
-        if content.name.endswith("multiarray.scalar"):
-            kind, raw = content.given
-            return np.frombuffer(raw, _dtype(kind))[0]
-    except (AttributeError, ValueError, TypeError, IndexError):
-        pass
-    return content

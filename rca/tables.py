@@ -41,7 +41,6 @@ class Table:
 
     Examples
     --------
-    >>> import pandas as pd
     >>> table = open_table(pd.DataFrame({"income": [1.0, 2.0, None], "city": ["A", "B", "B"]}), "toy")
     >>> table.profile.rows, table.profile.columns["income"].missing
     (3, 1)

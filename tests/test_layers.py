@@ -55,7 +55,7 @@ HEAVY = {
 
 
 def modules() -> list[Path]:
-    return sorted(p for p in HOME.rglob("*.py") if p.name != "__init__.py" or p.parent != HOME)
+    return sorted(p for p in HOME.rglob("*.py") if p.parent != HOME or p.name not in ("__init__.py", "conftest.py"))
 
 
 def layer(dotted: str) -> str:

@@ -45,8 +45,8 @@ def test_what_a_joblib_file_would_run_is_named_and_not_run(tmp_path: Path, compr
     mark = tmp_path / "mark"
     # Behind arrays, whose bytes lie between the instructions.
     joblib.dump([forest(), np.arange(1000.0), Evil(str(mark))], tmp_path / "m.joblib", compress=compress)
-    found = pickles.read(tmp_path / "m.joblib")
-    assert {"posix.system", "sklearn.ensemble._forest.RandomForestClassifier"} <= set(found.names)
+    found = pickles.names(tmp_path / "m.joblib")
+    assert {"posix.system", "sklearn.ensemble._forest.RandomForestClassifier"} <= set(found)
     assert not mark.exists()
     with pytest.raises(ModelError, match=r"m.joblib is a pickle, .* it imports .*'posix.system'"):
         models.load(str(tmp_path / "m.joblib"))
@@ -56,18 +56,7 @@ def test_what_a_joblib_file_would_run_is_named_and_not_run(tmp_path: Path, compr
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_every_protocol_is_read(tmp_path: Path, protocol: int) -> None:
     (tmp_path / "m.pkl").write_bytes(pickle.dumps([forest(), Evil("x")], protocol))
-    assert "posix.system" in pickles.read(tmp_path / "m.pkl").names
-
-
-@pytest.mark.parametrize("write", [joblib.dump, lambda m, f: f.write_bytes(pickle.dumps(m))], ids=["joblib", "pickle"])
-def test_settings_and_weights_are_read(tmp_path: Path, write: Any) -> None:
-    x = np.random.default_rng(0).normal(size=(50, 2))
-    model = LogisticRegression(C=0.5).fit(x, np.where(x[:, 0] > 0, "yes", "no"))
-    write(model, tmp_path / "m.pkl")
-    state = {k: pickles.plain(v) for k, v in pickles.read(tmp_path / "m.pkl").content.state.items()}
-    assert state["C"] == 0.5
-    assert state["coef_"] == pytest.approx(model.coef_)
-    assert list(state["classes_"]) == ["no", "yes"]
+    assert "posix.system" in pickles.names(tmp_path / "m.pkl")
 
 
 @settings(max_examples=200, deadline=None)
@@ -79,10 +68,10 @@ def test_a_damaged_file_is_an_error_and_nothing_else(tmp_path_factory: pytest.Te
     change = data.draw(st.binary(min_size=0, max_size=6))
     file.write_bytes(whole[:at] + change + whole[at + len(change) :][: data.draw(st.integers(0, len(whole)))])
     try:
-        found = pickles.read(file)
+        found = pickles.names(file)
     except ModelError:
         return
-    assert isinstance(found.names, tuple)
+    assert isinstance(found, tuple)
 
 
 def test_a_trusted_pickle_is_loaded_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,10 +4,11 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+from typing import Any
 
 from rca.errors import NotApplicable
 from rca.gitrepo import is_code
-from rca.types import Case, Stage, Version
+from rca.types import Case, Model, Stage, Version
 
 PARAMS = "params.yaml"
 
@@ -30,6 +31,22 @@ def sides(case: Case) -> tuple[Version, Version]:
     if case.reference is None or case.current is None:
         raise NotApplicable("two tables were given, and this compares two versions of a system")
     return case.reference, case.current
+
+
+def asked(case: Case) -> tuple[Model, Model]:
+    """Return both models, which must be readable."""
+    found = []
+    for side in sides(case):
+        if side.model is None:
+            raise NotApplicable(f"the model of {side.rev} cannot be asked: {side.model_problem or 'there is none'}")
+        found.append(side.model)
+    return found[0], found[1]
+
+
+def relative(before: Any, after: Any) -> float | None:
+    """Return the relative change between two numbers, None between other values."""
+    numbers = [float(value) for value in (before, after) if type(value) in (int, float)]
+    return (numbers[1] - numbers[0]) / abs(numbers[0]) if len(numbers) == 2 and numbers[0] else None
 
 
 def producer(version: Version, path: str | None) -> str | None:

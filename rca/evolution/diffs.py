@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from packaging.version import InvalidVersion, Version
 
 from rca.errors import NotApplicable
-from rca.evolution._changes import PARAMS, kind_of_key, producer, root_changes, same_program, sides, texts
+from rca.evolution._changes import PARAMS, kind_of_key, producer, relative, root_changes, same_program, sides, texts
 from rca.gitrepo import is_code
 from rca.registry import diff
 from rca.types import Case, Finding
@@ -17,10 +17,7 @@ from rca.types import Case, Finding
 def parameters(case: Case) -> Iterator[Finding]:
     """Compare every parameter file key by key; a key that no stage declares is said to be so.
 
-    Yields
-    ------
-    Finding
-        Of the kind that the key's name tells; `effect` is the relative change where both values are numbers.
+    Of the kind that the key's name tells; `effect` is the relative change where both values are numbers.
 
     Examples
     --------
@@ -44,10 +41,9 @@ def parameters(case: Case) -> Iterator[Finding]:
         if len(both) == 2 and both[0] == both[1] and type(both[0]) is type(both[1]):
             continue
         before, after = (str(side.params.get(key, "unset")) for side in (reference, current))
-        numbers = [float(v) for v in both if type(v) in (int, float)]
         stage = declared.get(key) or next((s for k, s in declared.items() if key.startswith(f"{k}.")), None)
         text = f"{key} went from {before} to {after}{'' if stage else ', and no stage declares it'}"
-        effect = (numbers[1] - numbers[0]) / abs(numbers[0]) if len(numbers) == 2 and numbers[0] else None
+        effect = relative(*both) if len(both) == 2 else None
         facts = {"reference": before, "current": after, "declared": stage is not None}
         kind = kind_of_key(key, case.seed_key)
         yield Finding("RCA201", kind, f"params.{key}", text, stage, effect, evidence=facts)
@@ -60,10 +56,7 @@ def code(case: Case) -> Iterator[Finding]:
     A Python file whose syntax tree is unchanged differs in formatting and comments alone: a proof that it
     matters not.
 
-    Yields
-    ------
-    Finding
-        One for each file; `effect` is the share of lines that changed, evidence holds the functions.
+    One finding for each file; `effect` is the share of lines that changed, evidence holds the functions.
 
     Examples
     --------
@@ -113,10 +106,7 @@ def _functions(before: str, after: str) -> list[str]:
 def environment(case: Case) -> Iterator[Finding]:
     """Compare the packages that the environment file pins.
 
-    Yields
-    ------
-    Finding
-        One for each package; the evidence says whether a major, minor or patch release lies between.
+    One finding for each package; the evidence says whether a major, minor or patch release lies between.
 
     Examples
     --------
@@ -152,10 +142,7 @@ def _step(before: str | None, after: str | None) -> str:
 def outcome(case: Case) -> Iterator[Finding]:
     """Compare the model's hash and the metrics that both versions recorded.
 
-    Yields
-    ------
-    Finding
-        At most one, with the metrics before and after; these carry no interval, so an investigation measures its own.
+    At most one, with the metrics before and after; these carry no interval, so an investigation measures its own.
 
     Examples
     --------
@@ -188,10 +175,7 @@ def outcome(case: Case) -> Iterator[Finding]:
 def training_data(case: Case) -> Iterator[Finding]:
     """Compare the recorded hashes of the data that no stage made and that the model descends from.
 
-    Yields
-    ------
-    Finding
-        One for each file or folder; what is different inside is the integrity checks' answer.
+    One finding for each file or folder; what is different inside is the integrity checks' answer.
 
     Examples
     --------

@@ -77,7 +77,6 @@ def log_ratio(x: Features, folds: Folds, *, fit: int = FIT, trees: bool = True) 
 
     Examples
     --------
-    >>> import pandas as pd
     >>> from rca.inputs.encode import encode
     >>> rng = np.random.default_rng(0)
     >>> p, q = pd.DataFrame({"x": rng.normal(size=1000)}), pd.DataFrame({"x": rng.normal(1.0, 1.0, 1000)})

@@ -14,10 +14,7 @@ def corrupt_artifact(case: Case) -> Iterator[Finding]:
     Every output, source and file of a folder that DVC keeps is hashed where the local cache has it, whether or
     not it plays a role; what is absent there is no finding.
 
-    Yields
-    ------
-    Finding
-        One for each side and role (``model``, ``data.train``, ...) or other path (``data.`` and the path).
+    One finding for each side and role (``model``, ``data.train``, ...) or other path (``data.`` and the path).
 
     Examples
     --------

@@ -37,14 +37,10 @@ _PLAIN = str.maketrans({"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "
 def new_category(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     """Find text columns with categories that the reference never had, under no name.
 
-    Yields
-    ------
-    Finding
-        The evidence holds the new categories and their rows.
+    The evidence holds the new categories and their rows.
 
     Examples
     --------
-    >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"city": ["Rome", "Bonn", "Bonn", "Oslo"] * 200})
     >>> opened = whole.assign(city=whole["city"].where(whole.index % 10 > 0, "Lima"))
     >>> texts(new_category, whole, opened), texts(new_category, whole, whole)
@@ -64,15 +60,11 @@ def new_category(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
 def renamed_category(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     """Find categories under a new name: an old one spelled otherwise, or one that lost as many rows.
 
-    Yields
-    ------
-    Finding
-        The evidence maps new names to old ones, as far as that is sure: where all names changed, some may fit several
-        old ones. Where only some changed and several old names fit, it is left to ``new_category``.
+    The evidence maps new names to old ones, as far as that is sure: where all names changed, some may fit several
+    old ones. Where only some changed and several old names fit, it is left to ``new_category``.
 
     Examples
     --------
-    >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"city": ["Rome", "Bonn", "Bonn", "Oslo"] * 200})
     >>> texts(renamed_category, whole, whole.replace("Rome", "Roma")), texts(renamed_category, whole, whole)
     (["city of train has 'Roma' in 25 % of the rows where the reference has 'Rome'."], [])
@@ -93,14 +85,10 @@ def renamed_category(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
 def encoding(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     """Find text with the marks of a wrong encoding, and categories with accents lost or gained.
 
-    Yields
-    ------
-    Finding
-        The evidence maps damaged values to the categories that they were, as far as that is sure.
+    The evidence maps damaged values to the categories that they were, as far as that is sure.
 
     Examples
     --------
-    >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"city": ["Köln", "Bonn", "Bonn", "Oslo"] * 200})
     >>> texts(encoding, whole, whole.replace("Köln", "KÃ¶ln")), texts(encoding, whole, whole)
     (['city of train has text in a wrong encoding in 25 % of the rows.'], [])

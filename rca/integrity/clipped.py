@@ -17,16 +17,11 @@ _DIGITS = range(-3, 7)
 def clipped(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     """Find numeric columns that end at a bound, in all rows or a part, where the rows beyond it now stand.
 
-    Yields
-    ------
-    Finding
-        Of kind ``range_violation``. The evidence holds the bounds as `clip`, and as `low` and `high` the
-        last numbers within them, so that the cells at a bound are those outside.
+    Findings are of kind ``range_violation``. The evidence holds the bounds as `clip`, and as `low` and `high` the
+    last numbers within them, so that the cells at a bound are those outside.
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"heat": np.random.default_rng(0).normal(20, 5, 2000)})
     >>> texts(clipped, whole, whole.clip(upper=25)), texts(clipped, whole, whole)
     (['heat ends at 25 in train, with 16 % of the rows there.'], [])
@@ -70,16 +65,11 @@ def _bound(pair: Pair, name: str, view: View, values: Any, sign: int) -> float |
 def rounded(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
     """Find numeric columns in which values have fewer decimals, or end in more zeros, than the reference's.
 
-    Yields
-    ------
-    Finding
-        Of kind ``type_change``. The evidence holds the `decimals` that are left, negative for tens and hundreds.
-        Only if the reference's values, rounded likewise, have the same law: other values are other damages.
+    Findings are of kind ``type_change``. The evidence holds the `decimals` that are left, negative for tens and
+    hundreds. Only if the reference's values, rounded likewise, have the same law: other values are other damages.
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"heat": np.random.default_rng(0).normal(20, 5, 2000)})
     >>> texts(rounded, whole, whole.round(0)), texts(rounded, whole, whole)
     (['heat lost its decimals in 100 % of the rows of train, 0 % in the reference.'], [])

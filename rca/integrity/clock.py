@@ -21,16 +21,11 @@ _FLOOR = 0.01
 def time_shift(case: Case) -> Iterator[Finding]:
     """Find timestamps that are off by hours, as a wrong time zone or daylight saving makes them.
 
-    Yields
-    ------
-    Finding
-        The effect is the share of rows that are off. They differ from the same key's time in the reference by the
-        same hours, or were dates without hours; or the hours of the day are the reference's, turned round.
+    The effect is the share of rows that are off. They differ from the same key's time in the reference by the
+    same hours, or were dates without hours; or the hours of the day are the reference's, turned round.
 
     Examples
     --------
-    >>> import numpy as np, pandas as pd
-    >>> from rca.integrity._common import texts
     >>> days = pd.Series(pd.date_range("2024", periods=900))
     >>> whole = pd.DataFrame({"at": days + pd.to_timedelta(np.arange(900) * 7 % 480 + 540, unit="min")})
     >>> texts(time_shift, whole, whole + pd.Timedelta(hours=2)), texts(time_shift, whole, whole)

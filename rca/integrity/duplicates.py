@@ -18,14 +18,10 @@ from rca.types import Case, Finding, Pair
 def duplicate_rows(case: Case, *, floor: float = 0.01) -> Iterator[Finding]:
     """Find rows that are repeated as they are, but for their key, and by no join, more often than in the reference.
 
-    Yields
-    ------
-    Finding
-        The effect is the rise of the share of copies.
+    The effect is the rise of the share of copies.
 
     Examples
     --------
-    >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"amount": [1.5 * i for i in range(800)]})
     >>> texts(duplicate_rows, whole, pd.concat([whole, whole[::4]]))
     ['20 % of the rows of train are copies of others, 0 % in the reference.']
@@ -46,14 +42,10 @@ def join_fanout(case: Case, *, floor: float = 0.01) -> Iterator[Finding]:
     Such copies are those of all rows with certain values of one column, the key of the join, or differ in columns
     that came from the joined table: in one, or in any where the rows have a key.
 
-    Yields
-    ------
-    Finding
-        The evidence has the `join` column and its `values`, or the `joined` columns.
+    The evidence has the `join` column and its `values`, or the `joined` columns.
 
     Examples
     --------
-    >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"amount": np.arange(800) * 1.5, "shop": ["Bonn", "Oslo", "Rome", "Wien"] * 200})
     >>> texts(join_fanout, whole, pd.concat([whole, whole[whole["shop"] == "Oslo"]]))
     ["20 % of the rows of train are copies of others, as of a join that multiplies the rows with shop 'Oslo'."]

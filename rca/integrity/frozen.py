@@ -24,15 +24,11 @@ _NEVER = np.log(1e-8)
 def frozen_column(case: Case) -> Iterator[Finding]:
     """Find columns that hold on to one value: in all rows, for a time, in part of the rows, or in each entity.
 
-    Yields
-    ------
-    Finding
-        The effect is the share of rows that hold the value. What the reference did as long itself, as slow series
-        and rare flags do, is no finding, nor is a value that the other columns of its rows speak for.
+    The effect is the share of rows that hold the value. What the reference did as long itself, as slow series
+    and rare flags do, is no finding, nor is a value that the other columns of its rows speak for.
 
     Examples
     --------
-    >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"at": pd.date_range("2024", periods=900, freq="h"), "load": np.arange(900) * 7 % 901})
     >>> texts(frozen_column, whole, whole.assign(load=whole["load"].where(whole.index < 600, 5)), time="at")
     ['load stays at 5 in 33 % of the rows of train, all of them since 2024-01-26.']

@@ -24,14 +24,10 @@ def leakage(case: Case, *, strength: float = 0.75, rise: float = 0.3) -> Iterato
     A column counts from a `strength` of this share of the target's variance on (of its ranks, for a number), told to
     rows that it was not learned from, with at least this `rise`; for a new column above the reference's strongest.
 
-    Yields
-    ------
-    Finding
-        The effect is the rise of the strength. The evidence has the `onset` where only newer rows tell the target.
+    The effect is the rise of the strength. The evidence has the `onset` where only newer rows tell the target.
 
     Examples
     --------
-    >>> from rca.integrity._common import texts
     >>> draw = np.random.default_rng(0)
     >>> whole = pd.DataFrame({"age": draw.normal(40, 9, 500), "bought": draw.integers(0, 2, 500)})
     >>> damaged = whole.assign(age=whole["age"].round() + 100 * whole["bought"])

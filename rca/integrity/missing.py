@@ -20,16 +20,11 @@ _DAYS = {"0001-01-01", "1753-01-01", "1899-12-30", "1900-01-01", "1970-01-01", "
 def missing_values(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
     """Find columns whose share of missing values (null, NaN or blank text) rose beyond what it ever was.
 
-    Yields
-    ------
-    Finding
-        What counts is the rise over the reference's share, or its largest in a tenth of its time. The target
-        counts only between tables of the same role: the newest labels may not be known yet.
+    What counts is the rise over the reference's share, or its largest in a tenth of its time. The target
+    counts only between tables of the same role: the newest labels may not be known yet.
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"income": range(1000), "city": ["A", "B"] * 500})
     >>> damaged = whole.assign(income=whole["income"].where(whole.index >= 300))
     >>> texts(missing_values, whole, damaged), texts(missing_values, whole, whole)
@@ -62,16 +57,11 @@ def _empty(table: Table, column: Column) -> Mask:
 def sentinel_values(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     """Find constants that stand for null: words and numbers known for it, lonely spikes, fills of what was missing.
 
-    Yields
-    ------
-    Finding
-        The evidence lists the constants as `values`. One counts that the reference has a tenth as often at most, if
-        it is known to stand for null or lies as far outside as the reference is wide, or that rose as the nulls fell.
+    The evidence lists the constants as `values`. One counts that the reference has a tenth as often at most, if
+    it is known to stand for null or lies as far outside as the reference is wide, or that rose as the nulls fell.
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"age": [*range(20, 70)] * 40, "job": ["cook", "clerk"] * 1000})
     >>> damaged = whole.assign(age=whole["age"].mask(whole.index % 10 == 0, -1))
     >>> texts(sentinel_values, whole, damaged), texts(sentinel_values, whole, whole)

@@ -21,14 +21,10 @@ def label_noise(case: Case, *, floor: float = 0.005, least: float = 0.1) -> Iter
     (Natarajan et al., 2013, Learning with noisy labels, NeurIPS), and leave the inputs and their own relations alone.
     A concept that moved changes some relations and not others.
 
-    Yields
-    ------
-    Finding
-        Without common rows the effect is the share of the relation that is lost, at most twice that of wrong labels.
+    Without common rows the effect is the share of the relation that is lost, at most twice that of wrong labels.
 
     Examples
     --------
-    >>> from rca.integrity._common import texts
     >>> draw = np.random.default_rng(0)
     >>> x = draw.normal(0, 1, (6000, 3))
     >>> whole = pd.DataFrame(x, columns=list("abc")).assign(y=(x.sum(axis=1) > 0).astype(int))

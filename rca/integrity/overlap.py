@@ -22,14 +22,10 @@ def train_test_overlap(case: Case, *, floor: float = 0.01) -> Iterator[Finding]:
     Rows of few values, and clients that come back, are in both tables by nature: what counts is what goes beyond the
     reference, half as much again.
 
-    Yields
-    ------
-    Finding
-        The subject is the exam, the effect the rise of the share of its rows that training has seen.
+    The subject is the exam, the effect the rise of the share of its rows that training has seen.
 
     Examples
     --------
-    >>> import pandas as pd
     >>> from rca.tables import open_table
     >>> from rca.types import Case, Pair, Roles
     >>> train, exam = (pd.DataFrame({"amount": [i + 0.5 for i in range(*ends)]}) for ends in ((0, 900), (900, 1200)))

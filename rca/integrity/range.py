@@ -20,15 +20,10 @@ def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001) -> 
     `reach` times their width, or negative where the reference never is, or infinite. A population that moved as
     a whole is not meant, nor a tail that grew; rows that a change of unit explains are left to that check.
 
-    Yields
-    ------
-    Finding
-        The evidence holds the bounds.
+    The evidence holds the bounds.
 
     Examples
     --------
-    >>> import numpy as np, pandas as pd
-    >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"age": np.random.default_rng(0).normal(40, 8, 5000).clip(18)})
     >>> thrown = whole["age"].where(whole.index % 50 > 0, -1e6 - whole["age"] ** 2)
     >>> texts(range_violation, whole, whole.assign(age=thrown))

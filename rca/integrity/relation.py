@@ -21,15 +21,10 @@ def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> I
     column's own law is as before but the relations are lost, as in a shuffled column. Columns that moved are left
     to the question of drift.
 
-    Yields
-    ------
-    Finding
-        The evidence names all `columns` of the rule, or the `partners` that the column had most to do with.
+    The evidence names all `columns` of the rule, or the `partners` that the column had most to do with.
 
     Examples
     --------
-    >>> import numpy as np, pandas as pd
-    >>> from rca.integrity._common import texts
     >>> draw = np.random.default_rng(0)
     >>> whole = pd.DataFrame({"size": draw.normal(80, 20, 3000), "age": draw.uniform(0, 90, 3000)})
     >>> whole["price"] = whole["size"] + whole["age"]

@@ -28,15 +28,11 @@ def truncation(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
     A loss up to the share `floor` of the reference's rows is no finding, unless the rows end at a known limit; a fifth
     of it is enough of a table that has no fewer rows, and where a key tells that a part is gone as a whole.
 
-    Yields
-    ------
-    Finding
-        Of kind ``missing_segment`` where the lost rows are one category of a column or one span of time,
-        else of kind ``truncation``. The evidence names the rows so that a repair can bring them back.
+    Findings are of kind ``missing_segment`` where the lost rows are one category of a column or one span of time,
+    else of kind ``truncation``. The evidence names the rows so that a repair can bring them back.
 
     Examples
     --------
-    >>> from rca.integrity._common import texts
     >>> hours = pd.date_range("2024-01-01", periods=2000, freq="h")
     >>> whole = pd.DataFrame({"at": hours, "shop": ["A", "B", "C", "D"] * 500})
     >>> texts(truncation, whole, whole[:1500], time="at")

@@ -17,16 +17,11 @@ _WORDS = {"number": "numbers", "category": "text", "time": "times", "other": "an
 def schema_change(case: Case) -> Iterator[Finding]:
     """Find columns that disappeared, or whose values are of another family (number, text, time).
 
-    Yields
-    ------
-    Finding
-        Of kind ``schema_change`` (`renamed` tells the new name of the values) or ``type_change``; facts, without
-        p-value. Where the tables of a pair play different roles, only features are expected on both sides.
+    Findings are of kind ``schema_change`` (`renamed` tells the new name of the values) or ``type_change``; facts,
+    without p-value. Where the tables of a pair play different roles, only features are expected on both sides.
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"age": range(500), "zip": range(500, 1000)})
     >>> texts(schema_change, whole, whole.drop(columns="age").astype(str))
     ['age is gone from train.', 'zip of train holds text (string), numbers (int64) in the reference.']

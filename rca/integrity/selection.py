@@ -24,14 +24,10 @@ def selection_bias(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
     others stayed, between tables of one role and period. Where other columns tell as well which rows are gone, such
     as a time, the rows were not lost for their label.
 
-    Yields
-    ------
-    Finding
-        The effect is how much larger the lost share of the class is.
+    The effect is how much larger the lost share of the class is.
 
     Examples
     --------
-    >>> from rca.integrity._common import texts
     >>> whole = pd.DataFrame({"id": range(1000), "bought": ["no", "no", "no", "yes"] * 250})
     >>> damaged = whole[(whole["bought"] == "no") | (whole["id"] % 8 == 3)]
     >>> texts(selection_bias, whole, damaged, target="bought", key=("id",))

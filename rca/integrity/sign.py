@@ -17,15 +17,10 @@ from rca.types import Case, Finding, Pair
 def sign_flip(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
     """Find numeric columns whose values have the other sign, in all rows, since a moment, in a segment or in some.
 
-    Yields
-    ------
-    Finding
-        Where a column spreads about zero, only its relations to the others can tell, and they must be turned round.
+    Where a column spreads about zero, only its relations to the others can tell, and they must be turned round.
 
     Examples
     --------
-    >>> import numpy as np, pandas as pd
-    >>> from rca.integrity._common import texts
     >>> draw = np.random.default_rng(0)
     >>> whole = pd.DataFrame({"balance": draw.normal(0, 5, 3000), "amount": draw.lognormal(3, 1, 3000)})
     >>> whole = whole.assign(debt=draw.normal(0, 1, 3000) - whole["balance"], rent=whole["balance"] + whole["amount"])

@@ -19,10 +19,7 @@ Told = dict[str, tuple[Mask, dict[str, Any]]]
 def train_serve_skew(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
     """Compare rows of production with the same rows of train or evaluate, joined on the key, cell by cell.
 
-    Yields
-    ------
-    Finding
-        The effect is the share of the joined rows that differ, where most columns do not.
+    The effect is the share of the joined rows that differ, where most columns do not.
 
     Examples
     --------

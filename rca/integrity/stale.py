@@ -24,15 +24,11 @@ _FLOOR = 0.05
 def stale_column(case: Case) -> Iterator[Finding]:
     """Find columns whose values are those of earlier rows, of the series, of each entity or of earlier days.
 
-    Yields
-    ------
-    Finding
-        The effect is the share of rows that lag; shifted back by the lag they have the reference's relations to the
-        other columns. A column that has none cannot be judged.
+    The effect is the share of rows that lag; shifted back by the lag they have the reference's relations to the
+    other columns. A column that has none cannot be judged.
 
     Examples
     --------
-    >>> from rca.integrity._common import texts
     >>> x = np.random.default_rng(0).normal(size=2000)
     >>> whole = pd.DataFrame({"at": pd.date_range("2024", periods=2000, freq="h"), "load": x, "cost": x + 1})
     >>> texts(stale_column, whole, whole.assign(load=whole["load"].shift(3)), time="at")

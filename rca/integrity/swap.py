@@ -34,15 +34,11 @@ _LIKE = (
 def column_swap(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
     """Find pairs of columns that hold each other's values, in all rows, since a moment, in a segment or in some.
 
-    Yields
-    ------
-    Finding
-        The subject is the first of the two, `columns` of the evidence has both. Columns with the same values are
-        told apart by their relations to the others; single rows by values that fit the other column far better.
+    The subject is the first of the two, `columns` of the evidence has both. Columns with the same values are
+    told apart by their relations to the others; single rows by values that fit the other column far better.
 
     Examples
     --------
-    >>> from rca.integrity._common import texts
     >>> draw = np.random.default_rng(0)
     >>> whole = pd.DataFrame({"age": draw.normal(40, 9, 2000), "rooms": draw.integers(1, 9, 2000)})
     >>> texts(column_swap, whole, whole.rename(columns={"age": "rooms", "rooms": "age"}))

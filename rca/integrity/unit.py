@@ -17,16 +17,11 @@ def unit_change(case: Case, *, tolerance: float = 0.02, floor: float = 0.001) ->
     that stretches a skewed column evenly (a currency). A column that moved by itself is none of these. Two
     distributions are called the same that lie apart by no more than `tolerance`, beyond noise.
 
-    Yields
-    ------
-    Finding
-        The evidence holds what a repair needs: factor, offset, and the bounds outside of which a value is damaged
-        (both None: all are, or all of a part).
+    The evidence holds what a repair needs: factor, offset, and the bounds outside of which a value is damaged
+    (both None: all are, or all of a part).
 
     Examples
     --------
-    >>> import numpy as np, pandas as pd
-    >>> from rca.integrity._common import texts
     >>> hours = pd.date_range("2024-01-01", periods=2000, freq="h")
     >>> whole = pd.DataFrame({"height": np.random.default_rng(0).normal(170, 9, 2000), "at": hours})
     >>> damaged = whole.assign(height=whole["height"].where(whole["at"] < "2024-02-01", whole["height"] / 100))
