@@ -17,8 +17,7 @@ from rca.contract import suggest as learn
 from rca.errors import InconclusiveError, ModelError, NotApplicable, ReplayError, VersionError
 from rca.evolution import bisect as search
 from rca.evolution._changes import Change, root_changes, sides
-from rca.evolution.replay import Options
-from rca.evolution.replay import plan as planned
+from rca.evolution.replay import Options, plan
 from rca.findings import significant
 from rca.gitrepo import Repository
 from rca.inputs.attribute import attribute
@@ -180,6 +179,9 @@ def replay(
 
 
 def _replayed(case: Case, settings: Config, options: Options, seed: int) -> Investigation:
+    if options.dry:
+        seen = registry.run(registry.diff.load().values(), case, options.say)
+        return replace(base(case, settings.system, seen, seed), summary=plan(case, options))
     start = base(case, settings.system, look(case, options.say), seed)
     try:
         _, healthy = broken(setting(case, metrics.get(settings.metric), start.findings, seed))
@@ -193,22 +195,6 @@ def _replayed(case: Case, settings: Config, options: Options, seed: int) -> Inve
     large = is_material(gap, difference, settings.material)
     verdict: Verdict = "cause_found" if found.causes else "inconclusive" if large else "no_incident"
     return conclude(found, verdict)
-
-
-def plan(
-    reference: str = "HEAD~1",
-    current: str = "HEAD",
-    *,
-    config: str | Path = FILE,
-    seed: int = 0,
-    options: Options | None = None,
-    trust: bool = False,
-    say: Say = silent,
-) -> Investigation:
-    """Tell what changed, and what :func:`replay` would run to weigh it; nothing is run."""
-    found = diff(reference, current, config=config, seed=seed, trust=trust, say=say)
-    case, _ = cases.of_versions(reference, current, config=config)
-    return replace(found, summary=planned(case, options or Options()))
 
 
 def bisect(

@@ -65,7 +65,7 @@ OPTIONS = {
     "jobs": _option(int, 2, "Runs side by side.", min=1),
     "timeout": _option(float, 3600.0, "Seconds after which a run is given up.", min=1),
     "env": _option(bool, False, "Install each side's packages, and weigh them as a change.", "--env"),
-    "dry_run": _option(bool, False, "Say what would be run, and run nothing.", "--dry-run"),
+    "dry": _option(bool, False, "Say what would be run, and run nothing.", "--dry-run"),
     "page": _option(Path, Path("report.html"), "By its extension: .html, .ipynb or .md.", "--output"),
     "title": _option(str, "", "What stands on top."),
     "keep": _option(Path | None, None, "Make the workspace here and leave it."),
@@ -180,7 +180,7 @@ def _sides(given: dict[str, Any]) -> tuple[Any, Any]:
 def _runs(given: dict[str, Any]) -> Any:
     from rca.evolution.replay import Options
 
-    names = ("repeats", "max_runs", "jobs", "timeout", "env")
+    names = ("repeats", "max_runs", "jobs", "timeout", "env", "dry")
     return Options(**{name: given.pop(name) for name in names if name in given})
 
 
@@ -196,12 +196,10 @@ def diff(**given: Any) -> Investigation:
     return rca.diff(**given)
 
 
-@analysis("REFERENCE CURRENT repeats max_runs jobs timeout env dry_run trust")
-def replay(dry_run: bool, **given: Any) -> Investigation:
+@analysis("REFERENCE CURRENT repeats max_runs jobs timeout env dry trust")
+def replay(**given: Any) -> Investigation:
     """Which of the changes moved the model? Runs the pipeline again in throw-away copies."""
-    from rca import api
-
-    return (api.plan if dry_run else api.replay)(options=_runs(given), **given)
+    return rca.replay(options=_runs(given), **given)
 
 
 @analysis("GOOD BAD repeats max_runs jobs timeout trust")

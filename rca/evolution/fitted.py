@@ -83,7 +83,7 @@ var_ (most at '1': 1 → 9)"]
         old, new = vars(before[path][0]) if path in before else {}, vars(part)
         if path not in before or type(before[path][0]) is not type(part):
             continue
-        moved = sorted(k for k in {**old, **new} if k.endswith("_") or k.startswith("_"))
+        moved = sorted(k for k in {**old, **new} if (k.endswith("_") or k.startswith("_")) and k != "transformers_")
         moved = [k for k in moved if joblib.hash(old.get(k)) != joblib.hash(new.get(k))]
         moved = [k for k in moved if not k.startswith("_")] or moved
         names = list(map(str, new.get("feature_names_in_", columns)))

@@ -37,6 +37,7 @@ class Options:
     jobs: int = 2
     timeout: float = 3600.0
     env: bool = False  # whether each side's packages are installed, and are a change like others
+    dry: bool = False  # whether it is said what would be run, and nothing is
     say: Say = silent
 
 
@@ -259,19 +260,16 @@ def players(case: Case, *, env: bool = False) -> tuple[tuple[Player, ...], tuple
 def plan(case: Case, options: Options) -> str:
     """Say what a replay would run."""
     found, stages = players(case, env=options.env)
-    current = sides(case)[1]
-    k = len(found)
-    coalitions = 2**k if k <= PLAYERS else 2 * k + 2 + 2 ** (PLAYERS + 2)
-    # a stage runs once for each set of the changes that reach it
-    reach = [sum(c.stage in upstream(current, s) for p in found for c in p.changes) for s in stages]
-    if all(c.declared for p in found for c in p.changes):
-        runs = 2 * len(stages) + sum(2 ** min(n, PLAYERS + 2) for n in reach)
-    else:
-        runs = coalitions * len(stages)  # DVC does not know of all that changes, so that its run cache cannot be asked
-    repeats = f", and again for each of {options.repeats} seeds if noise decides" if options.repeats > 1 else ""
+    k, many = len(found), len(found) > PLAYERS
+    coalitions = 2 * k + 2 + 2 ** (PLAYERS + 2) if many else 2**k
+    # a stage runs once for each set of the changes that reach it, where DVC knows of all of them
+    reach = [sum(c.stage in upstream(sides(case)[1], s) for p in found for c in p.changes) for s in stages]
+    known = all(c.declared for p in found for c in p.changes)
+    runs = 2 * len(stages) + sum(2 ** min(n, PLAYERS + 2) for n in reach) if known else coalitions * len(stages)
     return (
-        f"A replay would put back {', '.join(p.subject for p in found) or 'nothing'} in {coalitions} combinations, "
-        f"with at most {runs} runs of the stages {', '.join(stages)} (fewer where the run cache knows them){repeats}."
+        f"A replay would put back {', '.join(p.subject for p in found) or 'nothing'} in {coalitions} combinations, with "
+        f"at most {runs} runs of the stages {', '.join(stages)}, and fewer where the run cache knows them; all that "
+        f"again for up to {options.repeats} seeds if noise decides."
     )
 
 
