@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from rca.errors import NotApplicable, RcaError
-from rca.evolution.replay import Options, Share, replay, retrain
+from rca.evolution._runs import Options, retrain
+from rca.evolution.replay import Share, replay
 from rca.inputs.decompose import Decomposition, decompose
 from rca.inputs.labels import LabelShift, label_shift
 from rca.metrics import linearised

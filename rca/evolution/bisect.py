@@ -1,17 +1,16 @@
 """Which commit between a good and a bad version moved the metric: by reading as far as that goes, then by running."""
 
-import json
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 
 from rca.errors import NotApplicable, ReplayError
 from rca.evolution._changes import producer, same_program, sides, tracker, undeclared, upstream
-from rca.evolution.replay import Options, load_model, run, set_seed
+from rca.evolution._runs import Options, load_model, run, set_seed
 from rca.gitrepo import Repository
 from rca.sandbox import sandbox
 from rca.stats import Floats
@@ -58,6 +57,12 @@ class _Line:
     values: list[float | None] = field(default_factory=list)  # of the recorded metric; None where it is out of date
     changed: list[bool] = field(default_factory=list)  # whether the commit changed what the pipeline reads
 
+    def culprit(self, likely: Sequence[int], step: tuple[float, float], sure: float, *runs: int) -> Culprit:
+        """Return the first of the likely commits, and what is known of it."""
+        commit, among = self.commits[likely[0]], tuple(self.commits[i]["hash"] for i in sorted(likely))
+        counts = len(self.commits) - 1, *(runs or (0, 0))
+        return Culprit(commit["hash"], commit["date"], commit["subject"], step, sure, among, *counts)
+
 
 def bisect(case: Case, metric: str, judge: Callable[[Model], float] | None, options: Options) -> Culprit:
     """Find the commit with which the metric moved.
@@ -91,17 +96,8 @@ def bisect(case: Case, metric: str, judge: Callable[[Model], float] | None, opti
         within = [i for i in range(low + 1, high + 1) if line.changed[i]]
         if len(within) <= 1:
             at = within[0] if within else high
-            values = float(line.values[low] or 0.0), float(line.values[high] or 0.0)
-            return _culprit(line, at, values, probability, [at], 0, 0)
+            return line.culprit([at], (float(line.values[low] or 0), float(line.values[high] or 0)), probability)
     return _search(line, metric, low, high, judge, options)
-
-
-def _culprit(
-    line: _Line, at: int, step: tuple[float, float], sure: float, among: Sequence[int], runs: int, stages: int
-) -> Culprit:
-    commit, names = line.commits[at], tuple(line.commits[i]["hash"] for i in among)
-    size = len(line.commits) - 1
-    return Culprit(commit["hash"], commit["date"], commit["subject"], step, sure, names, size, runs, stages)
 
 
 def _read(line: _Line, metric: str) -> None:
@@ -118,46 +114,35 @@ def _read(line: _Line, metric: str) -> None:
     inputs |= {path for v in versions for path in v.files if path.startswith(below)}
     prefix = line.repository.prefix
     names = {(i, p): f"{c['hash']}:{prefix}{p}" for i, c in enumerate(line.commits) for p in recorded | inputs}
-    found = line.repository.blobs(names.values())
-    contents = {place: found.get(name) for place, name in names.items()}
-    known: dict[bytes, float | None] = {}
+    blobs = line.repository.blobs(names.values())
+    contents = {place: blobs.get(name) for place, name in names.items()}
     fresh = True
     for i in range(len(line.commits)):
-        moved = [p for p in inputs if i and _differs(p, contents[i - 1, p], contents[i, p])]
-        wrote = not i or any(contents[i - 1, p] != contents[i, p] for p in recorded)
-        fresh = wrote or (fresh and not moved)
-        value = None
-        for text in (contents[i, file] for file in sorted(files) if fresh):
-            if text is not None and text not in known:
-                known[text] = _named(text, metric)
-            value = known.get(text or b"") if value is None else value
-        line.values.append(value)
+        pairs = {p: (contents[max(i - 1, 0), p], contents[i, p]) for p in recorded | inputs}
+        differ = {p for p, (before, after) in pairs.items() if before != after}
+        texts = {p: [None if t is None else t.decode(errors="replace") for t in pairs[p]] for p in differ & inputs}
+        # formatting and comments are no changes of a program
+        moved = [p for p, both in texts.items() if not (p.endswith(".py") and same_program(*both))]
+        fresh = not i or bool(differ & recorded) or (fresh and not moved)
+        found = [text for text in (contents[i, file] for file in sorted(files)) if text is not None and fresh]
+        values = [_named(text, metric) for text in found]
+        line.values.append(next((v for v in values if v is not None), None))
         line.changed.append(bool(moved))
 
 
-def _differs(path: str, before: bytes | None, after: bytes | None) -> bool:
-    if before == after or not path.endswith(".py"):
-        return before != after
-    texts = [None if t is None else t.decode(errors="replace") for t in (before, after)]
-    return not same_program(*texts)
-
-
+@functools.cache
 def _named(text: bytes, metric: str) -> float | None:
     """Return the metric of a file of metrics, by its name or the last part of it, in scikit-learn's orientation."""
     from ruamel.yaml import YAML, YAMLError
 
     try:
-        content: Any = json.loads(text)
-    except ValueError:
-        try:
-            content = YAML(typ="safe").load(text)
-        except YAMLError:
-            return None
-    found = {k: float(v) for k, v in flatten(content).items() if type(v) in (int, float) and math.isfinite(v)}
+        found = flatten(YAML(typ="safe").load(text))  # which reads JSON as well
+    except YAMLError:
+        return None
     for name, sign in ((metric, 1.0), (metric.removeprefix("neg_"), -1.0)):
-        hits = [v for k, v in found.items() if k == name or k.rsplit(".", 1)[-1] == name]
-        if hits:
-            return sign * hits[0]
+        hits = [v for k, v in found.items() if name in (k, k.rsplit(".", 1)[-1]) and type(v) in (int, float)]
+        if hits and math.isfinite(hits[0]):
+            return sign * float(hits[0])
     return None
 
 
@@ -215,9 +200,8 @@ def _search(
         chance /= chance.sum()
     order = np.argsort(-chance)
     needed = int(np.searchsorted(np.cumsum(chance[order]), SURE)) + 1
-    among = sorted(places[int(i)] for i in order[:needed])
-    best = int(order[0])
-    return _culprit(line, places[best], (good, bad), float(chance[best]), among, runs, stages)
+    likely = [places[int(i)] for i in order[:needed]]
+    return line.culprit(likely, (good, bad), float(chance.max()), runs, stages)
 
 
 def _next(chance: Floats, seeds: Mapping[int, int], *, repeat: bool) -> int | None:

@@ -6,39 +6,25 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from joblib import Parallel, delayed
 from scipy.stats import t as student
 
-from rca import models
 from rca.errors import ModelError, NotApplicable, ReplayError
-from rca.evolution._changes import PARAMS, Change, between, producer, root_changes, sides, upstream
+from rca.evolution._changes import Change, between, producer, root_changes, sides, upstream
+from rca.evolution._runs import Options, load_model, pull, set_param, set_seed
 from rca.gitrepo import Repository
-from rca.registry import Say, silent
-from rca.sandbox import Sandbox, interpreter, sandbox
+from rca.sandbox import interpreter, sandbox
 from rca.stats import Estimate, quantile, shapley, total
-from rca.types import Case, Model, Version
+from rca.types import Case, Model
+
+__all__ = ["Options", "Replay", "Share", "plan", "players", "replay"]
 
 Coalition = frozenset[str]
 Judge = Callable[[Model], Estimate]
 #: A full factorial up to this many players; of more, those that move little alone are joined.
 PLAYERS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a replay is run."""
-
-    repeats: int = 5  # paired seeds where the noise decides
-    max_runs: int = 96
-    jobs: int = 2
-    timeout: float = 3600.0
-    env: bool = False  # whether each side's packages are installed, and are a change like others
-    dry: bool = False  # whether it is said what would be run, and nothing is
-    say: Say = silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +111,7 @@ class Bench:
                     box.python = interpreter(side.snapshot.text(str(self.case.lock_path)) or b"")
                 box.checkout(current.commit, [path for c in changes for path in c.paths])
                 for file, key in (key for c in changes for key in c.keys):
-                    _set_param(box.root, file, key, current.params)
+                    set_param(box.root, file, key, current.params)
                 if seed is not None:
                     set_seed(box, self.case, seed)
                 how, corner = self.stages[-1:], seed is None and coalition in self.corners
@@ -139,67 +125,6 @@ class Bench:
                 return load_model(box, self.case), printed.count("Running stage"), None
         except (ReplayError, ModelError) as problem:
             return None, 0, str(problem)
-
-
-def pull(box: Sandbox, versions: Iterable[Version], stages: Iterable[str], options: Options, but: str = "") -> None:
-    """Fetch what the stages read, and neither git nor one of them provides."""
-    known = [v.stages[name] for v in versions for name in stages if name in v.stages]
-    made = {but, *(out for stage in known for out in stage.outs)}
-    read = {dep for stage in known for dep in stage.deps}
-    inputs = sorted(path for path in read - made if not (box.root / path).exists())
-    if inputs:
-        box.dvc("pull", "--quiet", "--allow-missing", *inputs, timeout=options.timeout)
-
-
-def run(box: Sandbox, case: Case, options: Options) -> int:
-    """Run the pipeline as it is there; return how many stages ran, the others being known."""
-    pull(box, sides(case), list(sides(case)[1].stages), options)
-    return box.dvc("repro", "--pull", "--allow-missing", timeout=options.timeout).count("Running stage")
-
-
-def load_model(box: Sandbox, case: Case) -> Model:
-    """Read the model that a run made."""
-    file = box.root / str(case.model_path)
-    if not file.is_file():
-        raise ReplayError(f"the run made no {case.model_path}")
-    return models.load(str(file), str(case.model_path), trust=case.trust)
-
-
-def set_seed(box: Sandbox, case: Case, seed: int) -> None:
-    """Set the seed of a run."""
-    if case.seed_key:
-        file, colon, key = case.seed_key.partition(":")
-        _set_param(box.root, *((file, key) if colon else (PARAMS, file)), {case.seed_key: seed})
-
-
-def _set_param(root: Path, file: str, key: str, values: Mapping[str, Any]) -> None:
-    """Set a parameter, or all below its key, as `values` has it; a key that they lack is removed."""
-    from dvc.utils.serialize import MODIFIERS
-
-    path = root / file
-    if path.suffix not in {".json", ".yaml", ".yml"}:
-        raise ReplayError(f"{path.name} cannot be set key by key: keep parameters in YAML or JSON.")
-    name = key if file == PARAMS else f"{file}:{key}"
-    nested = {k[len(name) - len(key) :]: v for k, v in values.items() if k.startswith(f"{name}.")}
-    with MODIFIERS[path.suffix](path) as content:
-        inner, leaf = _inner(content, key)
-        if nested:
-            inner[leaf] = {}
-            for below, value in nested.items():
-                inner, leaf = _inner(content, below)
-                inner[leaf] = value
-        elif name in values:
-            inner[leaf] = values[name]
-        else:
-            inner.pop(leaf, None)
-
-
-def _inner(content: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
-    """Return the mapping that holds a dotted key, made where it is missing, and the key's last part."""
-    *parents, leaf = key.split(".")
-    for part in parents:
-        content = content.setdefault(part, {})
-    return content, leaf
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,9 +192,9 @@ def plan(case: Case, options: Options) -> str:
     known = all(c.declared for p in found for c in p.changes)
     runs = 2 * len(stages) + sum(2 ** min(n, PLAYERS + 2) for n in reach) if known else coalitions * len(stages)
     return (
-        f"A replay would put back {', '.join(p.subject for p in found) or 'nothing'} in {coalitions} combinations, with "
-        f"at most {runs} runs of the stages {', '.join(stages)}, and fewer where the run cache knows them; all that "
-        f"again for up to {options.repeats} seeds if noise decides."
+        f"A replay would put back {', '.join(p.subject for p in found) or 'nothing'} in {coalitions} combinations, "
+        f"with at most {runs} runs of the stages {', '.join(stages)}, and fewer where the run cache knows them; all "
+        f"that again for up to {options.repeats} seeds if noise decides."
     )
 
 
@@ -398,29 +323,3 @@ def _share(player: Player, base: Estimate, spread: float, effects: Sequence[Esti
     # Few repeats know their own spread badly: widen as Student's t does.
     wider = float(student.ppf(0.95, len(effects) - 1)) / quantile(0.9)
     return Share(player, base, wider * float(np.std([e.value for e in effects], ddof=1)), spread, len(effects))
-
-
-def retrain(case: Case, path: str, table: pd.DataFrame, options: Options | None = None) -> Model:
-    """Run the stages between a training table of the project and the model, with `table` in its place."""
-    options = options or Options()
-    _, current = sides(case)
-    target = producer(current, case.model_path)
-    readers = {name for name, stage in current.stages.items() if path in stage.deps}
-    order = between(current, readers, target)
-    if case.root is None or target is None or not order:
-        raise NotApplicable(f"no stage of dvc.lock makes the model from {path}")
-    with sandbox(Repository(Path(case.root)), current.commit) as box:
-        pull(box, [current], order, options, but=path)
-        target_file = box.root / path
-        target_file.parent.mkdir(parents=True, exist_ok=True)
-        target_file.unlink(missing_ok=True)
-        if target_file.suffix == ".parquet":
-            table.to_parquet(target_file, index=False)
-        elif target_file.suffix in {".csv", ".tsv"}:
-            table.to_csv(target_file, index=False, sep="\t" if target_file.suffix == ".tsv" else ",")
-        else:
-            raise NotApplicable(f"a table cannot be written as {path} here: the formats are parquet and csv")
-        # Not the run cache: the table is a hypothesis, and the user's cache need not remember it.
-        how = ("--force", "--no-run-cache", "--no-commit", "--single-item", *order)
-        box.dvc("repro", *how, timeout=options.timeout)
-        return load_model(box, case)

@@ -11,7 +11,8 @@ import skops.io
 from rca import case as cases
 from rca import demo, metrics
 from rca.errors import NotApplicable, ReplayError
-from rca.evolution.replay import Options, Replay, replay, retrain
+from rca.evolution._runs import retrain
+from rca.evolution.replay import Options, Replay, replay
 from rca.metrics import answers
 from rca.stats import Estimate, shapley
 from tests.workspace_plugin import changed, edit, save, state

@@ -1,0 +1,106 @@
+"""Run a project's pipeline in a throw-away copy: as it is, with another parameter, or with another training table."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dpath
+import pandas as pd
+from dpath.exceptions import PathNotFound
+
+from rca import models
+from rca.errors import NotApplicable, ReplayError
+from rca.evolution._changes import PARAMS, between, producer, sides
+from rca.gitrepo import Repository
+from rca.registry import Say, silent
+from rca.sandbox import Sandbox, sandbox
+from rca.types import Case, Model, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a replay is run."""
+
+    repeats: int = 5  # paired seeds where the noise decides
+    max_runs: int = 96
+    jobs: int = 2
+    timeout: float = 3600.0
+    env: bool = False  # whether each side's packages are installed, and are a change like others
+    dry: bool = False  # whether it is said what would be run, and nothing is
+    say: Say = silent
+
+
+def pull(box: Sandbox, versions: Iterable[Version], stages: Iterable[str], options: Options, but: str = "") -> None:
+    """Fetch what the stages read, and neither git nor one of them provides."""
+    known = [v.stages[name] for v in versions for name in stages if name in v.stages]
+    made = {but, *(out for stage in known for out in stage.outs)}
+    read = {dep for stage in known for dep in stage.deps}
+    inputs = sorted(path for path in read - made if not (box.root / path).exists())
+    if inputs:
+        box.dvc("pull", "--quiet", "--allow-missing", *inputs, timeout=options.timeout)
+
+
+def run(box: Sandbox, case: Case, options: Options) -> int:
+    """Run the pipeline as it is there; return how many stages ran, the others being known."""
+    pull(box, sides(case), list(sides(case)[1].stages), options)
+    return box.dvc("repro", "--pull", "--allow-missing", timeout=options.timeout).count("Running stage")
+
+
+def load_model(box: Sandbox, case: Case) -> Model:
+    """Read the model that a run made."""
+    file = box.root / str(case.model_path)
+    if not file.is_file():
+        raise ReplayError(f"the run made no {case.model_path}")
+    return models.load(str(file), str(case.model_path), trust=case.trust)
+
+
+def set_seed(box: Sandbox, case: Case, seed: int) -> None:
+    """Set the seed of a run."""
+    if case.seed_key:
+        file, colon, key = case.seed_key.partition(":")
+        set_param(box.root, *((file, key) if colon else (PARAMS, file)), {case.seed_key: seed})
+
+
+def set_param(root: Path, file: str, key: str, values: Mapping[str, Any]) -> None:
+    """Set a parameter, or all below its key, as `values` has it; a key that they lack is removed."""
+    from dvc.utils.serialize import MODIFIERS
+
+    path = root / file
+    if path.suffix not in {".json", ".yaml", ".yml"}:
+        raise ReplayError(f"{path.name} cannot be set key by key: keep parameters in YAML or JSON.")
+    name = key if file == PARAMS else f"{file}:{key}"
+    below = {k: v for k, v in values.items() if k == name or k.startswith(f"{name}.")}
+    with MODIFIERS[path.suffix](path) as content:
+        if name not in below:
+            with suppress(PathNotFound):
+                dpath.delete(content, key, separator=".")
+        for full, value in below.items():
+            dpath.new(content, full[len(name) - len(key) :], value, separator=".")
+
+
+def retrain(case: Case, path: str, table: pd.DataFrame, options: Options | None = None) -> Model:
+    """Run the stages between a training table of the project and the model, with `table` in its place."""
+    options = options or Options()
+    _, current = sides(case)
+    target = producer(current, case.model_path)
+    readers = {name for name, stage in current.stages.items() if path in stage.deps}
+    order = between(current, readers, target)
+    if case.root is None or target is None or not order:
+        raise NotApplicable(f"no stage of dvc.lock makes the model from {path}")
+    with sandbox(Repository(Path(case.root)), current.commit) as box:
+        pull(box, [current], order, options, but=path)
+        target_file = box.root / path
+        target_file.parent.mkdir(parents=True, exist_ok=True)
+        target_file.unlink(missing_ok=True)
+        if target_file.suffix == ".parquet":
+            table.to_parquet(target_file, index=False)
+        elif target_file.suffix in {".csv", ".tsv"}:
+            table.to_csv(target_file, index=False, sep="\t" if target_file.suffix == ".tsv" else ",")
+        else:
+            raise NotApplicable(f"a table cannot be written as {path} here: the formats are parquet and csv")
+        # Not the run cache: the table is a hypothesis, and the user's cache need not remember it.
+        how = ("--force", "--no-run-cache", "--no-commit", "--single-item", *order)
+        box.dvc("repro", *how, timeout=options.timeout)
+        return load_model(box, case)
