@@ -28,8 +28,9 @@ def predictions(case: Case) -> Iterator[Finding]:
     At most one finding; `effect` is the change of accuracy (of minus the mean absolute error for a regressor), with
     the interval of paired rows. Churn is the share of rows with another answer (Milani Fard et al., 2016); negative
     flips were right and are wrong now, positive flips the other way (Yan et al., 2021), under McNemar's exact test.
-    The evidence has the slices where flips gather, and the scores: mean, calibration error, and the cut that would
-    keep the share of positive answers.
+    The evidence has the slices where flips gather; the scores (mean, calibration error, and the cut that would keep
+    the share of positive answers); and the sensitive groups between which the largest difference in positive answers
+    (demographic parity) or accuracy moved.
 
     Examples
     --------
@@ -67,36 +68,17 @@ def predictions(case: Case) -> Iterator[Finding]:
     facts["slices"] = _slices(case, frame, gain)
     if facts["slices"]:
         text += " It moved most where " + ", ".join(f"{s['where']} ({s['moved']:+.2g})" for s in facts["slices"]) + "."
+    facts["groups"] = [] if known is None or len(known) != 2 else _groups(case, frame, y, before, after)
+    for g in facts["groups"]:
+        text += f" Between the groups of '{g['column']}', {g['of']} differ by {g['current']:.3g} instead of "
+        text += f"{g['reference']:.3g} ({g['moved']:+.3g} [{g['low']:+.3g}, {g['high']:+.3g}])."
     yield Finding("RCA208", "weights", "model", text, None, change.value, low, high, evidence=facts)
 
 
-@diff("RCA209", "groups are treated otherwise")
-def groups(case: Case) -> Iterator[Finding]:
-    """Compare how far apart sensitive groups are under both models on the current exam.
-
-    One finding for each sensitive column and each of positive answers (demographic parity) and accuracy, where the
-    largest difference between groups moved; `effect` is by how much, with a paired bootstrap interval.
-
-    Examples
-    --------
-    >>> from sklearn.tree import DecisionTreeClassifier
-    >>> from rca.tables import open_table
-    >>> from rca.types import Case, Pair, Roles, Version
-    >>> draw = np.random.default_rng(0)
-    >>> frame = pd.DataFrame({"sex": draw.integers(0, 2, 900), "x": draw.normal(size=900)}).assign(y=lambda t: t.x > 0)
-    >>> fit = lambda y: DecisionTreeClassifier(max_depth=2).fit(frame[["sex", "x"]], y)
-    >>> biased = fit(frame["y"] & (frame["sex"] == 1))
-    >>> old, new = Version("good", "1", model=fit(frame["y"])), Version("bad", "2", model=biased)
-    >>> exam = open_table(frame, "exam")
-    >>> case = Case((Pair("evaluate", exam, exam),), Roles(target="y", sensitive=("sex",)), old, new)
-    >>> [f.text.split(" [")[0] for f in groups(case)]
-    ["positive answers differ between the groups of 'sex' by 0.477 instead of 0.00847 (+0.469", \
-"accuracy differs between the groups of 'sex' by 0.486 instead of 0 (+0.486"]
-    """
-    if not case.roles.sensitive or len(classes(asked(case)[1]) or ()) != 2:
-        raise NotApplicable("rca.yaml names no sensitive columns, or the model has no positive answers")
-    frame, _, y, before, after = _answers(case)
-    views = {"positive answers differ": (before == 1, after == 1), "accuracy differs": (before == y, after == y)}
+def _groups(case: Case, frame: pd.DataFrame, y: Floats, before: Floats, after: Floats) -> list[dict[str, Any]]:
+    """Return where the largest difference between sensitive groups moved, with a paired bootstrap interval."""
+    found = []
+    views = {"positive answers": (before == 1, after == 1), "accuracy": (before == y, after == y)}
     for column in (c for c in case.roles.sensitive if c in frame):
         codes, names = pd.factorize(frame[column].astype(str))
         kept = np.flatnonzero(np.bincount(codes) >= _FEWEST)
@@ -105,17 +87,14 @@ def groups(case: Case) -> Iterator[Finding]:
             drawn = np.vstack([cells, np.random.default_rng(0).multinomial(len(y), cells / len(y), 500)])
             table = drawn.reshape(-1, len(names), 2, 2)[:, kept]  # draw, group, old answer, new answer
             whole = np.maximum(table.sum(axis=(2, 3)), 1)
-            first, second = (np.ptp(t.sum(axis=2) / whole, axis=1) for t in (table[:, :, 1], table[:, :, :, 1]))
-            moved, (low, high) = float(second[0] - first[0]), np.quantile((second - first)[1:], [0.05, 0.95])
-            if abs(moved) < _MATTERS or low <= 0 <= high:
-                continue
-            rates = pd.Series(new).groupby(names[codes]).mean()[list(names[kept])]
-            text = (
-                f"{what} between the groups of '{column}' by {second[0]:.3g} instead of {first[0]:.3g} ({moved:+.3g} "
-            )
-            text += f"[{low:+.3g}, {high:+.3g}]): now lowest for '{rates.idxmin()}', highest for '{rates.idxmax()}'."
-            facts = {"column": column, "groups": {str(k): round(float(v), 4) for k, v in rates.items()}}
-            yield Finding("RCA209", "weights", "model", text, None, moved, float(low), float(high), evidence=facts)
+            rates = [t.sum(axis=2) / whole for t in (table[:, :, 1], table[:, :, :, 1])]
+            first, second = (np.ptp(rate, axis=1) for rate in rates)
+            moved, (low, high) = second[0] - first[0], np.quantile((second - first)[1:], [0.05, 0.95])
+            if abs(moved) >= _MATTERS and not low <= 0 <= high:
+                now = dict(zip(names[kept], rates[1][0].round(4).tolist(), strict=True))
+                facts = {"column": column, "of": what, "reference": first[0], "current": second[0], "moved": moved}
+                found.append({**facts, "low": low, "high": high, "groups": now})
+    return found
 
 
 def _share(rows: Any) -> str:

@@ -1,9 +1,8 @@
 """What differs between two fitted models: their steps and settings, and what they learned."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import joblib
 import numpy as np
 
 from rca.evolution._changes import asked, kind_of_key, relative
@@ -12,6 +11,8 @@ from rca.types import Case, Finding
 
 #: Settings that change no prediction.
 _IDLE = {"n_jobs", "verbose", "copy", "copy_X", "memory", "warm_start", "verbose_feature_names_out"}
+
+_DEPTH = 12
 
 Part = tuple[Any, bool]  # an estimator, and whether it prepares inputs for another
 
@@ -44,7 +45,7 @@ def settings(case: Case) -> Iterator[Finding]:
         values = [{k: v for k, v in part.get_params(deep=False).items() if _is_setting(k, v)} for part in (old, new)]
         for key in {**values[0], **values[1]}:
             pair = [side.get(key, "unset") for side in values]
-            if joblib.hash(pair[0]) != joblib.hash(pair[1]):
+            if not _same(*pair):
                 before, after = (" ".join(str(value).split())[:60] for value in pair)
                 text = f"{subject}.{key} went from {before} to {after}"
                 kind, facts = kind_of_key(key), {"reference": before, "current": after}
@@ -84,7 +85,7 @@ var_ (most at '1': 1 → 9)"]
         if path not in before or type(before[path][0]) is not type(part):
             continue
         moved = sorted(k for k in {**old, **new} if (k.endswith("_") or k.startswith("_")) and k != "transformers_")
-        moved = [k for k in moved if joblib.hash(old.get(k)) != joblib.hash(new.get(k))]
+        moved = [k for k in moved if not _same(old.get(k), new.get(k))]
         moved = [k for k in moved if not k.startswith("_")] or moved
         names = list(map(str, new.get("feature_names_in_", columns)))
         found = [_largest(old.get(key), new.get(key), names) for key in moved]
@@ -112,6 +113,22 @@ def _parts(model: Any, path: str = "", *, prepares: bool = False) -> Iterator[tu
 
 def _is_setting(key: str, value: Any) -> bool:
     return key not in _IDLE | {"steps", "transformers", "estimators"} and not hasattr(value, "fit")
+
+
+def _same(one: Any, other: Any, depth: int = 0) -> bool:
+    """Whether two values are equal, as far as can be seen; bytes will not do, for trees have gaps between numbers."""
+    if type(one) is not type(other) or depth > _DEPTH:
+        return type(one) is type(other)
+    if isinstance(one, np.ndarray) and one.dtype != object:
+        return one.shape == other.shape and bool(np.all((one == other) | ((one != one) & (other != other))))  # noqa: PLR0124  nan
+    states = [None if isinstance(v, type) else v.__getstate__() for v in (one, other)]
+    pair = states if all(isinstance(s, dict) and s for s in states) else [one, other]
+    if isinstance(pair[0], Mapping):
+        return pair[0].keys() == pair[1].keys() and all(_same(v, pair[1][k], depth + 1) for k, v in pair[0].items())
+    if isinstance(pair[0], list | tuple | np.ndarray):
+        return len(pair[0]) == len(pair[1]) and all(_same(a, b, depth + 1) for a, b in zip(*pair, strict=True))
+    # what a compiled object holds is not seen
+    return bool(type(one).__eq__ == object.__eq__ or one == other or one != one)  # noqa: PLR0124  nan
 
 
 def _largest(old: Any, new: Any, names: list[str]) -> tuple[float, str]:
