@@ -121,14 +121,14 @@ def _same(one: Any, other: Any, depth: int = 0) -> bool:
         return type(one) is type(other)
     if isinstance(one, np.ndarray) and one.dtype != object:
         return one.shape == other.shape and bool(np.all((one == other) | ((one != one) & (other != other))))  # noqa: PLR0124  nan
-    states = [None if isinstance(v, type) else v.__getstate__() for v in (one, other)]
-    pair = states if all(isinstance(s, dict) and s for s in states) else [one, other]
+    states: list[Any] = [None if isinstance(v, type) else v.__getstate__() for v in (one, other)]
+    pair: list[Any] = states if all(isinstance(s, dict) and s for s in states) else [one, other]
     if isinstance(pair[0], Mapping):
         return pair[0].keys() == pair[1].keys() and all(_same(v, pair[1][k], depth + 1) for k, v in pair[0].items())
     if isinstance(pair[0], list | tuple | np.ndarray):
         return len(pair[0]) == len(pair[1]) and all(_same(a, b, depth + 1) for a, b in zip(*pair, strict=True))
-    # what a compiled object holds is not seen
-    return bool(type(one).__eq__ == object.__eq__ or one == other or one != one)  # noqa: PLR0124  nan
+    default: Any = object.__eq__  # what a compiled object holds is not seen
+    return bool(type(one).__eq__ == default or one == other or one != one)  # noqa: PLR0124  nan
 
 
 def _largest(old: Any, new: Any, names: list[str]) -> tuple[float, str]:
