@@ -263,9 +263,10 @@ def _together(bench: Bench, material: float) -> tuple[str, ...]:
     """Say which pairs of players do more, or less, together than each alone, put in first."""
     found = []
     for one, other in combinations(bench.subjects, 2):
-        none, a, b, both = (bench.value(frozenset(s)).value for s in ((), (one,), (other,), (one, other)))
-        if abs(extra := both - a - b + none) >= max(material, 1e-9):
-            found.append(f"{one} and {other} act together: {extra:+.4g} beyond what each does alone")
+        none, a, b, both = (bench.value(frozenset(s)) for s in ((), (one,), (other,), (one, other)))
+        low, high = (extra := both - a - b + none).interval()
+        if abs(extra.value) >= max(material, 1e-9) and not low <= 0 <= high:
+            found.append(f"{one} and {other} act together: {extra.value:+.4g} beyond what each does alone")
     return tuple(found)
 
 
