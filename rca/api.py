@@ -27,7 +27,7 @@ from rca.profiles import store
 from rca.registry import Entry, Registry, Say, silent
 from rca.stats import gap_of, total
 from rca.tree import ALARM, Branch, Grid, Setting, Term, is_material, measure
-from rca.types import Case, Finding, Gap, Investigation, Model, Remainder, Seen, Side, Verdict
+from rca.types import Case, Finding, Gap, Investigation, Remainder, Seen, Side, Verdict
 from rca.words import sentence
 
 
@@ -218,9 +218,8 @@ def bisect(
         grid = setting(case, metrics.get(settings.metric), (), seed).grid
     except (InconclusiveError, ModelError):
         grid = None
-    judge_by = None if grid is None else partial(_worth, grid)
     try:
-        culprit = search.bisect(case, settings.metric, judge_by, how)
+        culprit = search.bisect(case, settings.metric, None if grid is None else grid.both_exams, how)
     except NotApplicable as reason:
         return conclude(base(case, settings.system, ((), ()), seed), "inconclusive", reason=f"{reason}.")
     said = culprit.told(settings.metric)
@@ -242,10 +241,6 @@ def bisect(
     return replace(
         found, summary=f"{said} {found.summary}", provenance={**found.provenance, "culprit": asdict(culprit)}
     )
-
-
-def _worth(grid: Grid, model: Model) -> float:
-    return grid.both_exams(model).value
 
 
 def _alone(start: Investigation, on: Setting, change: Change) -> Investigation:

@@ -1,6 +1,6 @@
 """Run a project's pipeline in a throw-away copy: as it is, with another parameter, or with another training table."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,10 @@ from rca.evolution._changes import PARAMS, between, producer, sides
 from rca.gitrepo import Repository
 from rca.registry import Say, silent
 from rca.sandbox import Sandbox, sandbox
+from rca.stats import Estimate
 from rca.types import Case, Model, Version
+
+Judge = Callable[[Model], Estimate]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -10,11 +10,11 @@ import numpy as np
 
 from rca.errors import NotApplicable, ReplayError
 from rca.evolution._changes import producer, same_program, sides, tracker, undeclared, upstream
-from rca.evolution._runs import Options, load_model, run, set_seed
+from rca.evolution._runs import Judge, Options, load_model, run, set_seed
 from rca.gitrepo import Repository
 from rca.sandbox import sandbox
 from rca.stats import Floats
-from rca.types import Artifact, Case, Model
+from rca.types import Artifact, Case
 from rca.versions import flatten
 
 #: A culprit is named when it is this probable.
@@ -64,7 +64,7 @@ class _Line:
         return Culprit(commit["hash"], commit["date"], commit["subject"], step, sure, among, *counts)
 
 
-def bisect(case: Case, metric: str, judge: Callable[[Model], float] | None, options: Options) -> Culprit:
+def bisect(case: Case, metric: str, judge: Judge | None, options: Options) -> Culprit:
     """Find the commit with which the metric moved.
 
     Metrics that are kept in git are read at every commit, and the step is the change point of the series. Commits
@@ -158,9 +158,7 @@ def _step(values: Sequence[float | None]) -> tuple[int, int, float]:
     return at[best], at[best + 1], float(chance[best] / chance.sum())
 
 
-def _search(
-    line: _Line, metric: str, low: int, high: int, judge: Callable[[Model], float] | None, options: Options
-) -> Culprit:
+def _search(line: _Line, metric: str, low: int, high: int, judge: Judge | None, options: Options) -> Culprit:
     """Run commits between `low`, which is good, and `high`, which is bad."""
     old, new = sides(line.case)
     places = [i for i in range(low + 1, high + 1) if line.changed[i]]
@@ -168,7 +166,7 @@ def _search(
         raise NotApplicable("no commit between changes what the pipeline reads; suspect the exam, or the environment")
     levels: list[float] = []
     for side, i in ((old, low), (new, high)):
-        value = judge(side.model) if judge is not None and side.model is not None else line.values[i]
+        value = judge(side.model).value if judge is not None and side.model is not None else line.values[i]
         if value is None:
             raise NotApplicable(f"{side.rev} has neither a model that can be asked nor a recorded {metric}")
         levels.append(value)
@@ -213,9 +211,7 @@ def _next(chance: Floats, seeds: Mapping[int, int], *, repeat: bool) -> int | No
     return min(useful, key=lambda i: (abs(before[i] - 0.5), i), default=None)
 
 
-def _run(
-    line: _Line, commit: str, seed: int, metric: str, judge: Callable[[Model], float] | None, options: Options
-) -> tuple[float, int]:
+def _run(line: _Line, commit: str, seed: int, metric: str, judge: Judge | None, options: Options) -> tuple[float, int]:
     """Run the pipeline at a commit and return what it is worth, and how many stages ran."""
     case, versions = line.case, sides(line.case)
     with sandbox(line.repository, commit) as box:
@@ -224,7 +220,7 @@ def _run(
             set_seed(box, case, recorded + seed)
         ran = run(box, case, options)
         if judge is not None:
-            return judge(load_model(box, case)), ran
+            return judge(load_model(box, case)).value, ran
         for name in versions[1].snapshot.metric_files:
             file = box.root / PurePosixPath(name)
             value = _named(file.read_bytes(), metric) if file.is_file() else None

@@ -1,7 +1,7 @@
 """Counterfactual replay: the reference's pipeline is run with each set of changes taken from the current version."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
@@ -13,7 +13,7 @@ from scipy.stats import t as student
 
 from rca.errors import ModelError, NotApplicable, ReplayError
 from rca.evolution._changes import Change, between, producer, root_changes, sides, upstream
-from rca.evolution._runs import Options, load_model, pull, set_param, set_seed
+from rca.evolution._runs import Judge, Options, load_model, pull, set_param, set_seed
 from rca.gitrepo import Repository
 from rca.sandbox import interpreter, sandbox
 from rca.stats import Estimate, quantile, shapley, total
@@ -22,7 +22,6 @@ from rca.types import Case, Model
 __all__ = ["Options", "Replay", "Share", "plan", "players", "replay"]
 
 Coalition = frozenset[str]
-Judge = Callable[[Model], Estimate]
 #: A full factorial up to this many players; of more, those that move little alone are joined.
 PLAYERS = 4
 
