@@ -11,6 +11,7 @@ from rca.types import Case, Finding
 
 #: Settings that change no prediction.
 _IDLE = {"n_jobs", "verbose", "copy", "copy_X", "memory", "warm_start", "verbose_feature_names_out"}
+_IDLE |= {"steps", "transformers", "estimators"}  # which are parts
 
 _DEPTH = 12
 
@@ -42,10 +43,10 @@ def settings(case: Case) -> Iterator[Finding]:
             text = f"the model's {f'step {path}' if path else 'type'} went from {names[0]} to {names[1]}"
             yield Finding("RCA206", kind, subject, text, evidence={"reference": names[0], "current": names[1]})
             continue
-        values = [{k: v for k, v in part.get_params(deep=False).items() if _is_setting(k, v)} for part in (old, new)]
+        values = [{k: v for k, v in part.get_params(deep=False).items() if k not in _IDLE} for part in (old, new)]
         for key in {**values[0], **values[1]}:
             pair = [side.get(key, "unset") for side in values]
-            if not _same(*pair):
+            if not _same(*pair) and not any(hasattr(value, "fit") for value in pair):
                 before, after = (" ".join(str(value).split())[:60] for value in pair)
                 text = f"{subject}.{key} went from {before} to {after}"
                 kind, facts = kind_of_key(key), {"reference": before, "current": after}
@@ -109,10 +110,6 @@ def _parts(model: Any, path: str = "", *, prepares: bool = False) -> Iterator[tu
     for name, part, first in inner:
         if hasattr(part, "get_params"):
             yield from _parts(part, f"{path}.{name}".lstrip("."), prepares=first)
-
-
-def _is_setting(key: str, value: Any) -> bool:
-    return key not in _IDLE | {"steps", "transformers", "estimators"} and not hasattr(value, "fit")
 
 
 def _same(one: Any, other: Any, depth: int = 0) -> bool:
