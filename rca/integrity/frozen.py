@@ -9,7 +9,7 @@ from scipy.stats import mode
 
 from rca.integrity._common import Mask, columns, report, time_of
 from rca.integrity._law import law_of, seen_of
-from rca.integrity._series import entity_of, micros, ordered
+from rca.integrity.clock import entity_of, micros, ordered
 from rca.registry import check
 from rca.stats import Floats
 from rca.tables import Column

@@ -1,15 +1,29 @@
-"""RCA103, whether a few rows hold impossible values."""
+"""RCA103, RCA105 and RCA106, whether values are impossible, cut off at a bound, or without their decimals."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from rca.integrity._common import beyond_chance, differ, numbers, report, samples, tail_chance
+from rca.integrity._common import (
+    Mask,
+    View,
+    beyond_chance,
+    differ,
+    numbers,
+    part_of,
+    report,
+    samples,
+    tail_chance,
+    views,
+)
 from rca.integrity._units import beyond, explain
+from rca.integrity.missing import error, risen
 from rca.registry import check
 from rca.tables import Column
-from rca.types import Case, Finding
+from rca.types import Case, Finding, Pair
+
+_DIGITS = range(-3, 7)
 
 
 @check("RCA103", "values lie far outside the range", symptom=True, alone=True)
@@ -62,3 +76,88 @@ def _bounds(reference: Column, reach: float) -> tuple[float, float]:
     low = min(float(reference.min) - tail, first - reach * (last - first))
     high = max(float(reference.max) + tail, last + reach * (last - first))
     return (max(low, 0.0) if reference.min >= 0 else low), high
+
+
+@check("RCA105", "values were cut off at a bound")
+def clipped(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
+    """Find numeric columns that end at a bound, in all rows or a part, where the rows beyond it now stand.
+
+    Findings are of kind ``range_violation``. The evidence holds the bounds as `clip`, and as `low` and `high` the
+    last numbers within them, so that the cells at a bound are those outside.
+
+    Examples
+    --------
+    >>> whole = pd.DataFrame({"heat": np.random.default_rng(0).normal(20, 5, 2000)})
+    >>> texts(clipped, whole, whole.clip(upper=25)), texts(clipped, whole, whole)
+    (['heat ends at 25 in train, with 16 % of the rows there.'], [])
+    """
+    for pair, reference, current in numbers(case):
+        name, sample = reference.name, pair.current.sample
+        values = risen(pair, name, floor)[0] if current.quantiles else ()
+        for view in views(pair, case) if len(values) else ():
+            low, high = (_bound(pair, name, view, values, sign) for sign in (-1, 1))
+            ends = [end for end in (low, high) if end is not None]
+            if ends:
+                hit = view.mask & sample[name].isin(ends).to_numpy()
+                text = "{column} ends at {ends} in {table}, with {share} of the rows there{where}."
+                facts: dict[str, Any] = {"clip": ends, "ends": " and ".join(f"{end:.6g}" for end in ends)}
+                facts["low"] = float(np.nextafter(low, np.inf)) if low is not None else current.min
+                facts["high"] = float(np.nextafter(high, -np.inf)) if high is not None else current.max
+                facts |= {"before": pair.reference.sample[name].isin(ends).mean(), "where": view.where}
+                yield from report(pair, name, case, hit, "range_violation", text, floor, **facts)
+                break
+
+
+def _bound(pair: Pair, name: str, view: View, values: Any, sign: int) -> float | None:
+    """Return the bound at one end, if the reference's tail beyond it stands there and all else is as it was."""
+    reference = pair.reference.sample
+    old, new = reference[name].to_numpy()[part_of(pair, view)], pair.current.sample[name].to_numpy()[view.mask]
+    old, new = (sign * side[np.isfinite(side)] for side in (old, new))
+    if min(len(old), len(new)) < 20 or sign * new.max() not in values:
+        return None
+    end = new.max()
+    spike, tail = float((new == end).mean() - (old == end).mean()), float((old > end).mean())
+    if tail <= 0 or abs(spike - tail) > 3 * error(tail, pair) + 0.3 * tail or spike < tail / 2:
+        return None
+    # the other end may be cut off too
+    old, new = np.maximum(old[old < end], new.min()), new[new < end]
+    # a series that goes by steps ends at one of them all the time
+    few = len(np.unique(new)) < (10 if "segment" in view.where else 3)
+    return float(sign * end) if not few and differ(old, new) <= 0.05 else None
+
+
+@check("RCA106", "values lost their decimals")
+def rounded(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
+    """Find numeric columns in which values have fewer decimals, or end in more zeros, than the reference's.
+
+    Findings are of kind ``type_change``. The evidence holds the `decimals` that are left, negative for tens and
+    hundreds. Only if the reference's values, rounded likewise, have the same law: other values are other damages.
+
+    Examples
+    --------
+    >>> whole = pd.DataFrame({"heat": np.random.default_rng(0).normal(20, 5, 2000)})
+    >>> texts(rounded, whole, whole.round(0)), texts(rounded, whole, whole)
+    (['heat lost its decimals in 100 % of the rows of train, 0 % in the reference.'], [])
+    """
+    text = "{column} lost {lost} in {share} of the rows of {table}{where}, {before} in the reference."
+    for pair, reference, _ in numbers(case):
+        old, new = (side.sample[reference.name].to_numpy() for side in (pair.reference, pair.current))
+        first = np.array([_whole(old, digits).mean() for digits in _DIGITS])
+        rise = np.where(first <= 0.2, [_whole(new, digits).mean() for digits in _DIGITS] - first, 0.0)
+        if rise.max() <= floor / 2:
+            continue
+        digits = _DIGITS[int(np.argmax(rise >= 0.9 * rise.max()))]
+        hit, before = _whole(new, digits), float(_whole(old, digits).mean())
+        known, now = old[np.isfinite(old)] * 10.0**digits, np.round(new[hit] * 10.0**digits)
+        near = min(differ(way(known), now) for way in (np.round, np.trunc, np.floor))
+        if len(np.unique(now)) > 1 and near <= 0.1:
+            lost = f"digits beyond {10.0**-digits:g}" if digits else "its decimals"
+            facts: dict[str, Any] = {"before": before, "decimals": digits, "lost": lost}
+            yield from report(pair, reference.name, case, hit, "type_change", text, floor, **facts)
+
+
+def _whole(values: Any, digits: int) -> Mask:
+    """Return which values have no more than so many decimals."""
+    scaled = values * 10.0**digits
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.isfinite(values) & (np.abs(scaled - np.round(scaled)) <= 1e-9 + 1e-7 * np.abs(scaled)))

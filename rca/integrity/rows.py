@@ -8,8 +8,8 @@ import pandas as pd
 from scipy.stats import poisson
 
 from rca.integrity._common import filled, iso, noise, percent, rows, samples, time_of
-from rca.integrity._series import micros
-from rca.integrity.selection import lost_by_label
+from rca.integrity.clock import micros
+from rca.integrity.labels import lost_by_label
 from rca.registry import check
 from rca.stats import rate_change
 from rca.types import Case, Finding, Pair

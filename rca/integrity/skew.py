@@ -8,7 +8,7 @@ import pandas as pd
 
 from rca.errors import NotApplicable
 from rca.integrity._common import Mask, filled, locate, report
-from rca.integrity._series import beside, entity_of
+from rca.integrity.clock import beside, entity_of
 from rca.registry import check
 from rca.types import Case, Finding
 

@@ -5,7 +5,7 @@ import pandas as pd
 
 from rca.errors import NotApplicable
 from rca.integrity._exact import rule_of
-from rca.integrity.swap import score
+from rca.integrity.numbers import score
 from rca.registry import repair
 from rca.repairs._common import Draw, Frame, column_of, plain, resample, restore, where
 from rca.types import Finding

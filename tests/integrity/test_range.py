@@ -62,3 +62,47 @@ def test_a_tail_that_grew_is_no_violation(findings: Findings) -> None:
     calls = [pd.DataFrame({"calls": draw.geometric(p, 4000)}) for p in (0.5, 0.08)]
     mixed = pd.concat([calls[0], calls[1][:600]], ignore_index=True)
     assert findings("RCA103", calls[0], mixed) == []
+
+
+N = 3000
+CHANCE = np.random.default_rng(0)
+BOUNDED = pd.DataFrame(
+    {
+        "heat": CHANCE.normal(20, 5, N),
+        "wait": CHANCE.exponential(10, N),
+        "years": CHANCE.integers(18, 90, N),
+        "shop": CHANCE.choice(["A", "B", "C"], N),
+        "at": pd.date_range("2024-01-01", periods=N, freq="h"),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("column", "low", "high"), [("heat", None, 26), ("heat", 15, 26), ("wait", None, 20), ("years", 25, None)]
+)
+def test_finds_the_bounds(findings: Findings, column: str, low: float | None, high: float | None) -> None:
+    damaged = BOUNDED.assign(**{column: BOUNDED[column].clip(low, high)})
+    (found,) = findings("RCA105", BOUNDED, damaged)
+    assert (found.kind, found.subject) == ("range_violation", f"data.train.{column}")
+    assert found.evidence["clip"] == [end for end in (low, high) if end is not None]
+    outside = (damaged[column] < found.evidence["low"]) | (damaged[column] > found.evidence["high"])
+    assert outside.sum() == damaged[column].isin([low, high]).sum()
+
+
+def test_finds_them_in_a_part_of_the_rows(findings: Findings) -> None:
+    late, shop = BOUNDED["at"] > "2024-04-10", BOUNDED["shop"] == "B"
+    (found,) = findings(
+        "RCA105", BOUNDED, BOUNDED.assign(heat=BOUNDED["heat"].mask(late, BOUNDED["heat"].clip(upper=24))), time="at"
+    )
+    assert found.evidence["onset"] >= "2024-03"
+    (found,) = findings(
+        "RCA105", BOUNDED, BOUNDED.assign(heat=BOUNDED["heat"].mask(shop, BOUNDED["heat"].clip(upper=24)))
+    )
+    assert found.evidence["segment"] == {"shop": "B"}
+
+
+def test_bounds_that_always_were_and_smaller_values_are_none(findings: Findings) -> None:
+    capped = BOUNDED.assign(wait=BOUNDED["wait"].clip(upper=20))
+    assert findings("RCA105", capped, capped) == []
+    assert findings("RCA105", BOUNDED, BOUNDED[BOUNDED["wait"] < 20]) == []
+    assert findings("RCA105", BOUNDED, BOUNDED.assign(wait=BOUNDED["wait"].mask(BOUNDED["wait"] > 20, 0))) == []

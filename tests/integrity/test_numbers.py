@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from itertools import permutations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -133,3 +133,89 @@ def test_a_month_is_unlike_another_and_changes_no_unit(
     months = [month for _, month in bank.groupby(start) if len(month) > 200]
     for code in ("RCA103", "RCA104"):
         assert findings(code, months[before], months[after], target="y") == []
+
+
+flip = fault.get("sign_flip").function
+
+
+@pytest.fixture(scope="module")
+def flows() -> pd.DataFrame:
+    draw = np.random.default_rng(0)
+    base = draw.normal(0, 1, (4000, 2))
+    return pd.DataFrame(
+        {
+            "balance": base[:, 0] * 100,
+            "debt": draw.lognormal(2, 1, 4000),
+            "income": base[:, 0] + base[:, 1],
+            "rent": base[:, 0] - base[:, 1] + draw.normal(0, 1, 4000),
+            "shop": draw.choice(["north", "south"], 4000),
+            "at": pd.date_range("2024-01-01", periods=4000, freq="h"),
+        }
+    )
+
+
+@pytest.mark.parametrize("knobs", [{}, {"share": 0.05}, {"where": {"shop": "north"}}], ids=str)
+def test_a_column_that_was_never_negative(findings: Findings, flows: pd.DataFrame, knobs: dict[str, Any]) -> None:
+    damaged, truth = flip(flows, "debt", np.random.default_rng(1), **knobs)
+    (found,) = findings("RCA121", flows, damaged, time="at")
+    assert (found.subject, found.evidence["rows"]) == ("data.train.debt", truth["rows"])
+    assert found.evidence.get("segment") == knobs.get("where")
+
+
+@pytest.mark.parametrize("since", [None, "2024-04-20"])
+def test_a_column_about_zero_is_told_by_its_relations(findings: Findings, flows: pd.DataFrame, since: str) -> None:
+    damaged, _ = flip(flows, "balance", np.random.default_rng(1), since=since, time="at")
+    (found,) = findings("RCA121", flows, damaged, time="at")
+    assert found.subject == "data.train.balance"
+    assert (found.evidence.get("onset") is None) == (since is None)
+
+
+def test_a_loss_after_a_gain_is_no_flip(findings: Findings, flows: pd.DataFrame) -> None:
+    moved = flows.assign(balance=flows["balance"] - 300, debt=flows["debt"] - 5)
+    assert findings("RCA121", flows, moved) == []
+
+
+swap = fault.get("column_swap").function
+
+
+@pytest.fixture(scope="module")
+def twins() -> pd.DataFrame:
+    draw = np.random.default_rng(0)
+    left, right = draw.normal(0, 1, (2, 4000))
+    return pd.DataFrame(
+        {
+            "age": draw.normal(40, 9, 4000),
+            "balance": draw.lognormal(7, 1, 4000),
+            "left": left,
+            "right": right,
+            "load": left + draw.normal(0, 0.5, 4000),
+            "pull": right + draw.normal(0, 0.5, 4000),
+            "turn": left - right + draw.normal(0, 0.5, 4000),
+            "home": draw.choice(["Rome", "Oslo", "Bonn"], 4000),
+            "work": draw.choice(["bank", "shop", "farm"], 4000),
+            "at": pd.date_range("2024-01-01", periods=4000, freq="h"),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "knobs"),
+    [
+        ("age", "balance", {}),
+        ("age", "balance", {"share": 0.05}),
+        ("age", "balance", {"since": "2024-05-01", "time": "at"}),
+        ("left", "right", {}),
+        ("left", "right", {"since": "2024-04-01", "time": "at"}),
+        ("home", "work", {"share": 0.1}),
+    ],
+    ids=str,
+)
+def test_names_the_pair(findings: Findings, twins: pd.DataFrame, one: str, other: str, knobs: dict[str, Any]) -> None:
+    damaged, truth = swap(twins, one, np.random.default_rng(1), other=other, **knobs)
+    (found,) = findings("RCA122", twins, damaged, time="at")
+    assert found.evidence["columns"] == [one, other]
+    assert found.evidence["rows"] == pytest.approx(truth["rows"], rel=0.2)
+
+
+def test_columns_that_move_apart_are_not_exchanged(findings: Findings, twins: pd.DataFrame) -> None:
+    assert findings("RCA122", twins, twins.assign(age=twins["age"] + 20, balance=twins["balance"] * 0.5)) == []

@@ -1,0 +1,242 @@
+"""RCA104, RCA121 and RCA122, whether values are in another unit, of the other sign, or in each other's column."""
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rca.integrity._common import Mask, differ, filled, noise, numbers, part_of, report, tail_chance, views
+from rca.integrity._law import Law, Relation, Seen, law_of, seen_of
+from rca.integrity._units import explain
+from rca.registry import check
+from rca.stats import Floats
+from rca.tables import Column
+from rca.types import Case, Finding, Pair
+
+_MOST = 40  # columns that are looked at in pairs
+_BINS = 32
+#: What a column with another one's values may look like.
+_LIKE = (
+    *("unit_change", "sign_flip", "sentinel_values", "frozen_column", "stale_column"),
+    *("renamed_category", "encoding", "leakage", "missing_values", "type_change"),
+)
+
+
+@check("RCA104", "unit or scale changed", alone=True)
+def unit_change(case: Case, *, tolerance: float = 0.02, floor: float = 0.001) -> Iterator[Finding]:
+    """Find numeric columns that are in another unit than the reference, in all rows or in some.
+
+    Known are the powers of ten, inches, pounds, miles, minutes, hours, degrees, and any constant factor
+    that stretches a skewed column evenly (a currency). A column that moved by itself is none of these. Two
+    distributions are called the same that lie apart by no more than `tolerance`, beyond noise.
+
+    The evidence holds what a repair needs: factor, offset, and the bounds outside of which a value is damaged
+    (both None: all are, or all of a part).
+
+    Examples
+    --------
+    >>> hours = pd.date_range("2024-01-01", periods=2000, freq="h")
+    >>> whole = pd.DataFrame({"height": np.random.default_rng(0).normal(170, 9, 2000), "at": hours})
+    >>> damaged = whole.assign(height=whole["height"].where(whole["at"] < "2024-02-01", whole["height"] / 100))
+    >>> texts(unit_change, whole, damaged, time="at")
+    ['height is /100 in 63 % of the rows of train, all of them since 2024-02-01.']
+    >>> texts(unit_change, whole, whole.assign(height=whole["height"] + 25))
+    []
+    """
+    for pair, reference, current in numbers(case):
+        change = explain(pair, reference, current, case, tolerance)
+        if change is None:
+            continue
+        unit, some = change.unit, change.low is not None or bool(change.where)
+        rows = "{least}{share} of the rows of {table}{where}." if some else "all rows of {table}."
+        told: dict[str, Any] = {
+            "unit": unit.name,
+            "said": unit.name if unit.name.startswith(("x", "/", "a ")) else f"x{unit.factor:.4g} ({unit.name})",
+            "least": "at least " if change.seen < 0.99 else "",
+            **{"factor": unit.factor, "offset": unit.offset, "low": change.low, "high": change.high},
+            **{"seen": change.seen, "where": change.where or (None if some else {}), "p_value": change.p_value},
+        }
+        text = "{column} is {said} in " + rows
+        yield from report(pair, reference.name, case, change.hit, "unit_change", text, floor, **told)
+
+
+@check("RCA121", "a sign was flipped", alone=True)
+def sign_flip(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
+    """Find numeric columns whose values have the other sign, in all rows, since a moment, in a segment or in some.
+
+    Where a column spreads about zero, only its relations to the others can tell, and they must be turned round.
+
+    Examples
+    --------
+    >>> draw = np.random.default_rng(0)
+    >>> whole = pd.DataFrame({"balance": draw.normal(0, 5, 3000), "amount": draw.lognormal(3, 1, 3000)})
+    >>> whole = whole.assign(debt=draw.normal(0, 1, 3000) - whole["balance"], rent=whole["balance"] + whole["amount"])
+    >>> texts(sign_flip, whole, whole.assign(balance=-whole["balance"]))
+    ['balance has the other sign in 100 % of the rows of train.']
+    >>> texts(sign_flip, whole, whole.assign(amount=whole["amount"].mask(whole.index < 300, -whole["amount"])))
+    ['amount has the other sign in 10 % of the rows of train.']
+    """
+    turned: dict[str, frozenset[str]] = {}
+
+    def kept(item: tuple[Pair, Column, Column]) -> float:
+        relation = law_of(item[0].reference, case).relation(item[1].name, seen_of(item[0], case))
+        return (relation.slope - 1) * relation.strength
+
+    # the column that turns most of the relations is the one; it says nothing of the others any more
+    for pair, reference, current in sorted(numbers(case), key=kept):
+        name, gone = reference.name, turned.get(pair.name, frozenset())
+        old, new = pair.reference.sample[name].to_numpy(), pair.current.sample[name].to_numpy()
+        law, seen, hit, where = law_of(pair.reference, case), seen_of(pair, case), _negative(old, new), None
+        if hit is None and current.present and _suspicious(old, new, law, seen, name):
+            for view in views(pair, case):
+                raw, undone = (law.relation(name, seen.part(view.mask), values, gone) for values in (None, -new))
+                if _flipped(old[part_of(pair, view)], new[view.mask], raw, undone):
+                    hit, where = view.mask & np.isfinite(new), view.where
+                    break
+        if hit is not None:
+            turned[pair.name] = gone | {name}
+            text = "{column} has the other sign in {share} of the rows of {table}{where}."
+            # of a column on one side of zero none is on the other
+            ends = (0.0, np.inf) if old[np.isfinite(old)].min() >= 0 else (-np.inf, 0.0)
+            tail = tail_chance(old, *ends, int(hit.sum()), current.present) if where is None else 1.0
+            facts: dict[str, Any] = {"where": where, "negative": where is None}
+            yield from report(pair, name, case, hit, "sign_flip", text, floor, tail=tail, **facts)
+
+
+def _negative(old: Floats, new: Floats) -> Mask | None:
+    """Return the rows on the wrong side of zero, where the reference has one side only and the sizes are its own."""
+    known = old[np.isfinite(old)]
+    if not len(known):
+        return None
+    side = 1.0 if known.min() >= 0 else -1.0 if known.max() <= 0 else 0.0
+    hit = np.where(np.isfinite(new), new, 0.0) * side < 0
+    if not hit.any() or len(np.unique(new[hit])) < 5:
+        return None
+    # a zero has no sign: the sizes are held against those that have one
+    known = known[known != 0]
+    return hit if differ(known, -new[hit]) <= 0.1 else None
+
+
+def _suspicious(old: Floats, new: Floats, law: Law, seen: Seen, name: str) -> bool:
+    relation = law.relation(name, seen)
+    return differ(old, new) > 0.02 or (relation.known and relation.slope < 0.95)
+
+
+def _flipped(old: Floats, new: Floats, raw: Relation, undone: Relation) -> bool:
+    if differ(old, -new) > 0.1:
+        return False
+    return raw.slope < 0.5 and undone.slope > max(raw.slope + 0.5, 0.6) if raw.known else differ(old, new) > 0.2
+
+
+@check("RCA122", "two columns were exchanged", explains=_LIKE)
+def column_swap(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
+    """Find pairs of columns that hold each other's values, in all rows, since a moment, in a segment or in some.
+
+    The subject is the first of the two, `columns` of the evidence has both. Columns with the same values are
+    told apart by their relations to the others; single rows by values that fit the other column far better.
+
+    Examples
+    --------
+    >>> draw = np.random.default_rng(0)
+    >>> whole = pd.DataFrame({"age": draw.normal(40, 9, 2000), "rooms": draw.integers(1, 9, 2000)})
+    >>> texts(column_swap, whole, whole.rename(columns={"age": "rooms", "rooms": "age"}))
+    ['age and rooms are exchanged in 100 % of the rows of train.']
+    """
+    for pair in filled(case):
+        law, seen = law_of(pair.reference, case), seen_of(pair, case)
+        odd = [n for n in law.names if n in pair.current.columns and (law.moved(n, seen) > 0 or _torn(law, seen, n))]
+        left = [both for both in combinations(sorted(odd)[:_MOST], 2) if _alike(pair, *both)]
+        found: dict[tuple[str, str], tuple[Mask, Any, dict[str, Any]]] = {}
+        taken: set[str] = set()
+        for view in views(pair, case) if left else ():
+            now = pair.current.sample
+            part = pair.reference.sample.loc[part_of(pair, view), odd], now.loc[view.mask, odd]
+            for both in left:
+                if taken.isdisjoint(both) and _fits(part, now, view.mask, law, seen, *both):
+                    found[both] = view.mask, dict(view.where), {}
+                    taken.update(both)
+        for both in left:
+            if taken.isdisjoint(both) and (some := _of_rows(pair, *both)):
+                found[both] = some[0], None, {"score": some[1]}
+                taken.update(both)
+        for (one, other), (hit, where, rule) in sorted(found.items()):
+            text = "{column} and {other} are exchanged in {share} of the rows of {table}{where}."
+            told: dict[str, Any] = {"columns": [one, other], "other": other, "rule": rule}
+            yield from report(pair, one, case, hit, "column_swap", text, floor, where=where, **told)
+
+
+def _torn(law: Law, seen: Seen, name: str) -> bool:
+    relation = law.relation(name, seen)
+    return relation.known and relation.slope < 0.9
+
+
+def _alike(pair: Pair, one: str, other: str) -> bool:
+    kinds = {table.profile.columns[name].kind for table in (pair.reference, pair.current) for name in (one, other)}
+    return len(kinds) == 1
+
+
+def _of_rows(pair: Pair, one: str, other: str) -> tuple[Mask, float] | None:
+    """Return the single rows that are exchanged, and the score from which on they are."""
+    before, now = pair.reference.sample, pair.current.sample
+    first, second = (score(table, before, one, other) for table in (before, now))
+    # so much likelier the other way round that hardly a sound row is
+    bar = max(np.log(1e3), float(np.quantile(first, 0.999)) if len(first) else 0.0)
+    hit = second > bar
+    if hit.sum() < 5 or hit.mean() < 5 * float((first > bar).mean()):
+        return None
+    back = now.assign(**{one: now[other].to_numpy(), other: now[one].to_numpy()})[hit]
+    if any(_gap(before[n], back[n]) > 0.2 for n in (one, other)):
+        return None
+    return hit, bar
+
+
+def _fits(
+    sides: tuple[pd.DataFrame, pd.DataFrame], now: pd.DataFrame, mask: Mask, law: Law, seen: Seen, one: str, other: str
+) -> bool:
+    """Say whether all rows of a part fit when they are exchanged back, and do not as they are."""
+    old, new = sides
+    if _gap(old[one], new[other]) > 0.05 or _gap(old[other], new[one]) > 0.05:
+        return False
+    if min(_gap(old[one], new[one]), _gap(old[other], new[other])) > 0.1:
+        return True
+    part = seen.part(mask)
+    proof = 0
+    for name, values in ((one, now[other]), (other, now[one])):
+        without = frozenset({one, other})
+        raw, undone = law.relation(name, part, None, without), law.relation(name, part, values, without)
+        if raw.known and (raw.slope > 0.7 or undone.slope < max(raw.slope + 0.3, 0.85 - 2 * undone.error)):
+            return False
+        proof += raw.known
+    return proof > 0
+
+
+def _gap(old: pd.Series, new: pd.Series) -> float:
+    """Return how far the laws of two columns of one kind lie apart, beyond noise."""
+    if old.dtype != "category":
+        return differ(old.to_numpy(), new.to_numpy())
+    shares = [side.astype("object").value_counts(normalize=True) for side in (old, new)]
+    return float(shares[0].sub(shares[1], fill_value=0.0).abs().sum() / 2) - noise(old.count(), new.count())
+
+
+def score(table: pd.DataFrame, reference: pd.DataFrame, one: str, other: str) -> Floats:
+    """Return how much likelier a row's two values are the other way round (a log ratio, by the reference's shares)."""
+    if reference[one].dtype == "category":
+        cuts: Any = reference[one].cat.categories.union(reference[other].cat.categories)
+    else:
+        known = reference[[one, other]].to_numpy(dtype=float)
+        cuts = np.unique(np.quantile(known[np.isfinite(known)], np.arange(1, _BINS) / _BINS))
+
+    def place(side: pd.Series) -> Any:
+        if side.dtype == "category":
+            return side.cat.set_categories(cuts).cat.codes.to_numpy()
+        return np.where(np.isfinite(side), np.searchsorted(cuts, side), -1)
+
+    ratio = np.zeros(len(table))
+    for name, twin in ((one, other), (other, one)):
+        own, size = place(reference[name]), len(cuts) + 1
+        counts = np.bincount(own[own >= 0], minlength=size) + 0.1
+        weight = np.log(np.append(counts / counts.sum(), 1.0 / size))
+        ratio += weight[place(table[twin])] - weight[place(table[name])]
+    return ratio
