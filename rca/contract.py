@@ -131,24 +131,20 @@ def _promise(table: Any, name: str, key: tuple[str, ...], mostly: float) -> Prom
     told: dict[str, Any] = {"type": seen.kind, "missing": math.ceil(1e4 * most) / 1e4}
     if seen.quantiles and name not in key and not seen.infinite:
         whole = bool((sample[name].dropna() % 1 == 0).all())
-        ends = (seen.min, seen.at(0.05)), (seen.max, seen.at(0.95))
-        told["min"], told["max"] = (_beyond(end, inner, seen.present, whole=whole) for end, inner in ends)
+        # an extreme is moved outwards, the less the more rows were seen, to a number that reads well
+        for side, end, inner in (("min", seen.min, seen.at(0.05)), ("max", seen.max, seen.at(0.95))):
+            margin = (end - inner) * 3 / max(math.log(seen.present / 20), 1.0)
+            digits = 0 if whole or not 0 < abs(margin) < math.inf else 2 - math.floor(math.log10(abs(margin)))
+            moved = round(end + margin, digits) if margin else end
+            # what never was negative is rarely meant to be
+            moved = max(moved, 0.0) if end >= 0 else moved
+            told[side] = moved if math.isfinite(moved) else end
     # a value in few rows may be somebody's name
     known = [value for value, count in seen.top.items() if count >= FEWEST]
     rare = seen.present - sum(seen.top[value] for value in known)
     if seen.kind == "category" and name not in key and len(known) <= LEVELS and rare <= (1 - mostly) * seen.present:
         told["values"] = tuple(sorted(known))
     return Promise(**told)
-
-
-def _beyond(end: float, inner: float, rows: int, *, whole: bool) -> float:
-    """Move an extreme outwards, the less the more rows were seen, to a number that reads well."""
-    margin = (end - inner) * 3 / max(math.log(rows / 20), 1.0)
-    digits = 0 if whole or not 0 < abs(margin) < math.inf else 2 - math.floor(math.log10(abs(margin)))
-    moved = round(end + margin, digits) if margin else end
-    # what never was negative is rarely meant to be
-    moved = max(moved, 0.0) if end >= 0 else moved
-    return moved if math.isfinite(moved) else end
 
 
 def _repeated(table: Any, key: tuple[str, ...]) -> int:

@@ -38,12 +38,17 @@ def _report(pair: Pair, case: Case, path: str | Path) -> str:
 
     sides = [_rows(table) for table in (pair.reference, pair.current)]
     both = [n for n in sides[0] if n in sides[1] and n not in case.roles.key]
-    used = [n for n in both if all(_shown(side[n]) for side in sides) and sides[0][n].dtype == sides[1][n].dtype]
+    used = [n for n in both if sides[0][n].dtype == sides[1][n].dtype and all(side[n].notna().any() for side in sides)]
+    used = [n for n in used if sides[0][n].dtype.kind != "O" or max(side[n].nunique() for side in sides) <= _LEVELS]
     found = Report([DataDriftPreset(), DataSummaryPreset()]).run(sides[1][used], sides[0][used])
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     found.save_html(str(path))
-    looked = [metric for metric in found.dict()["metrics"] if metric["config"]["type"].endswith(":ValueDrift")]
-    moved = sorted(metric["config"]["column"] for metric in looked if _drifted(metric))
+    looked = [(m["value"], m["config"]) for m in found.dict()["metrics"] if m["config"]["type"].endswith(":ValueDrift")]
+    moved = sorted(
+        how["column"]
+        for value, how in looked
+        if (value < how["threshold"] if "p_value" in how["method"] else value >= how["threshold"])
+    )
     left = sorted(map(str, set(both) - set(used)))
     tail = f"; not shown to it, as empty, of two types or of too many values: {choices(left, 5)}" if left else ""
     named = f": {', '.join(moved[:10])}{' and others' if len(moved) > 10 else ''}" if moved else ""
@@ -58,12 +63,3 @@ def _rows(table: Any) -> pd.DataFrame:
     # evidently writes names and texts into a script of its page, which none of them may end
     read[texts] = read[texts].replace("<", "\u2039", regex=True)
     return read.rename(columns=lambda name: str(name).replace("<", "\u2039")).sort_index(axis=1)
-
-
-def _shown(values: pd.Series) -> bool:
-    return bool(values.notna().any()) and (values.dtype.kind != "O" or values.nunique() <= _LEVELS)
-
-
-def _drifted(metric: dict[str, Any]) -> bool:
-    value, limit = metric["value"], metric["config"]["threshold"]
-    return bool(value < limit if "p_value" in metric["config"]["method"] else value >= limit)

@@ -40,7 +40,11 @@ def significant(case: Case, outcomes: tuple[Outcome, ...], findings: tuple[Findi
     kept = _ranked(_unprecedented(case, [f for f in findings if by_id.get(f.id, 0.0) <= FDR]))
     names = {f.id: f"F{i + 1}" for i, f in enumerate(kept)}
     renamed = tuple(replace(f, id=names[f.id], p_value=by_id.get(f.id)) for f in kept)
-    return tuple(_rename(o, names) for o in outcomes), renamed
+    told = []
+    for o in outcomes:
+        mine = tuple(names[f] for f in o.findings if f in names)
+        told.append(replace(o, findings=mine, status="clear" if o.status == "found" and not mine else o.status))
+    return tuple(told), renamed
 
 
 def _unprecedented(case: Case, findings: list[Finding]) -> list[Finding]:
@@ -84,9 +88,3 @@ def _together(cause: Finding, symptom: Finding) -> bool:
         return False
     mine, other = (set(f.evidence.get("columns") or [f.evidence.get("column")]) for f in (cause, symptom))
     return cause.subject.count(".") < 2 or bool(mine & (other | {symptom.evidence.get("column")}))
-
-
-def _rename(outcome: Outcome, names: dict[str, str]) -> Outcome:
-    mine = tuple(names[f] for f in outcome.findings if f in names)
-    status = "clear" if outcome.status == "found" and not mine else outcome.status
-    return replace(outcome, findings=mine, status=status)

@@ -165,10 +165,8 @@ class _Walk:
         if around.startswith(('"""', "'''")) or syntax in [s[3] for s in before]:
             return 3
         # what stands in one statement with the column may be what it is made of
-        near = {word for s in now if named.search(s[2]) for word in re.findall(r"\w+", s[2])} & {
-            *pair.reference.columns
-        }
-        words = {*re.findall(r"\w+", hunk.text + around)}
+        near = {word for s in now if named.search(s[2]) for word in re.findall(r"\w+", s[2])}
+        words = {*re.findall(r"\w+", hunk.text + around)} & {*pair.reference.columns}
         return 0 if named.search(hunk.text) else 1 if named.search(around) or near & words else 2
 
 

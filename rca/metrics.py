@@ -94,9 +94,8 @@ class Metric:
     def estimate(self, s: Scored, weights: Floats | None = None) -> Estimate:
         """Return the metric with the influence of every row."""
         if not len(s.y):
-            raise InconclusiveError(
-                f"{self.name} needs rows, and {s.sample} has none: check the filter and the labels."
-            )
+            hint = "check the filter and the labels."
+            raise InconclusiveError(f"{self.name} needs rows, and {s.sample} has none: {hint}")
         weights = np.ones(len(s.y)) if weights is None else weights
         values = self.values(s)
         other = _auc if self.name == "roc_auc" else self._jackknife
@@ -104,7 +103,9 @@ class Metric:
         return Estimate(found.value, {s.sample: scatter(found.influence[s.sample], s.rows, s.size)})
 
     def _jackknife(self, s: Scored, weights: Floats) -> Estimate:
-        cells = _cells(s)
+        main = s.response if s.response.ndim == 1 else s.response.max(axis=1) + s.response.argmax(axis=1)
+        # rows with like target and like response are a cell
+        cells = np.unique(_bin(s.y) * (_BINS + 1) + _bin(main), return_inverse=True)[1]
         value = self._call(s, weights)
         pull = np.zeros(len(s.y))
         for cell in range(cells.max() + 1):
@@ -120,9 +121,8 @@ class Metric:
         try:
             value = float(self.function(s.y, s.response, sample_weight=weights, **self.options))
         except (ValueError, TypeError) as problem:
-            raise InconclusiveError(
-                f"{self.name} cannot be computed on {s.sample} ({problem}): choose another metric or more rows."
-            ) from None
+            hint = f"({problem}): choose another metric or more rows."
+            raise InconclusiveError(f"{self.name} cannot be computed on {s.sample} {hint}") from None
         if not np.isfinite(value):
             raise InconclusiveError(f"{self.name} is not defined on {s.sample}: it needs rows of every class.")
         return self.sign * value
@@ -153,11 +153,9 @@ def answers(metric: Metric, model: Model, table: pd.DataFrame, target: str, posi
     labelled = table[table[target].notna()]
     y = encode(labelled[target], classes(model), positive)
     columns = list(getattr(model, "feature_names_in_", labelled.columns))
-    missing = [c for c in columns if c not in labelled.columns]
-    if missing:
-        raise ModelError(
-            f"the model needs the columns {choices(missing)}, which {sample} lacks: it has {choices(labelled.columns)}."
-        )
+    if missing := [c for c in columns if c not in labelled.columns]:
+        there = f"which {sample} lacks: it has {choices(labelled.columns)}."
+        raise ModelError(f"the model needs the columns {choices(missing)}, {there}")
     response = _respond(metric, model, labelled[columns], positive, sample) if len(y) else np.zeros(0)
     rows = labelled.index.to_numpy(dtype=np.int64)
     return Scored(y, response, sample, rows, max(len(table), int(rows.max(initial=-1)) + 1))
@@ -242,16 +240,8 @@ def _below(points: Floats, others: Floats, weights: Floats) -> Floats:
     """Return the weight of `others` below each point, ties counting half."""
     order = np.argsort(others, kind="stable")
     ladder = np.concatenate([[0.0], np.cumsum(weights[order])])
-    left = ladder[np.searchsorted(others[order], points, "left")]
-    right = ladder[np.searchsorted(others[order], points, "right")]
+    left, right = (ladder[np.searchsorted(others[order], points, side)] for side in ("left", "right"))
     return np.asarray((left + right) / 2)
-
-
-def _cells(s: Scored) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Group rows with like target and like response."""
-    main = s.response if s.response.ndim == 1 else s.response.max(axis=1) + s.response.argmax(axis=1)
-    joint = _bin(s.y) * (_BINS + 1) + _bin(main)
-    return np.unique(joint, return_inverse=True)[1].astype(np.int64)
 
 
 def _bin(values: Floats) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -24,7 +24,6 @@ from rca.profiles import GRID, SAMPLE, Column, Kind, Profile, imagine, load
 if TYPE_CHECKING:
     import pandas as pd
 
-    from rca.stats import Floats
 
 __all__ = ["CATEGORIES", "GRID", "LIMIT", "SAMPLE", "Column", "Table", "open_table"]
 
@@ -72,7 +71,19 @@ class Table:
     @cached_property
     def profile(self) -> Profile:
         """Counts, extremes, quantiles and categories of every column, computed once."""
-        return _profile(self)
+        whole = len(self.sample) == self.rows
+        facts: Mapping[str, Any] = {} if whole else _facts(self)
+        columns = {}
+        for i, (name, dtype) in enumerate(self.expr.schema().items()):
+            told = {key: facts[f"{key}{i}"] for key in ("missing", "infinite", "min", "max") if f"{key}{i}" in facts}
+            told |= {key: told[key] or 0 for key in ("missing", "infinite") if key in told}
+            described = _describe(self, name)
+            # many categories, such as names, are not worth a pass of their own
+            if not whole and described.get("distinct", CATEGORIES) < CATEGORIES and self.kinds[name] == "category":
+                told["top"] = _top(self.expr, name)
+            kind = str(dtype.copy(nullable=True))
+            columns[name] = Column(name, self.kinds[name], kind, self.rows, **{**described, **told})
+        return Profile(self.rows, columns)
 
     @cached_property
     def rows(self) -> int:
@@ -137,10 +148,8 @@ class Table:
         """Check that columns exist; a DataError names the first that is missing, and those there are."""
         for name in names:
             if name is not None and name not in self.columns:
-                raise DataError(
-                    f"{self.name} has no column '{name}': it has {choices(self.columns)}; "
-                    "correct the name, or the table."
-                )
+                hint = "correct the name, or the table."
+                raise DataError(f"{self.name} has no column '{name}': it has {choices(self.columns)}; {hint}")
 
 
 def open_table(source: Any, name: str = "table", like: str | None = None) -> Table:
@@ -225,22 +234,6 @@ def _read(path: str, name: str) -> Any:
     return _engine().read_parquet(path)
 
 
-def _profile(table: Table) -> Profile:
-    whole = len(table.sample) == table.rows
-    facts: Mapping[str, Any] = {} if whole else _facts(table)
-    columns = {}
-    for i, (name, dtype) in enumerate(table.expr.schema().items()):
-        told = {key: facts[f"{key}{i}"] for key in ("missing", "infinite", "min", "max") if f"{key}{i}" in facts}
-        told |= {key: told[key] or 0 for key in ("missing", "infinite") if key in told}
-        described = _describe(table, name)
-        # many categories, such as names, are not worth a pass of their own
-        if not whole and described.get("distinct", CATEGORIES) < CATEGORIES and table.kinds[name] == "category":
-            told["top"] = _top(table.expr, name)
-        kind = str(dtype.copy(nullable=True))
-        columns[name] = Column(name, table.kinds[name], kind, table.rows, **{**described, **told})
-    return Profile(table.rows, columns)
-
-
 def _facts(table: Table) -> Mapping[str, Any]:
     """Count in the engine, in one pass, what a sample does not tell."""
     measures: dict[str, Any] = {}
@@ -273,7 +266,14 @@ def _describe(table: Table, name: str) -> dict[str, Any]:
         whole = values.to_numpy()
         known = whole[np.isfinite(whole)]
         found: dict[str, Any] = {"missing": empty, "infinite": len(whole) - empty - len(known)}
-        return found | {"distinct": len(np.unique(known))} | (_moments(known) if len(known) else {})
+        found["distinct"] = len(np.unique(known))
+        if len(known):
+            found |= {"min": float(known.min()), "max": float(known.max())}
+            found["quantiles"] = tuple(np.quantile(known, GRID).tolist())
+        # beyond this sums of squares overflow
+        if len(tame := known[np.abs(known) < 1e150]):
+            found |= {"mean": float(tame.mean()), "std": float(tame.std())}
+        return found
     if kind == "time":
         told: dict[str, Any] = {"missing": empty, "distinct": int(values.nunique())}
         ends = values.agg(["min", "max"]).to_dict() if empty < len(values) else {}
@@ -283,27 +283,9 @@ def _describe(table: Table, name: str) -> dict[str, Any]:
     return {"missing": empty, "distinct": len(seen), "top": {value: -n for n, value in seen[:CATEGORIES]}}
 
 
-def _moments(known: Floats) -> dict[str, Any]:
-    # beyond this sums of squares overflow
-    tame = known[np.abs(known) < 1e150]
-    return {
-        "min": float(known.min()),
-        "max": float(known.max()),
-        "mean": float(tame.mean()) if len(tame) else None,
-        "std": float(tame.std()) if len(tame) else None,
-        "quantiles": tuple(np.quantile(known, GRID).tolist()),
-    }
-
-
 def _top(expr: Any, name: str) -> dict[str, int]:
     import ibis
 
-    column = expr[name]
-    counts = fetch(
-        expr.filter(column.notnull())
-        .group_by(value=column.cast("string"))
-        .aggregate(n=lambda t: t.count())
-        .order_by([ibis.desc("n"), "value"])
-        .limit(CATEGORIES)
-    ).to_pylist()
-    return {item["value"]: int(item["n"]) for item in counts}
+    known = expr.filter(expr[name].notnull()).group_by(value=expr[name].cast("string"))
+    counts = known.aggregate(n=lambda t: t.count()).order_by([ibis.desc("n"), "value"]).limit(CATEGORIES)
+    return {item["value"]: int(item["n"]) for item in fetch(counts).to_pylist()}

@@ -14,12 +14,13 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from rca.errors import ConfigError, DataError, choices
-from rca.inputs.encode import HINTS, Features, Mask, Order, encode, shuffled
+from rca.inputs.encode import HINTS, Features, Mask, encode, shuffled
 from rca.inputs.nuisance import FIT, Folds, expected, log_ratio, split
 from rca.inputs.support import by_group, outside
-from rca.stats import Estimate, Floats, mean, shapley
+from rca.stats import Estimate, Floats, mean, scatter, shapley
 
 Task = tuple[Floats, Features, Folds]  # the rows inside the support, in random order
+Parts = dict[str, tuple[str, ...]]  # group to its columns
 
 MIN_ROWS = 50
 _OTHER = "other"
@@ -66,8 +67,13 @@ def decompose(
     The hints are, of each side, functions of the inputs that foretell the values, such as a model's score.
     """
     values_p, values_q = np.asarray(values_p, dtype=float), np.asarray(values_q, dtype=float)
-    _check(values_p, values_q)
-    parts = _complete(groups, list(p.columns), list(q.columns))
+    for name, values in (("reference", values_p), ("current", values_q)):
+        if len(values) < MIN_ROWS:
+            few = f"has {len(values)} rows, and a gap is split from {MIN_ROWS} up: give more rows."
+            raise DataError(f"the {name} side {few}")
+        if not np.isfinite(values).all():
+            raise DataError(f"the {name} side has values that are not finite: remove or repair those rows.")
+    parts = _complete(groups, [name for name in p.columns if name in q.columns])
     columns = sorted(name for group in parts.values() for name in group)
     p, q = p[columns], q[columns]
     found = outside(p, q)
@@ -91,55 +97,41 @@ def decompose(
             return Decomposition(support, support_groups, rest, {}, nothing, reason)
         merged = _keep_largest(parts, data, task[0], folds)
         worth = _coalitions(task, merged, whole, trees)
-    sizes = len(values_p), len(values_q)
-    worth = {names: _back(part, (order_p, order_q), sizes, share, level.value) for names, part in worth.items()}
+    # back to all rows as they came: who is inside is random, and pulls by its excess
+    for names, part in worth.items():
+        excess = part.value - level.value
+        pull_p = scatter(part.influence["reference"] * share, order_p, len(values_p))
+        pull_q = np.full(len(values_q), -share * excess / len(values_q))
+        pull_q[order_q] += excess / len(values_q) + part.influence.get("current", 0.0) * share
+        worth[names] = Estimate(share * part.value, {"reference": pull_p, "current": pull_q})
     base, everything = frozenset[str](), frozenset(merged)
     covariate = worth[everything] - worth[base]
-    values = shapley(lambda coalition: worth[coalition], sorted(merged))
-    return Decomposition(support, support_groups, covariate, {n: values[n] for n in merged}, rest - covariate)
+    shares = shapley(lambda coalition: worth[coalition], sorted(merged))
+    return Decomposition(support, support_groups, covariate, {n: shares[n] for n in merged}, rest - covariate)
 
 
-def _check(values_p: Floats, values_q: Floats) -> None:
-    for name, values in (("reference", values_p), ("current", values_q)):
-        if len(values) < MIN_ROWS:
-            raise DataError(
-                f"the {name} side has {len(values)} rows, and a gap is split from {MIN_ROWS} up: give more rows."
-            )
-        if not np.isfinite(values).all():
-            raise DataError(f"the {name} side has values that are not finite: remove or repair those rows.")
-
-
-def _complete(
-    groups: Mapping[str, Sequence[str]], reference: Sequence[str], current: Sequence[str]
-) -> dict[str, tuple[str, ...]]:
+def _complete(groups: Mapping[str, Sequence[str]], common: Sequence[str]) -> Parts:
     """Check the groups against the columns that both sides have; columns in none form the group ``other``."""
-    common = [name for name in reference if name in set(current)]
     if not common:
         raise ConfigError("the two sides share no input column: give tables with the same columns.")
     owner: dict[str, str] = {}
-    for group, columns in groups.items():
-        for name in columns:
-            if name not in common:
-                raise ConfigError(
-                    f"the group '{group}' names the column '{name}', which is no input of both sides: "
-                    f"they share {choices(common)}."
-                )
-            if name in owner:
-                raise ConfigError(
-                    f"the column '{name}' is named by the group '{owner[name]}' and again by '{group}': name it once."
-                )
-            owner[name] = group
+    for group, name in ((group, name) for group, columns in groups.items() for name in columns):
+        if name not in common:
+            shared = f"is no input of both sides: they share {choices(common)}."
+            raise ConfigError(f"the group '{group}' names the column '{name}', which {shared}")
+        if name in owner:
+            both = f"by the group '{owner[name]}' and again by '{group}'"
+            raise ConfigError(f"the column '{name}' is named {both}: name it once.")
+        owner[name] = group
     found = {group: tuple(columns) for group, columns in groups.items() if columns}
     rest = tuple(name for name in common if name not in owner)
     return {**found, _OTHER: (*found.get(_OTHER, ()), *rest)} if rest else found
 
 
-def _keep_largest(
-    parts: Mapping[str, Sequence[str]], data: Features, values: Floats, folds: Folds
-) -> dict[str, tuple[str, ...]]:
+def _keep_largest(parts: Parts, data: Features, values: Floats, folds: Folds) -> Parts:
     """Return at most six groups: those whose shift matters most to a linear model, and the rest as ``other``."""
     if len(parts) <= _MOST:
-        return {name: tuple(columns) for name, columns in parts.items()}
+        return parts
     from sklearn.linear_model import Ridge
 
     effect = {}
@@ -149,7 +141,7 @@ def _keep_largest(
         effect[name] = abs(float(np.mean(answers[folds.current]) - np.mean(answers[~folds.current])))
     kept = sorted(effect, key=lambda name: -effect[name])[: _MOST - 1]
     rest = [column for name, columns in parts.items() if name not in kept for column in columns]
-    return {**{name: tuple(parts[name]) for name in parts if name in kept}, _OTHER: tuple(sorted(rest))}
+    return {**{name: parts[name] for name in parts if name in kept}, _OTHER: tuple(sorted(rest))}
 
 
 def _excess(values: Floats, rows: Mask, level: Estimate) -> Estimate:
@@ -158,7 +150,7 @@ def _excess(values: Floats, rows: Mask, level: Estimate) -> Estimate:
     return mean(part, "current") + Estimate(0.0, {"reference": level.influence["reference"] * -float(rows.mean())})
 
 
-def _whole(task: Task, parts: Mapping[str, Sequence[str]]) -> tuple[Estimate | None, tuple[bool, bool], str | None]:
+def _whole(task: Task, parts: Parts) -> tuple[Estimate | None, tuple[bool, bool], str | None]:
     """Estimate with all inputs, judge the overlap, and say whether trees were of use to expect and to weigh."""
     values, data, folds = task
     n0, n1 = len(values), len(folds.fold) - len(values)
@@ -180,7 +172,7 @@ def _whole(task: Task, parts: Mapping[str, Sequence[str]]) -> tuple[Estimate | N
     return _one_step(values, m, ratio, inputs), (trees_expect or hinted, trees_weigh), None
 
 
-def _reason(task: Task, parts: Mapping[str, Sequence[str]], ess: float, thin: float) -> str:
+def _reason(task: Task, parts: Parts, ess: float, thin: float) -> str:
     from sklearn.metrics import roc_auc_score
 
     _, data, folds = task
@@ -212,9 +204,7 @@ def _one_step(values: Floats, m: Floats, ratio: Floats, inputs: Features) -> Est
     )
 
 
-def _coalitions(
-    task: Task, parts: Mapping[str, Sequence[str]], whole: Estimate, trees: tuple[bool, bool]
-) -> dict[frozenset[str], Estimate]:
+def _coalitions(task: Task, parts: Parts, whole: Estimate, trees: tuple[bool, bool]) -> dict[frozenset[str], Estimate]:
     """Return the worth of every coalition of groups: those in it take the current law, the others follow."""
     values, data, folds = task
     names = sorted(parts)
@@ -228,12 +218,3 @@ def _coalitions(
             ratio, _ = log_ratio(inputs, folds, fit=fit, trees=trees[1])
             worth[frozenset(coalition)] = _one_step(values, m, ratio, inputs)
     return worth
-
-
-def _back(part: Estimate, orders: tuple[Order, Order], sizes: tuple[int, int], share: float, level: float) -> Estimate:
-    """Return ``share * part`` on all rows as they came: who is inside is random, and pulls by its excess."""
-    excess = part.value - level
-    pull_p, pull_q = np.zeros(sizes[0]), np.full(sizes[1], -share * excess / sizes[1])
-    pull_p[orders[0]] = part.influence["reference"] * share
-    pull_q[orders[1]] += excess / sizes[1] + part.influence.get("current", 0.0) * share
-    return Estimate(share * part.value, {"reference": pull_p, "current": pull_q})

@@ -110,18 +110,16 @@ def _predicted(metric: Metric, tables: Tables, target: str, prediction: str) -> 
     elif metric.response == "predict" and not number:
         responses = [_indices(s, known) for s in said]
     elif len(known) > 2:
-        raise ConfigError(
-            f"{metric.name} does not fit: '{target}' has {len(known)} values, and '{prediction}' is one column of "
-            "numbers; choose a metric of numbers such as squared_error, or give a model."
-        )
+        hint = "choose a metric of numbers such as squared_error, or give a model."
+        both = f"'{target}' has {len(known)} values, and '{prediction}' is one column of numbers"
+        raise ConfigError(f"{metric.name} does not fit: {both}; {hint}")
     else:
         responses = [numbers(s) if number else np.full(len(s), np.nan) for s in said]
         probability = not number or metric.name in LOSSES or metric.response == "predict_proba"
         if probability and not all(r.min() >= 0 and r.max() <= 1 for r in responses):
-            raise DataError(
-                f"the prediction '{prediction}' {'leaves [0, 1]' if number else 'is no number'}, and {metric.name} "
-                f"needs the probability of the positive class: give it, or another metric ({choices(known)})."
-            )
+            wrong = "leaves [0, 1]" if number else "is no number"
+            hint = f"needs the probability of the positive class: give it, or another metric ({choices(known)})."
+            raise DataError(f"the prediction '{prediction}' {wrong}, and {metric.name} {hint}")
         if metric.response == "predict":
             responses = [(values >= 0.5).astype(float) for values in responses]
     first, second = (score(*side) for side in zip(y, responses, _SIDES, strict=True))

@@ -38,7 +38,14 @@ def label_shift(
     values_p: Floats, values_q: Floats, y_p: Any, y_q: Any, p: pd.DataFrame, q: pd.DataFrame, rng: np.random.Generator
 ) -> LabelShift:
     """Split the gap by outcome (numbers are cut at the deciles), and judge whether that is the right reading."""
-    codes_p, codes_q, ordered = _outcomes(pd.Series(np.asarray(y_p)), pd.Series(np.asarray(y_q)))
+    y_p, y_q = pd.Series(np.asarray(y_p)), pd.Series(np.asarray(y_q))
+    ordered, known = is_number(y_p) and is_number(y_q), pd.concat([y_p, y_q])
+    if ordered and known.nunique() > _BINS:
+        edges = np.unique(np.nanquantile(numbers(y_p), np.linspace(0, 1, _BINS + 1)[1:-1]))
+        codes_p, codes_q = (np.searchsorted(edges, numbers(y), "right") for y in (y_p, y_q))
+    else:
+        codes, distinct = pd.factorize(labels(known), sort=True)
+        codes_p, codes_q, ordered = codes[: len(y_p)], codes[len(y_p) :], len(distinct) == 2
     label = _mix(values_p, codes_p, codes_q)
     rest = mean(values_q, "current") - mean(values_p, "reference") - label
     kind = float if ordered else str  # a number is multiplied with the inputs, so that a turned relation shows
@@ -69,16 +76,6 @@ def _gain(each: Floats, place: Order, folds: Folds) -> Estimate:
     """Return the mean gain, both sides counting half, with the rows put back to their place."""
     back = each[place]
     return 0.5 * (mean(back[: folds.reference], "reference") + mean(back[folds.reference :], "current"))
-
-
-def _outcomes(y_p: pd.Series, y_q: pd.Series) -> tuple[Order, Order, bool]:
-    """Return the outcomes as small integers, and whether their order means something."""
-    ordered = is_number(y_p) and is_number(y_q)
-    if ordered and pd.concat([y_p, y_q]).nunique() > _BINS:
-        edges = np.unique(np.nanquantile(numbers(y_p), np.linspace(0, 1, _BINS + 1)[1:-1]))
-        return np.searchsorted(edges, numbers(y_p), "right"), np.searchsorted(edges, numbers(y_q), "right"), True
-    codes, distinct = pd.factorize(labels(pd.concat([y_p, y_q])), sort=True)
-    return codes[: len(y_p)], codes[len(y_p) :], len(distinct) == 2
 
 
 def _mix(values: Floats, codes_p: Order, codes_q: Order) -> Estimate:

@@ -25,7 +25,13 @@ def outside(p: pd.DataFrame, q: pd.DataFrame) -> pd.DataFrame:
     masks: dict[str, Mask] = {}
     for name in p.columns:
         test = _number if is_number(p[name]) and is_number(q[name]) else _category
-        masks[name] = _filled(p[name], q[name], current, alpha) | test(p[name], q[name], current, alpha)
+        masks[name] = test(p[name], q[name], current, alpha)
+        gone, now = p[name].isna().to_numpy(), q[name].isna().to_numpy()
+        # what is missing, or there, never on one side and often on the other
+        for there, here in ((gone, now), (~gone, ~now)):
+            k0, k1 = int(there.sum()), int(here.sum())
+            if k1 and k0 < _NEARLY_NEVER * len(there) and binom.sf(k1 - 1, k0 + k1, current) < alpha:
+                masks[name] = masks[name] | here
     return pd.DataFrame(masks, index=range(len(q)))
 
 
@@ -39,16 +45,6 @@ def by_group(found: pd.DataFrame, groups: Mapping[str, Sequence[str]]) -> dict[s
 def _too_many(k: int, current: float, alpha: float) -> bool:
     """Return whether k rows on the current side and none on the other are no accident."""
     return k > 0 and k * np.log(current) < np.log(alpha)
-
-
-def _filled(p: pd.Series, q: pd.Series, current: float, alpha: float) -> Mask:
-    """Compare what is missing: never on one side, often on the other."""
-    gone, now = p.isna().to_numpy(), q.isna().to_numpy()
-    for there, here in ((gone, now), (~gone, ~now)):
-        k0, k1 = int(there.sum()), int(here.sum())
-        if k1 and k0 < _NEARLY_NEVER * len(there) and binom.sf(k1 - 1, k0 + k1, current) < alpha:
-            return here
-    return np.zeros(len(q), dtype=bool)
 
 
 def _number(p: pd.Series, q: pd.Series, current: float, alpha: float) -> Mask:
