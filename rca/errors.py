@@ -46,13 +46,7 @@ class NotApplicable(Exception):  # noqa: N818  it is an outcome, not an error
 
 
 def choices(names: Iterable[object], limit: int = 12) -> str:
-    """Spell out the choices of an error message, at most `limit` of them.
-
-    Examples
-    --------
-    >>> choices("ba"), choices(range(5), limit=2), choices([])
-    ("'a', 'b'", "'0', '1' and 3 more", 'none')
-    """
+    """Spell out the choices of an error message, at most `limit` of them."""
     listed = sorted(str(name) for name in names)
     more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
     return ", ".join(f"'{name}'" for name in listed[:limit]) + more or "none"

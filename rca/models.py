@@ -44,18 +44,6 @@ def load(file: str, name: str | None = None, *, trust: bool = False) -> Model:
     ------
     ModelError
         Where the file is damaged, would run code, or holds what is not on the allow-list.
-
-    Examples
-    --------
-    >>> import joblib, tempfile
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> with tempfile.NamedTemporaryFile(suffix=".pkl") as stream:
-    ...     _ = joblib.dump(LogisticRegression(), stream.name)
-    ...     load(stream.name, "model.pkl")
-    Traceback (most recent call last):
-    ...
-    rca.errors.ModelError: model.pkl is a pickle, which runs code when it is read; it names parts of \
-scikit-learn and numpy alone: save the model with skops.io.dump, or trust it (--trust).
     """
     name = name or file
     suffix = PurePosixPath(name).suffix

@@ -292,13 +292,7 @@ class Investigation:
 
 
 def plain(value: Any) -> Any:
-    """Turn records, arrays and numpy scalars into what JSON knows.
-
-    Examples
-    --------
-    >>> plain({"a": (1, float("nan")), "b": Remainder(0.5, 0.0, 1.0)})
-    {'a': [1, None], 'b': {'contribution': 0.5, 'low': 0.0, 'high': 1.0}}
-    """
+    """Turn records, arrays and numpy scalars into what JSON knows."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
     elif hasattr(value, "tolist"):

@@ -203,13 +203,7 @@ _WORDS = {
 
 
 def kind_of_key(key: str, seed_key: str | None = None) -> str:
-    """Return what a parameter governs, by its name; without a hint it is a hyper-parameter.
-
-    Examples
-    --------
-    >>> [kind_of_key(k) for k in ("train.max_depth", "train.seed", "decide.threshold", "train.class_weight")]
-    ['hyperparameter', 'seed', 'threshold', 'objective']
-    """
+    """Return what a parameter governs, by its name; without a hint it is a hyper-parameter."""
     if key == seed_key:
         return "seed"
     leaf = key.rsplit(".", 1)[-1].lower()

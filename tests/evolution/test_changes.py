@@ -8,7 +8,7 @@ import pytest
 
 from rca import case as cases
 from rca import demo, registry
-from rca.evolution._changes import root_changes, same_program
+from rca.evolution._changes import kind_of_key, root_changes, same_program
 from tests.workspace_plugin import changed, edit, save
 
 Copy = Callable[[Path], demo.Workspace]
@@ -66,6 +66,12 @@ def test_equal_versions_differ_in_nothing(mini: Path) -> None:
     outcomes, findings = registry.run(registry.diff.load().values(), case)
     assert findings == ()
     assert {o.status for o in outcomes} == {"clear"}
+
+
+def test_a_key_tells_what_it_governs() -> None:
+    keys = ("train.max_depth", "train.seed", "decide.threshold", "train.class_weight", "model")
+    assert [kind_of_key(k) for k in keys] == ["hyperparameter", "seed", "threshold", "objective", "algorithm"]
+    assert kind_of_key("a.b", "a.b") == "seed"
 
 
 @pytest.mark.parametrize("other", ["x = (1)\n", "x = 1 # one", "\n\nx=1"])
