@@ -101,24 +101,16 @@ def part_of(pair: Pair, view: View) -> Mask:
     return mask
 
 
-def counterpart(pair: Pair, view: View) -> Mask:
-    """Return the rows of the reference that are like a view by nature: the same segment, or as many of the newest."""
-    if "time" not in view.where:
-        return part_of(pair, view)
-    times = pair.reference.sample[view.where["time"]]
-    return np.asarray(times >= times.quantile(1 - view.mask.mean()))
-
-
 def paired(pair: Pair, case: Case, names: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame] | None:
     """Return the rows whose key both tables have exactly once, side by side, with some columns; None without a key.
 
     Of large tables the keys that a hash chooses are taken, the same on both sides.
     """
-    key = list(case.roles.key)
-    if not key or any(set(key) - set(table.sample) for table in _sides(pair)):
+    key, tables = list(case.roles.key), (pair.reference, pair.current)
+    if not key or any(set(key) - set(table.sample) for table in tables):
         return None
     step, asked = -(-max(rows(pair)) // SAMPLE), [n for n in names if n not in key]
-    sides = [chosen(table, key, asked, step) for table in _sides(pair)]
+    sides = [chosen(table, key, asked, step) for table in tables]
     unique = [side.drop_duplicates(key, keep=False).dropna(subset=key) for side in sides]
     both = unique[0][key].merge(unique[1][key], on=key)
     before, after = (both.merge(side, on=key, how="left") for side in unique)
@@ -146,12 +138,8 @@ def segments(sample: pd.DataFrame, reference: pd.DataFrame) -> Iterator[tuple[st
 
 def time_of(pair: Pair, case: Case) -> str | None:
     """Return the time column if it is one on both sides."""
-    time = case.roles.time
-    return time if all(time in t.columns and t.profile.columns[time].kind == "time" for t in _sides(pair)) else None
-
-
-def _sides(pair: Pair) -> tuple[Any, Any]:
-    return pair.reference, pair.current
+    time, tables = case.roles.time, (pair.reference, pair.current)
+    return time if all(time in t.columns and t.profile.columns[time].kind == "time" for t in tables) else None
 
 
 def locate(sample: pd.DataFrame, hit: Mask, case: Case, column: str | None = None) -> dict[str, Any]:
@@ -192,12 +180,8 @@ def _span(times: NDArray[Any], hit: Mask, time: str) -> dict[str, Any]:
     if outside > 0.1 * inside or stop - start > 0.95 * len(struck):
         return {}
     first = start + int(np.argmax(struck[start:stop]))
-    found = {
-        "time": time,
-        "onset": iso(_moment(moments[first])),
-        "all_since": inside >= 0.99,
-        "before": first / len(struck),
-    }
+    onset = iso(_moment(moments[first]))
+    found = {"time": time, "onset": onset, "all_since": inside >= 0.99, "before": first / len(struck)}
     if stop < 0.99 * len(struck):
         found["until"] = iso(_moment(moments[stop - 1]))
     return found

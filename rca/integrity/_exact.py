@@ -50,7 +50,12 @@ class Rule:
     def broken(self, table: pd.DataFrame) -> Mask:
         """Return the rows of a table, as checks read it, that break the rule."""
         if self.kind == "settled by":
-            return _torn(self, table)
+            values, by = (table[name].astype("object") for name in self.columns)
+            wanted = by.map(self.settled)
+            wrong = (wanted.notna() & values.isin(set(self.settled.values())) & (wanted != values)).to_numpy()
+            # where all rows of a value agree on another one, its meaning changed and nothing is torn
+            share = pd.Series(wrong).groupby(by.to_numpy(), observed=True).transform("mean").to_numpy(dtype=float)
+            return np.asarray(wrong & (share < 0.9))
         whole, *parts = (as_numbers(table[name]) for name in self.columns)
         if self.kind == "<=":
             return np.asarray(whole > parts[0])
@@ -186,12 +191,3 @@ def _learn(sample: pd.DataFrame, name: str, by: str) -> dict[object, object]:
     # what a value goes with most
     known = sample[[name, by]].astype("object").value_counts(sort=True).reset_index().drop_duplicates(by)
     return dict(zip(known[by], known[name], strict=True))
-
-
-def _torn(rule: Rule, table: pd.DataFrame) -> Mask:
-    values, by = (table[name].astype("object") for name in rule.columns)
-    wanted = by.map(rule.settled)
-    wrong = (wanted.notna() & values.isin(set(rule.settled.values())) & (wanted != values)).to_numpy()
-    # where all rows of a value agree on another one, its meaning changed and nothing is torn
-    share = pd.Series(wrong).groupby(by.to_numpy(), observed=True).transform("mean").to_numpy(dtype=float)
-    return np.asarray(wrong & (share < 0.9))

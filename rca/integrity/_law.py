@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rca.integrity._common import Mask, noise
+from rca.integrity._common import Mask, View, noise, part_of
 from rca.stats import Floats
-from rca.types import Case
+from rca.types import Case, Pair
 
 _ROWS = 20_000
 _BINS = 8
@@ -116,13 +116,9 @@ class Law:
             pulls = np.einsum("nk,nb,kb->n", self.seen.cells[:, own], self.seen.cells, pull, optimize=True)
             error = max(error, float(pulls.std()) * np.sqrt(1 / seen.rows + 1 / self.rows))
         length = np.sqrt(np.maximum(size, self.phi[i] * 1e-2) * self.phi[i])
-        return Relation(
-            float(weights @ slopes),
-            error,
-            strength,
-            float(weights @ np.clip(cross / length, -1, 1)),
-            float(np.sqrt(np.clip(weights @ size, 0, None) / (weights @ self.phi[i]))),
-        )
+        shape = float(weights @ np.clip(cross / length, -1, 1))
+        times = float(np.sqrt(np.clip(weights @ size, 0, None) / (weights @ self.phi[i])))
+        return Relation(float(weights @ slopes), error, strength, shape, times)
 
     @functools.cached_property
     def steady(self) -> dict[str, float]:
@@ -253,6 +249,14 @@ def _seen(reference: Any, current: Any, skip: tuple[str, ...]) -> Seen:
     seen = Seen(law, _mixed(current))
     order = _order(current)
     return seen if order is None else seen._keep(seen.cells, order[: law.most])
+
+
+def counterpart(pair: Pair, view: View) -> Mask:
+    """Return the rows of the reference that are like a view by nature: the same segment, or as many of the newest."""
+    if "time" not in view.where:
+        return part_of(pair, view)
+    times = pair.reference.sample[view.where["time"]]
+    return np.asarray(times >= times.quantile(1 - view.mask.mean()))
 
 
 def kinship(sides: tuple[Any, Any], skip: tuple[str, ...], name: str, values: list[str], olds: list[str]) -> Floats:

@@ -219,12 +219,15 @@ def _of_rows(sides: Sides) -> Change | None:
         return None
     found: list[tuple[float, Unit, float]] = []
     middle, width = (reference.max + reference.min) / 2, reference.max - reference.min
-    step = _step(sides, outside)
+    step, hair = _step(sides, outside), 1e-9 * (reference.quantiles[-1] - reference.quantiles[0])
     for i, unit in enumerate(UNITS):
         undone = np.quantile(unit.undo(moved), GRID)
         # it may have moved on meanwhile, by the width of what it was
         stepped = unit.sharp and 0.9 < step / unit.factor < 1.1 and bool((np.abs(undone - middle) < 1.5 * width).all())
-        if not (stepped or _belongs(undone, reference)) or not _whole_numbers(sides, unit, moved, part=True):
+        # nearly all fall among the reference's (5th to 95th percentile), and most (25th to 75th) not at its edges
+        parts = (undone[2:-2], 0.001, 0.999), (undone[6:-6], 0.01, 0.99)
+        belongs = all(p.min() >= reference.at(a) - hair and p.max() <= reference.at(b) + hair for p, a, b in parts)
+        if not (stepped or belongs) or not _whole_numbers(sides, unit, moved, part=True):
             continue
         fit = (0.0, 1.0) if stepped else _fit(sides, unit, bounds, outside)
         if fit is not None:
@@ -233,16 +236,6 @@ def _of_rows(sides: Sides) -> Change | None:
         return None
     _, unit, seen = min(found, key=lambda item: item[0])
     return Change(unit, outside, *bounds, seen=seen, p_value=chance)
-
-
-def _belongs(undone: Floats, reference: Column) -> bool:
-    """Say whether nearly all undone values fall among the reference's, and most not at its edges."""
-    hair = 1e-9 * (reference.quantiles[-1] - reference.quantiles[0])
-    nearly_all, most = undone[2:-2], undone[6:-6]  # from the 5th to the 95th and from the 25th to the 75th percentile
-    limits = (nearly_all, 0.001, 0.999), (most, 0.01, 0.99)
-    return all(
-        part.min() >= reference.at(low) - hair and part.max() <= reference.at(high) + hair for part, low, high in limits
-    )
 
 
 def _step(sides: Sides, outside: Mask) -> float:

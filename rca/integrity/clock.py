@@ -175,17 +175,13 @@ def _found(pair: Any, case: Case, name: str) -> tuple[float, Mask, str, Mapping[
     sample, key = pair.current.sample, case.roles.key
     first, second = (micros(table.sample[name]) for table in (pair.reference, pair.current))
     both = beside(pair.reference, pair.current, key) if key and name not in key else None
-    if both is not None:
-        found = _same(micros(both[1][name]) - micros(both[0][name]))
-        if found is not None:
-            return *found, "key", locate(both[1], found[1], case)
-    if np.mean(first[np.isfinite(first)] % _DAY != 0) <= 0.005:
-        found = _same((second + _DAY / 2) % _DAY - _DAY / 2)
-        if found is not None:
-            return *found, "midnight", locate(sample, found[1], case)
+    if both is not None and (found := _same(micros(both[1][name]) - micros(both[0][name]))):
+        return *found, "key", locate(both[1], found[1], case)
+    days = np.mean(first[np.isfinite(first)] % _DAY != 0) <= 0.005
+    if days and (found := _same((second + _DAY / 2) % _DAY - _DAY / 2)):
+        return *found, "midnight", locate(sample, found[1], case)
     for view in views(pair, case):
-        turn = _turn(first[part_of(pair, view)], second[view.mask])
-        if turn is not None:
+        if (turn := _turn(first[part_of(pair, view)], second[view.mask])) is not None:
             return turn, view.mask & np.isfinite(second), "turned", view.where
     return None
 

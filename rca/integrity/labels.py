@@ -7,21 +7,8 @@ import numpy as np
 import pandas as pd
 
 from rca.errors import NotApplicable
-from rca.integrity._common import (
-    FEWEST,
-    chosen,
-    counterpart,
-    filled,
-    lost,
-    paired,
-    percent,
-    report,
-    rows,
-    samples,
-    time_of,
-    views,
-)
-from rca.integrity._law import Law, Relation, Seen, law_of, seen_of
+from rca.integrity._common import FEWEST, chosen, filled, lost, paired, percent, report, rows, samples, time_of, views
+from rca.integrity._law import Law, Relation, Seen, counterpart, law_of, seen_of
 from rca.registry import check
 from rca.stats import rate_change
 from rca.tables import SAMPLE

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rca.integrity._common import Mask, differ, filled, noise, numbers, part_of, report, tail_chance, views
-from rca.integrity._law import Law, Relation, Seen, law_of, seen_of
+from rca.integrity._law import Law, Seen, law_of, seen_of
 from rca.integrity._units import explain
 from rca.registry import check
 from rca.stats import Floats
@@ -89,10 +89,12 @@ def sign_flip(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
         name, gone = reference.name, turned.get(pair.name, frozenset())
         old, new = pair.reference.sample[name].to_numpy(), pair.current.sample[name].to_numpy()
         law, seen, hit, where = law_of(pair.reference, case), seen_of(pair, case), _negative(old, new), None
-        if hit is None and current.present and _suspicious(old, new, law, seen, name):
+        if hit is None and current.present and (differ(old, new) > 0.02 or _torn(law, seen, name, 0.95)):
             for view in views(pair, case):
                 raw, undone = (law.relation(name, seen.part(view.mask), values, gone) for values in (None, -new))
-                if _flipped(old[part_of(pair, view)], new[view.mask], raw, undone):
+                was, now = old[part_of(pair, view)], new[view.mask]
+                turn = raw.slope < 0.5 and undone.slope > max(raw.slope + 0.5, 0.6)
+                if differ(was, -now) <= 0.1 and (turn if raw.known else differ(was, now) > 0.2):
                     hit, where = view.mask & np.isfinite(new), view.where
                     break
         if hit is not None:
@@ -119,15 +121,9 @@ def _negative(old: Floats, new: Floats) -> Mask | None:
     return hit if differ(known, -new[hit]) <= 0.1 else None
 
 
-def _suspicious(old: Floats, new: Floats, law: Law, seen: Seen, name: str) -> bool:
+def _torn(law: Law, seen: Seen, name: str, kept: float) -> bool:
     relation = law.relation(name, seen)
-    return differ(old, new) > 0.02 or (relation.known and relation.slope < 0.95)
-
-
-def _flipped(old: Floats, new: Floats, raw: Relation, undone: Relation) -> bool:
-    if differ(old, -new) > 0.1:
-        return False
-    return raw.slope < 0.5 and undone.slope > max(raw.slope + 0.5, 0.6) if raw.known else differ(old, new) > 0.2
+    return relation.known and relation.slope < kept
 
 
 @check("RCA122", "two columns were exchanged", explains=_LIKE)
@@ -146,8 +142,10 @@ def column_swap(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
     """
     for pair in filled(case):
         law, seen = law_of(pair.reference, case), seen_of(pair, case)
-        odd = [n for n in law.names if n in pair.current.columns and (law.moved(n, seen) > 0 or _torn(law, seen, n))]
-        left = [both for both in combinations(sorted(odd)[:_MOST], 2) if _alike(pair, *both)]
+        common = [n for n in law.names if n in pair.current.columns]
+        odd = [n for n in common if law.moved(n, seen) > 0 or _torn(law, seen, n, 0.9)]
+        kinds = {n: {table.profile.columns[n].kind for table in (pair.reference, pair.current)} for n in odd}
+        left = [(a, b) for a, b in combinations(sorted(odd)[:_MOST], 2) if len(kinds[a] | kinds[b]) == 1]
         found: dict[tuple[str, str], tuple[Mask, Any, dict[str, Any]]] = {}
         taken: set[str] = set()
         for view in views(pair, case) if left else ():
@@ -165,16 +163,6 @@ def column_swap(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
             text = "{column} and {other} are exchanged in {share} of the rows of {table}{where}."
             told: dict[str, Any] = {"columns": [one, other], "other": other, "rule": rule}
             yield from report(pair, one, case, hit, "column_swap", text, floor, where=where, **told)
-
-
-def _torn(law: Law, seen: Seen, name: str) -> bool:
-    relation = law.relation(name, seen)
-    return relation.known and relation.slope < 0.9
-
-
-def _alike(pair: Pair, one: str, other: str) -> bool:
-    kinds = {table.profile.columns[name].kind for table in (pair.reference, pair.current) for name in (one, other)}
-    return len(kinds) == 1
 
 
 def _of_rows(pair: Pair, one: str, other: str) -> tuple[Mask, float] | None:

@@ -5,22 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from rca.integrity._common import (
-    Mask,
-    View,
-    beyond_chance,
-    differ,
-    numbers,
-    part_of,
-    report,
-    samples,
-    tail_chance,
-    views,
-)
+from rca.integrity._common import Mask, beyond_chance, differ, numbers, part_of, report, samples, tail_chance, views
 from rca.integrity._units import beyond, explain
 from rca.integrity.missing import error, risen
 from rca.registry import check
-from rca.tables import Column
 from rca.types import Case, Finding, Pair
 
 _DIGITS = range(-3, 7)
@@ -46,7 +34,12 @@ def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001) -> 
     []
     """
     for pair, reference, current in numbers(case):
-        low, high = _bounds(reference, reach)
+        first, last = reference.at(0.01), reference.at(0.99)
+        least, most = float(reference.min), float(reference.max)
+        # a tail may well be longer than the one sample of it that the reference is
+        low = min(least - (most - least) / 2, first - reach * (last - first))
+        low = max(low, 0.0) if least >= 0 else low
+        high = max(most + (most - least) / 2, last + reach * (last - first))
         within = not current.quantiles or (current.min >= low and current.max <= high)
         if within and not current.infinite:
             continue
@@ -54,7 +47,7 @@ def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001) -> 
         old, new = (side[name].to_numpy() for side in samples(pair))
         hit = beyond(new, (low, high)) | np.isinf(new)
         whole = np.isinf(new).mean() > 0.5
-        tail = np.isfinite(new) & ~hit & beyond(new, (float(reference.min), float(reference.max)))
+        tail = np.isfinite(new) & ~hit & beyond(new, (least, most))
         if (hit.mean() > 0.5 and not whole) or hit.sum() < tail.sum():
             continue
         # all others must be as they were, and nothing but a tail that grew lies between them and the bounds
@@ -67,15 +60,6 @@ def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001) -> 
         told["p_value"] = beyond_chance(int(hit.sum()), reference.present, max(current.present, 1))
         told["tail"] = tail_chance(old, low, high, int(hit.sum()), current.present)
         yield from report(pair, name, case, hit, "range_violation", text, floor, **told)
-
-
-def _bounds(reference: Column, reach: float) -> tuple[float, float]:
-    first, last = reference.at(0.01), reference.at(0.99)
-    # a tail may well be longer than the one sample of it that the reference is
-    tail = (float(reference.max) - float(reference.min)) / 2
-    low = min(float(reference.min) - tail, first - reach * (last - first))
-    high = max(float(reference.max) + tail, last + reach * (last - first))
-    return (max(low, 0.0) if reference.min >= 0 else low), high
 
 
 @check("RCA105", "values were cut off at a bound")
@@ -92,26 +76,28 @@ def clipped(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     (['heat ends at 25 in train, with 16 % of the rows there.'], [])
     """
     for pair, reference, current in numbers(case):
-        name, sample = reference.name, pair.current.sample
+        name = reference.name
+        before, now = (side[name] for side in samples(pair))
         values = risen(pair, name, floor)[0] if current.quantiles else ()
         for view in views(pair, case) if len(values) else ():
-            low, high = (_bound(pair, name, view, values, sign) for sign in (-1, 1))
+            sides = before[part_of(pair, view)].to_numpy(), now[view.mask].to_numpy()
+            # a series that goes by steps ends at one of them all the time
+            steps = 10 if "segment" in view.where else 3
+            low, high = (_bound(pair, *sides, values, steps, sign) for sign in (-1, 1))
             ends = [end for end in (low, high) if end is not None]
             if ends:
-                hit = view.mask & sample[name].isin(ends).to_numpy()
+                hit = view.mask & now.isin(ends).to_numpy()
                 text = "{column} ends at {ends} in {table}, with {share} of the rows there{where}."
                 facts: dict[str, Any] = {"clip": ends, "ends": " and ".join(f"{end:.6g}" for end in ends)}
                 facts["low"] = float(np.nextafter(low, np.inf)) if low is not None else current.min
                 facts["high"] = float(np.nextafter(high, -np.inf)) if high is not None else current.max
-                facts |= {"before": pair.reference.sample[name].isin(ends).mean(), "where": view.where}
+                facts |= {"before": before.isin(ends).mean(), "where": view.where}
                 yield from report(pair, name, case, hit, "range_violation", text, floor, **facts)
                 break
 
 
-def _bound(pair: Pair, name: str, view: View, values: Any, sign: int) -> float | None:
+def _bound(pair: Pair, old: Any, new: Any, values: Any, steps: int, sign: int) -> float | None:
     """Return the bound at one end, if the reference's tail beyond it stands there and all else is as it was."""
-    reference = pair.reference.sample
-    old, new = reference[name].to_numpy()[part_of(pair, view)], pair.current.sample[name].to_numpy()[view.mask]
     old, new = (sign * side[np.isfinite(side)] for side in (old, new))
     if min(len(old), len(new)) < 20 or sign * new.max() not in values:
         return None
@@ -121,9 +107,7 @@ def _bound(pair: Pair, name: str, view: View, values: Any, sign: int) -> float |
         return None
     # the other end may be cut off too
     old, new = np.maximum(old[old < end], new.min()), new[new < end]
-    # a series that goes by steps ends at one of them all the time
-    few = len(np.unique(new)) < (10 if "segment" in view.where else 3)
-    return float(sign * end) if not few and differ(old, new) <= 0.05 else None
+    return float(sign * end) if len(np.unique(new)) >= steps and differ(old, new) <= 0.05 else None
 
 
 @check("RCA106", "values lost their decimals")
@@ -141,7 +125,7 @@ def rounded(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
     """
     text = "{column} lost {lost} in {share} of the rows of {table}{where}, {before} in the reference."
     for pair, reference, _ in numbers(case):
-        old, new = (side.sample[reference.name].to_numpy() for side in (pair.reference, pair.current))
+        old, new = (side[reference.name].to_numpy() for side in samples(pair))
         first = np.array([_whole(old, digits).mean() for digits in _DIGITS])
         rise = np.where(first <= 0.2, [_whole(new, digits).mean() for digits in _DIGITS] - first, 0.0)
         if rise.max() <= floor / 2:

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from rca.integrity._common import FEWEST, counterpart, filled, listed, lost, report, views
+from rca.integrity._common import FEWEST, filled, listed, lost, report, views
 from rca.integrity._exact import broken_rules
-from rca.integrity._law import Law, Relation, Seen, law_of, seen_of
+from rca.integrity._law import Law, Relation, Seen, counterpart, law_of, seen_of
 from rca.registry import check
 from rca.types import Case, Finding
 

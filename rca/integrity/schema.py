@@ -28,12 +28,15 @@ def schema_change(case: Case) -> Iterator[Finding]:
     >>> texts(schema_change, whole, whole.rename(columns={"age": "years"})), texts(schema_change, whole, whole)
     (['age is called years in train.'], [])
     """
+    roles = case.roles
     for pair in filled(case):
         before, after, renamed = pair.reference.profile.columns, pair.current.profile.columns, _renamed(pair, case)
         for name, reference in before.items():
             current = after.get(name)
             facts: dict[str, Any] = {"column": name, "from": reference.type, "to": None, "rows": reference.rows}
-            if current is None and _expected(case, pair, name):
+            others = (roles.target, roles.prediction, *roles.key)
+            expected = pair.same_role or (name in roles.features if roles.features else name not in others)
+            if current is None and expected:
                 kind, text = "schema_change", f"{name} is gone from {pair.name}."
                 if name in renamed:
                     text, facts["renamed"] = f"{name} is called {renamed[name]} in {pair.name}.", renamed[name]
@@ -45,12 +48,6 @@ def schema_change(case: Case) -> Iterator[Finding]:
             else:
                 continue
             yield Finding("RCA108", kind, f"data.{pair.name}.{name}", text, effect=1.0, evidence=facts)
-
-
-def _expected(case: Case, pair: Pair, name: str) -> bool:
-    roles = case.roles
-    others = (roles.target, roles.prediction, *roles.key)
-    return pair.same_role or (name in roles.features if roles.features else name not in others)
 
 
 def _renamed(pair: Pair, case: Case) -> dict[str, str]:
