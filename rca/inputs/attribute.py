@@ -48,17 +48,12 @@ class Attribution:
         parts = self.parts
         terms = {"support": parts.support or Estimate(0.0), "covariate": parts.covariate, "concept": parts.concept}
         whole = _top_up(terms, self.gap.difference)
-        grouped = {
-            "support": _top_up(parts.support_groups, whole["support"].value),
-            "covariate": _top_up(parts.groups, whole["covariate"].value),
-        }
-        rows = []
+        grouped, rows = {"support": parts.support_groups, "covariate": parts.groups}, []
         for term, estimate in whole.items():
             known = parts.identified or term == "support"
-            for group, part in [(None, estimate), *grouped.get(term, {}).items()]:
+            for group, part in [(None, estimate), *_top_up(grouped.get(term, {}), estimate.value).items()]:
                 low, high = part.interval(level) if known else (-np.inf, np.inf)
-                status = "identified" if known else "not_identified"
-                rows.append((term, group, part.value, low, high, status))
+                rows.append((term, group, part.value, low, high, "identified" if known else "not_identified"))
         found = pd.DataFrame(rows, columns=["term", "group", "contribution", "low", "high", "status"])
         return found.astype({"group": object}).assign(group=lambda f: f["group"].where(f["group"].notna(), None))
 
@@ -126,13 +121,11 @@ def attribute(  # noqa: PLR0913  the contract
     judged = judge((p, q), target, prediction, model, metric)
     inputs = _inputs(judged.tables, answer_columns, groups)
     p, q = (table[inputs] for table in judged.tables)
-    reads = set(getattr(model, "feature_names_in_", ()))
-    hints = judged.hints if reads <= set(inputs) else None
+    hints = judged.hints if set(getattr(model, "feature_names_in_", ())) <= set(inputs) else None
     groups = {name: [name] for name in inputs} if groups is None else groups
     parts = decompose(*judged.values, p, q, groups, rng=np.random.default_rng(seed), hints=hints)
     gap = gap_of(judged.name, *judged.sides, (len(p), len(q)))
-    first, second = judged.tables
-    shift = partial(label_shift, *judged.values, first[target], second[target], p, q)
+    shift = partial(label_shift, *judged.values, judged.tables[0][target], judged.tables[1][target], p, q)
     return Attribution(gap, parts, judged.notes, shift, seed)
 
 

@@ -1,5 +1,6 @@
 """The gap of two samples' means as support + covariate + concept, the covariate part by group of inputs.
 
+Support is what rows cost that have values which the reference never has, so that it says nothing of them.
 Each term is a one-step (doubly robust) estimate: what the reference expects of the current rows, corrected by the
 weighted residuals of its own rows (Cai, Namkoong and Yadlowsky, 2023; Quintas-Martinez et al., 2024).
 """
@@ -11,12 +12,12 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binom, iqr
 from threadpoolctl import threadpool_limits
 
 from rca.errors import ConfigError, DataError, choices
-from rca.inputs.encode import HINTS, Features, Mask, encode, shuffled
+from rca.inputs.encode import HINTS, Features, Mask, encode, is_number, labels, numbers, shuffled
 from rca.inputs.nuisance import FIT, Folds, expected, log_ratio, split
-from rca.inputs.support import by_group, outside
 from rca.stats import Estimate, Floats, mean, scatter, shapley
 
 Task = tuple[Floats, Features, Folds]  # the rows inside the support, in random order
@@ -30,6 +31,8 @@ _ESS = 0.1  # effective share of the reference rows below which nothing is ident
 _CAP = 50.0  # largest weight: a current row beyond it has next to no like among the reference
 _THIN = 0.05  # share of such rows above which nothing is identified
 _BUDGET = 100_000  # rows of a side that all coalitions together are fitted on
+_NEARLY_NEVER = 0.001  # share of missing values below which a column is said to be always filled
+_ALPHA = 1e-3  # chance, over all columns, that honest rows are called outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +201,8 @@ def _one_step(values: Floats, m: Floats, ratio: Floats, inputs: Features) -> Est
     # root of features by rows. Without it intervals of 500 rows cover 80 to 90 %, see tests/bench/bench_coverage.py.
     features = sum(map(len, inputs.of_linear.values()))
     wider = 1.0 + min(1.0, math.sqrt(features * float(weights @ weights)) / n0)
-    return Estimate(
-        plain + correction,
-        {"reference": wider * (residual - correction * weights) / n0, "current": (m[n0:] - plain) / (len(m) - n0)},
-    )
+    pull = wider * (residual - correction * weights) / n0
+    return Estimate(plain + correction, {"reference": pull, "current": (m[n0:] - plain) / (len(m) - n0)})
 
 
 def _coalitions(task: Task, parts: Parts, whole: Estimate, trees: tuple[bool, bool]) -> dict[frozenset[str], Estimate]:
@@ -218,3 +219,62 @@ def _coalitions(task: Task, parts: Parts, whole: Estimate, trees: tuple[bool, bo
             ratio, _ = log_ratio(inputs, folds, fit=fit, trees=trees[1])
             worth[frozenset(coalition)] = _one_step(values, m, ratio, inputs)
     return worth
+
+
+def outside(p: pd.DataFrame, q: pd.DataFrame) -> pd.DataFrame:
+    """Say for each column which current rows have a value in it that the reference never has.
+
+    A new level, a missing value where there were (nearly) none, a number beyond the reference's range by more
+    than its interquartile range; where there are more of them than a second sample of the same law would have. The
+    answer has a row for each of `q`, without its labels.
+    """
+    # If both samples came from one law, each of k rare rows is a current one with this chance.
+    current = len(q) / (len(p) + len(q))
+    alpha = _ALPHA / max(1, 4 * p.shape[1])
+    masks: dict[str, Mask] = {}
+    for name in p.columns:
+        test = _number if is_number(p[name]) and is_number(q[name]) else _category
+        masks[name] = test(p[name], q[name], current, alpha)
+        gone, now = p[name].isna().to_numpy(), q[name].isna().to_numpy()
+        # what is missing, or there, never on one side and often on the other
+        for there, here in ((gone, now), (~gone, ~now)):
+            k0, k1 = int(there.sum()), int(here.sum())
+            if k1 and k0 < _NEARLY_NEVER * len(there) and binom.sf(k1 - 1, k0 + k1, current) < alpha:
+                masks[name] = masks[name] | here
+    return pd.DataFrame(masks, index=range(len(q)))
+
+
+def by_group(found: pd.DataFrame, groups: Mapping[str, Sequence[str]]) -> dict[str, Mask]:
+    """Assign each row outside to the group with the most columns outside, to the first among equals."""
+    first = np.argmax([found[list(columns)].sum(axis=1) for columns in groups.values()], axis=0)
+    masks = {name: found.any(axis=1).to_numpy() & (first == i) for i, name in enumerate(groups)}
+    return {name: mask for name, mask in masks.items() if mask.any()}
+
+
+def _too_many(k: int, current: float, alpha: float) -> bool:
+    """Return whether k rows on the current side and none on the other are no accident."""
+    return k > 0 and k * np.log(current) < np.log(alpha)
+
+
+def _number(p: pd.Series, q: pd.Series, current: float, alpha: float) -> Mask:
+    values, now = numbers(p), numbers(q)
+    values = values[np.isfinite(values)]
+    found = np.zeros(len(q), dtype=bool)
+    if len(values):
+        spread = float(iqr(values))
+        for beyond in (now < values.min() - spread, now > values.max() + spread):
+            found |= beyond & _too_many(int(beyond.sum()), current, alpha)
+    return found
+
+
+def _category(p: pd.Series, q: pd.Series, current: float, alpha: float) -> Mask:
+    now = pd.Series(labels(q))
+    seen, counts = pd.Series(labels(p)).value_counts(), now.value_counts()
+    new = counts[~counts.index.isin(seen.index)]
+    if new.empty or seen.empty:
+        return np.zeros(len(q), dtype=bool)
+    # Levels that come once in the reference tell how much of the law it has not shown (Good and Turing).
+    due = int((seen == 1).sum()) * len(q) / len(p)
+    if len(new) <= due + 4 * np.sqrt(due + 1) or not _too_many(int(new.sum()), current, alpha):
+        new = new[[_too_many(count, current, alpha / (len(seen) + len(new))) for count in new]]
+    return now.isin(new.index).to_numpy()

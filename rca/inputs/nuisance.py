@@ -21,6 +21,8 @@ _CHANCE = 4.0  # beyond what a useless learner adds by chance, which is of the o
 
 _TREES = {"max_iter": 40, "learning_rate": 0.15, "l2_regularization": 5.0, "max_bins": 64, "early_stopping": False}
 
+Ask = Callable[[Floats], Floats]
+
 
 @dataclass(frozen=True, slots=True)
 class Folds:
@@ -124,9 +126,7 @@ def _answers(target: Floats | Mask, x: Features, folds: Folds, used: Mask, trees
     return answers
 
 
-def _answer(
-    ask: Callable[[Floats], Floats], inputs: Callable[[Order], Floats], rows: Order, more: Floats | None = None
-) -> Floats:
+def _answer(ask: Ask, inputs: Callable[[Order], Floats], rows: Order, more: Floats | None = None) -> Floats:
     """Ask a model for some rows, a batch at a time so that each stays in the processor's cache."""
     answers = np.empty(len(rows))
     for start in range(0, len(rows), _BATCH):
