@@ -75,9 +75,8 @@ def normal(values: Any, kind: Kind) -> Any:
         times = zoned.cast(pa.timestamp("us"), safe=False).to_numpy(zero_copy_only=False)
         return times.clip(*_YEARS)
     coded = values.cast(pa.string()).dictionary_encode()
-    return pd.Categorical.from_codes(
-        coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), coded.dictionary.to_numpy(zero_copy_only=False)
-    )
+    parts = coded.indices.fill_null(-1), coded.dictionary
+    return pd.Categorical.from_codes(*(part.to_numpy(zero_copy_only=False) for part in parts))
 
 
 def missing(column: Any) -> Any:

@@ -35,8 +35,7 @@ def significant(case: Case, outcomes: tuple[Outcome, ...], findings: tuple[Findi
     columns = sum(len(set(pair.reference.columns) & set(pair.current.columns)) for pair in case.pairs)
     ran = sum(o.code < "RCA2" and o.status in ("found", "clear") for o in outcomes)
     tested = {f.id: f.p_value for f in findings if f.p_value is not None}
-    adjusted = benjamini_hochberg(list(tested.values()), columns * ran).tolist()
-    by_id = dict(zip(tested, adjusted, strict=True))
+    by_id = dict(zip(tested, benjamini_hochberg(list(tested.values()), columns * ran).tolist(), strict=True))
     kept = _ranked(_unprecedented(case, [f for f in findings if by_id.get(f.id, 0.0) <= FDR]))
     names = {f.id: f"F{i + 1}" for i, f in enumerate(kept)}
     renamed = tuple(replace(f, id=names[f.id], p_value=by_id.get(f.id)) for f in kept)

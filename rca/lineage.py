@@ -150,8 +150,12 @@ class _Walk:
             files = [self.new.tracked[path] for path in above if path in self.new.tracked] or [last.path]
         commit = git.last(*span, files, *hunks[:1])
         what += [f"commit {commit['hash'][:7]}"] if commit else []
+        first, rest = ("first shows in", ", not in its inputs") if last.damaged else ("came in, unseen, with", "")
+        said = f"It {first} the output of stage '{last.stage}' ({', '.join(what) or 'it did not change'}){rest}."
+        if last.stage is None:
+            said = f"It came in with {last.path}{f' ({what[0]})' if what else ''}, which no stage makes."
         blind = [step.path for step in steps if step.damaged is None]
-        text = f"{finding.text} {_sentence(last, what)}" + (f" Not looked at: {listed(blind)}." if blind else "")
+        text = f"{finding.text} {said}" + (f" Not looked at: {listed(blind)}." if blind else "")
         place: dict[str, Any] = {"lines": [str(hunk) for hunk in hunks[:5]]} if last.stage else {"source": last.path}
         place |= {"lineage": [asdict(step) for step in reversed(steps)], "commit": commit}
         place |= {"not_looked_at": blind} if blind else {}
@@ -177,13 +181,6 @@ def _statements(source: str) -> list[tuple[int, int, str, str]]:
     except (SyntaxError, ValueError, RecursionError):
         return []
     return [(n.lineno, n.end_lineno or 0, ast.get_source_segment(source, n) or "", ast.dump(n)) for n in nodes]
-
-
-def _sentence(last: _Step, what: Sequence[str]) -> str:
-    if last.stage is None:
-        return f"It came in with {last.path}{f' ({what[0]})' if what else ''}, which no stage makes."
-    first, rest = ("first shows in", ", not in its inputs") if last.damaged else ("came in, unseen, with", "")
-    return f"It {first} the output of stage '{last.stage}' ({', '.join(what) or 'it did not change'}){rest}."
 
 
 def _packages(old: Version, new: Version) -> list[str]:

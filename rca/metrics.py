@@ -45,8 +45,7 @@ def _log_loss(s: Scored) -> Floats:
     if s.response.ndim == 1:
         picked = np.where(s.y == 1, s.response, 1 - s.response)
     else:
-        known = s.y >= 0
-        picked = np.where(known, s.response[np.arange(len(s.y)), np.where(known, s.y, 0).astype(int)], 0.0)
+        picked = np.where(s.y >= 0, s.response[np.arange(len(s.y)), s.y.astype(int)], 0.0)
     return np.asarray(-np.log(np.clip(picked, np.finfo(np.float64).eps, 1.0)))
 
 
@@ -163,8 +162,7 @@ def answers(metric: Metric, model: Model, table: pd.DataFrame, target: str, posi
 
 def _respond(metric: Metric, model: Model, inputs: pd.DataFrame, positive: Any, sample: str) -> Floats:
     methods = [metric.response, *(["predict_proba"] if metric.response == "decision_function" else [])]
-    method = next((m for m in methods if hasattr(model, m)), None)
-    if method is None:
+    if (method := next((m for m in methods if hasattr(model, m)), None)) is None:
         raise ModelError(f"{metric.name} needs {metric.response}, which the model lacks: choose another metric.")
     try:
         raw = np.asarray(getattr(model, method)(inputs))
@@ -232,8 +230,7 @@ def _auc(s: Scored, weights: Floats) -> Estimate:
     place[positive] = _below(s.response[positive], s.response[~positive], weights[~positive]) / mass[1]
     place[~positive] = 1 - _below(s.response[~positive], s.response[positive], weights[positive]) / mass[0]
     value = float(weights[positive] @ place[positive] / mass[0])
-    pull = weights * (place - value) / np.where(positive, mass[0], mass[1])
-    return Estimate(value, {s.sample: pull})
+    return Estimate(value, {s.sample: weights * (place - value) / np.where(positive, *mass)})
 
 
 def _below(points: Floats, others: Floats, weights: Floats) -> Floats:

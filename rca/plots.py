@@ -4,7 +4,6 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import cache
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -25,6 +24,7 @@ DPI = 110
 MOST = 10
 _LEFT = -0.652  # where the labels begin, in widths of the axes
 _FONT = "DejaVu Sans"  # it comes with matplotlib, so it is the same everywhere
+_GLYPHS = frozenset(map(chr, get_font(findfont(_FONT)).get_charmap()))
 _INK, _FAINT = "#1f2328", "#6b7280"
 
 
@@ -98,8 +98,7 @@ def _steps(investigation: Investigation) -> list[_Row]:
     if len(rows) > MOST:
         total = math.fsum(row.size for row in rows[MOST - 1 :] if math.isfinite(row.size))
         rows[MOST - 1 :] = [_Row(f"{len(rows) - MOST + 1} more causes", "together", "", total)]
-    left = investigation.unexplained
-    if left is not None:
+    if (left := investigation.unexplained) is not None:
         rows.append(_Row("unexplained", "what the causes leave", "", left.contribution, left.low, left.high))
     return rows
 
@@ -145,13 +144,8 @@ def _text(axes: Any, x: float, y: float, text: str, **options: Any) -> None:
     axes.text(x, y, _drawable(text), parse_math=False, **options)
 
 
-@cache
-def _glyphs() -> frozenset[str]:
-    return frozenset(map(chr, get_font(findfont(_FONT)).get_charmap()))
-
-
 def _drawable(text: str) -> str:
-    return "".join(c if c in _glyphs() else "\u25a1" for c in clean(text))
+    return "".join(c if c in _GLYPHS else "\u25a1" for c in clean(text))
 
 
 def _short(text: str, most: int) -> str:

@@ -265,11 +265,11 @@ def _describe(table: Table, name: str) -> dict[str, Any]:
     if kind == "number":
         whole = values.to_numpy()
         known = whole[np.isfinite(whole)]
-        found: dict[str, Any] = {"missing": empty, "infinite": len(whole) - empty - len(known)}
-        found["distinct"] = len(np.unique(known))
+        infinities, distinct = len(whole) - empty - len(known), len(np.unique(known))
+        found: dict[str, Any] = {"missing": empty, "infinite": infinities, "distinct": distinct}
         if len(known):
-            found |= {"min": float(known.min()), "max": float(known.max())}
-            found["quantiles"] = tuple(np.quantile(known, GRID).tolist())
+            quantiles = tuple(np.quantile(known, GRID).tolist())
+            found |= {"min": float(known.min()), "max": float(known.max()), "quantiles": quantiles}
         # beyond this sums of squares overflow
         if len(tame := known[np.abs(known) < 1e150]):
             found |= {"mean": float(tame.mean()), "std": float(tame.std())}

@@ -130,8 +130,7 @@ def tally(outcomes: Iterable[Outcome]) -> str:
 
 def rerun(investigation: Investigation, finding: Finding) -> list[str]:
     """Return the commands that show a finding again: those of its causes, or the check itself."""
-    of_causes = [c.reproduce for c in investigation.causes if c.reproduce and finding.id in c.findings]
-    if of_causes:
+    if of_causes := [c.reproduce for c in investigation.causes if c.reproduce and finding.id in c.findings]:
         return list(dict.fromkeys(of_causes))
     before, after = investigation.reference, investigation.current
     if before.rev and after.rev:
@@ -158,8 +157,7 @@ def sentence(found: Investigation, reason: str = "") -> str:
     part = "all" if (first.share or 0) >= ALL else f"{100 * (first.share or 0):.0f} %"
     sure = {"confirmed": "explains", "likely": "likely explains", "possible": "may explain"}[first.status]
     text = f"{moved}: {first.summary}, which {sure} {part} of it"
-    others = [c for c in found.causes[1:] if c.within is None and c.subject != first.subject]
-    if others:
+    if others := [c for c in found.causes[1:] if c.within is None and c.subject != first.subject]:
         text += "; then " + ", ".join(f"{c.subject} {c.contribution:+.3f}" for c in others[:3])
     # said plainly where the new model was tried and is not the cause
     blamed = any(c.pillar == "evolution" for c in found.causes)

@@ -47,8 +47,7 @@ def where(frame: Frame, finding: Finding) -> Mask:
 
 def naive(column: pd.Series) -> pd.Series:
     """Return times without their zone, in UTC, as checks read them."""
-    times = pd.to_datetime(column, utc=True).dt.tz_localize(None)
-    return times.astype("datetime64[us]")
+    return pd.to_datetime(column, utc=True).dt.tz_localize(None).astype("datetime64[us]")
 
 
 def plain(frame: Frame, names: Sequence[str]) -> Frame:

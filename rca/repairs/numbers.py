@@ -35,8 +35,7 @@ def unit_change(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> 
     undone = np.where(damaged, (values - rule.get("offset", 0.0)) / rule["factor"], values)
     if pd.api.types.is_integer_dtype(reference[column]) and np.isfinite(undone).all():
         undone = np.where(damaged, np.round(undone), undone)
-    fixed = restore(pd.Series(undone, index=frame.index, name=column), reference[column].dtype)
-    return frame.assign(**{column: fixed})
+    return frame.assign(**{column: restore(pd.Series(undone, index=frame.index), reference[column].dtype)})
 
 
 @repair("sign_flip", "turn the sign back")
@@ -101,15 +100,11 @@ def column_swap(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> 
     """
     one, other = finding.evidence["columns"]
     column_of(frame, finding, reference)
-    rule = (finding.evidence.get("rule") or {}).get("score")
     rows = where(frame, finding)
-    if rule is not None:
+    if (rule := (finding.evidence.get("rule") or {}).get("score")) is not None:
         rows = score(plain(frame, (one, other)), plain(reference, (one, other)), one, other) > rule
-    back = {
-        name: restore(frame[name].astype("object").mask(rows, frame[twin]), reference[name].dtype)
-        for name, twin in ((one, other), (other, one))
-    }
-    return frame.assign(**back)
+    back = {n: frame[n].astype("object").mask(rows, frame[twin]) for n, twin in ((one, other), (other, one))}
+    return frame.assign(**{name: restore(values, reference[name].dtype) for name, values in back.items()})
 
 
 @repair("broken_relation", "draw the column again, given the others")
@@ -128,9 +123,8 @@ def broken_relation(frame: Frame, finding: Finding, reference: Frame, rng: Draw)
     True
     """
     name = column_of(frame, finding, reference)
-    terms = finding.evidence.get("rule")
     rows = where(frame, finding)
-    if terms:
+    if terms := finding.evidence.get("rule"):
         names = terms[1:]
         rows = rule_of(terms, plain(reference, names)).broken(plain(frame, names))
     return frame.assign(**{name: resample(frame, name, rows, reference, rng)})

@@ -164,8 +164,7 @@ def label_noise(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> 
     [0, 1, 1]
     """
     name = column_of(frame, finding, reference)
-    key = list(finding.evidence.get("key") or [])
-    if not key:
+    if not (key := list(finding.evidence.get("key") or [])):
         raise NotApplicable(f"which cells of {name} are wrong cannot be known without rows that both tables have.")
     known = reference.dropna(subset=[*key, name]).drop_duplicates(key, keep=False).set_index(key)[name]
     right = frame[key].join(known, on=key)[name]

@@ -44,8 +44,7 @@ def write(
 def share(name: str) -> Path:
     """Return where a file or folder that travels with rca is: in an installed package, or at the root of a checkout."""
     # what lies next to an installed package belongs to others
-    homes = [_HOME / "_share", *([_HOME.parent] if (_HOME.parent / "pyproject.toml").is_file() else [])]
-    for home in homes:
+    for home in [_HOME / "_share", *([_HOME.parent] if (_HOME.parent / "pyproject.toml").is_file() else [])]:
         if (home / name).exists():
             return home / name
     raise ConfigError(f"this installation of rca has no '{name}': install rca again, or run it from a checkout.")

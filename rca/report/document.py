@@ -15,8 +15,7 @@ from rca.types import Investigation
 @functools.cache
 def schema() -> dict[str, Any]:
     """Return the JSON schema of the document."""
-    file = Path(__file__).parents[1] / "schema" / "investigation-1.json"
-    return dict(json.loads(file.read_text(encoding="utf-8")))
+    return dict(json.loads((Path(__file__).parents[1] / "schema/investigation-1.json").read_text(encoding="utf-8")))
 
 
 def read(path: str | Path) -> Investigation:

@@ -32,11 +32,10 @@ def waterfall(found: Investigation) -> str:
         return Markup("<p>No gap was measured, so there is none to draw.</p>")
     digits = words.digits(found)
     steps = [f"{c.subject} {words.number(c.contribution, digits, True)}" for c in found.causes if c.within is None]
-    spoken = f"From {words.number(found.gap.reference, digits)} to {words.number(found.gap.current, digits)}: "
+    ends = f"From {words.number(found.gap.reference, digits)} to {words.number(found.gap.current, digits)}: "
+    spoken = words.clean(ends + "; ".join(steps), 600)
     source = base64.b64encode(plots.png(plots.waterfall(found))).decode()
-    return Markup('<figure><img alt="{}" src="data:image/png;base64,{}"></figure>').format(
-        words.clean(spoken + "; ".join(steps), 600), source
-    )
+    return Markup('<figure><img alt="{}" src="data:image/png;base64,{}"></figure>').format(spoken, source)
 
 
 def causes(found: Investigation) -> str:
@@ -73,18 +72,13 @@ def provenance(found: Investigation) -> str:
 @functools.cache
 def template(name: str) -> Template:
     """Return a template of this folder in which no text is markup unless it says so."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: value if isinstance(value, Markup) else words.clean(value, 600),
-    )
-    environment.filters.update(clean=words.clean, cell=_cell, data=plain, wide=_wide)
-    environment.filters["slug"] = lambda name: re.sub(r"[^A-Za-z0-9_-]", "-", name)[:60]  # a part of an anchor
-    environment.globals.update(words=words, MOST=150, ROWS=12)
-    return environment.get_template(name)
+    made = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
+    made.trim_blocks = made.lstrip_blocks = True
+    made.finalize = lambda value: value if isinstance(value, Markup) else words.clean(value, 600)
+    made.filters.update(clean=words.clean, cell=_cell, data=plain, wide=_wide)
+    made.filters["slug"] = lambda name: re.sub(r"[^A-Za-z0-9_-]", "-", name)[:60]  # a part of an anchor
+    made.globals.update(words=words, MOST=150, ROWS=12)
+    return made.get_template(name)
 
 
 def _section(name: str, *values: object) -> str:

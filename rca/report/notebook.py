@@ -117,13 +117,11 @@ def page(notebook: str | Path, title: str) -> str:
     """Return the page of a notebook that was run; its headings of the second level are the table of contents."""
     ran = nbformat.read(notebook, as_version=4)
     ran.metadata.pop("widgets", None)
-    for cell in ran.cells:
-        for output in cell.get("outputs", []):
-            if "data" in output:
-                output.data = {kind: data for kind, data in output.data.items() if kind in _SHOWN}
-        if "outputs" in cell:
-            # and not what libraries say to who runs them
-            cell.outputs = [o for o in cell.outputs if o.get("data", True) and o.get("name") != "stderr"]
+    for cell in (cell for cell in ran.cells if "outputs" in cell):
+        for output in (output for output in cell.outputs if "data" in output):
+            output.data = {kind: data for kind, data in output.data.items() if kind in _SHOWN}
+        # and not what libraries say to who runs them
+        cell.outputs = [o for o in cell.outputs if o.get("data", True) and o.get("name") != "stderr"]
     hidden = dict.fromkeys(("exclude_input", "exclude_input_prompt", "exclude_output_prompt"), True)
     body, _ = HTMLExporter(template_name="basic", **hidden).from_notebook_node(ran)
     style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
