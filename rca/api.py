@@ -155,6 +155,10 @@ def diff(
 ) -> Investigation:
     """Tell what changed between two versions; what of it mattered is what :func:`replay` answers."""
     case, settings = cases.of_versions(reference, current, config=config, trust=trust)
+    return _changed(case, settings, seed, say)
+
+
+def _changed(case: Case, settings: Config, seed: int, say: Say) -> Investigation:
     start = base(case, settings.system, registry.run(registry.diff.load().values(), case, say), seed)
     return conclude(start, "inconclusive" if start.findings else "no_incident")
 
@@ -180,8 +184,7 @@ def replay(
 
 def _replayed(case: Case, settings: Config, options: Options, seed: int) -> Investigation:
     if options.dry:
-        seen = registry.run(registry.diff.load().values(), case, options.say)
-        return replace(base(case, settings.system, seen, seed), summary=plan(case, options))
+        return replace(_changed(case, settings, seed, options.say), summary=plan(case, options))
     start = base(case, settings.system, look(case, options.say), seed)
     try:
         _, healthy = broken(setting(case, metrics.get(settings.metric), start.findings, seed))
@@ -231,11 +234,8 @@ def bisect(
         inner = search.remade(inner, how) if culprit.runs else inner
     except ReplayError as problem:
         said, grid = f"{said} It cannot be compared with its parent: {problem}", None
-    if grid is not None and len(changes) > 1:
-        found = _replayed(inner, settings, how, seed)
-    else:
-        seen = registry.run(registry.diff.load().values(), inner, say)
-        found = conclude(base(inner, settings.system, seen, seed), "inconclusive")
+    several = grid is not None and len(changes) > 1
+    found = _replayed(inner, settings, how, seed) if several else _changed(inner, settings, seed, say)
     if grid is not None and len(changes) == 1:
         found = _alone(found, setting(inner, grid.metric, found.findings, seed), changes[0])
     return replace(
@@ -247,10 +247,9 @@ def _alone(start: Investigation, on: Setting, change: Change) -> Investigation:
     """Return the only change between two versions as the cause of all that differs between their models."""
     before, after = (on.grid.both_exams(model) for model in on.grid.models)
     counter = f"the version without it, and all else the same, has {on.grid.metric.name} {before.value:.4g}"
-    term = Term(
-        "evolution", change.kind, change.subject, after - before, change.text, True, counter, stage=change.stage
-    )
-    term = replace(term, findings=tuple(f.id for f in on.findings if f.subject == change.subject))
+    told = change.kind, change.subject, after - before, change.text
+    ids = tuple(f.id for f in on.findings if f.subject == change.subject)
+    term = Term("evolution", *told, True, counter, stage=change.stage, findings=ids)
     gap = gap_of(on.grid.metric.name, before, after, on.rows, ALARM)
     found = judge(start, [Branch([term])], gap, after - before, command(on.case, None, on.seed))
     return conclude(found, "cause_found" if found.causes else "inconclusive")

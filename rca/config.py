@@ -84,16 +84,7 @@ class Config(Strict):
 
 
 def parse(text: str, name: str = FILE) -> Config:
-    """Read the text of a configuration.
-
-    Examples
-    --------
-    >>> parse("system: s")
-    Traceback (most recent call last):
-    ...
-    rca.errors.ConfigError: rca.yaml is not valid: model: Field required; data: Field required; \
-target: Field required (fields: see rca.yaml in the README).
-    """
+    """Read the text of a configuration."""
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as problem:

@@ -1,14 +1,12 @@
 """What the examples of docstrings take for granted."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest
 
 
 @pytest.fixture(autouse=True)
-def _namespace(doctest_namespace: dict[str, Any]) -> None:
+def _namespace(doctest_namespace: dict[str, object]) -> None:
     from rca.integrity._common import texts
 
     doctest_namespace.update(np=np, pd=pd, texts=texts)

@@ -39,11 +39,7 @@ def load(file: str, name: str | None = None, *, trust: bool = False) -> Model:
 
     With `trust`, a pickle is loaded by a process apart, without this one's environment, with limits and in a folder of
     its own; that is no sandbox: it may still read files and use the network.
-
-    Raises
-    ------
-    ModelError
-        Where the file is damaged, would run code, or holds what is not on the allow-list.
+    Where the file is damaged, would run code, or holds what is not on the allow-list, a ModelError says so.
     """
     name = name or file
     suffix = PurePosixPath(name).suffix

@@ -68,10 +68,7 @@ class Inert:
 def names(file: str | Path) -> tuple[str, ...]:
     """Return what a pickle or a joblib file, compressed or not, would import.
 
-    Raises
-    ------
-    ModelError
-        Where it is cut off, no pickle, or compressed in a way that the standard library does not know.
+    Where it is cut off, no pickle, or compressed as the standard library does not know, a ModelError says so.
 
     Examples
     --------

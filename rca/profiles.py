@@ -63,17 +63,7 @@ class Profile:
 
 
 def store(profile: Profile, path: str | Path, key: tuple[str, ...] = ()) -> None:
-    """Write a profile as JSON, without rare categories and without a value of the key.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> city = Column("city", "category", "string", 40, 1, distinct=2, top={"Rome": 38, "Oslo": 1})
-    >>> path = f"{tempfile.mkdtemp()}/train.profile.json"
-    >>> store(Profile(40, {"city": city}), path)
-    >>> load(path).columns["city"].top
-    {'Rome': 38}
-    """
+    """Write a profile as JSON, without rare categories and without a value of the key."""
     columns = {}
     for name, column in profile.columns.items():
         shown = {value: count for value, count in column.top.items() if count >= FEWEST and name not in key}

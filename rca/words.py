@@ -36,13 +36,7 @@ def count(size: int, noun: str) -> str:
 
 
 def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
-    """Return a number for people.
-
-    Examples
-    --------
-    >>> number(0.2314), number(0.17, sign=True), number(-0.0004), number(6204), number(float("nan")), number(1e-9)
-    ('0.231', '+0.170', '-0.0004', '6,204', 'n/a', '1.00e-09')
-    """
+    """Return a number for people."""
     if value is None or not math.isfinite(value):
         return "n/a"
     size = abs(value)
@@ -68,13 +62,7 @@ def digits(investigation: Investigation) -> int:
 
 
 def places(size: float) -> int:
-    """Return the decimals that show a number of this size with three digits.
-
-    Examples
-    --------
-    >>> [places(x) for x in (0.18, 0.0042, 25.0)]
-    [3, 5, 2]
-    """
+    """Return the decimals that show a number of this size with three digits."""
     if not math.isfinite(size) or size == 0:
         return 3
     return min(8, max(2, 2 - math.floor(math.log10(abs(size)))))

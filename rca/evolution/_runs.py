@@ -94,15 +94,15 @@ def retrain(case: Case, path: str, table: pd.DataFrame, options: Options | None 
         raise NotApplicable(f"no stage of dvc.lock makes the model from {path}")
     with sandbox(Repository(Path(case.root)), current.commit) as box:
         pull(box, [current], order, options, but=path)
-        target_file = box.root / path
-        target_file.parent.mkdir(parents=True, exist_ok=True)
-        target_file.unlink(missing_ok=True)
-        if target_file.suffix == ".parquet":
-            table.to_parquet(target_file, index=False)
-        elif target_file.suffix in {".csv", ".tsv"}:
-            table.to_csv(target_file, index=False, sep="\t" if target_file.suffix == ".tsv" else ",")
-        else:
+        file = box.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        if file.suffix not in {".parquet", ".csv", ".tsv"}:
             raise NotApplicable(f"a table cannot be written as {path} here: the formats are parquet and csv")
+        if file.suffix == ".parquet":
+            table.to_parquet(file, index=False)
+        else:
+            table.to_csv(file, index=False, sep="\t" if file.suffix == ".tsv" else ",")
         # Not the run cache: the table is a hypothesis, and the user's cache need not remember it.
         how = ("--force", "--no-run-cache", "--no-commit", "--single-item", *order)
         box.dvc("repro", *how, timeout=options.timeout)

@@ -72,15 +72,8 @@ def bisect(case: Case, metric: str, judge: Judge | None, options: Options) -> Cu
     the probability of each to be the culprit, given what was seen (as Henderson et al., "Flake Aware Culprit
     Finding", 2023); another seed is spent where one run says too little.
 
-    Parameters
-    ----------
-    judge : callable, optional
-        The worth of a model on exams that stay the same; without it, runs are judged by the metric that they record.
-
-    Raises
-    ------
-    NotApplicable
-        Where nothing moved, or nothing between the versions can be read or run.
+    `judge` gives the worth of a model on exams that stay the same; without it, runs are judged by the metric that they
+    record. Where nothing moved, or nothing between the versions can be read or run, NotApplicable says so.
     """
     old, new = sides(case)
     repository = Repository(Path(str(case.root)))

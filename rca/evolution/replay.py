@@ -272,24 +272,18 @@ def _together(bench: Bench, material: float) -> tuple[str, ...]:
 def _complete(bench: Bench) -> tuple[str, ...]:
     """Run every coalition; merge players that never ran apart until all that is needed is known."""
     merged: list[str] = []
-    while True:
-        every = bench.coalitions
-        bench.need(every)
-        invalid = [s for s in every if bench.worth[s, None] is None]
-        if not invalid:
-            return tuple(merged)
-        one, other = _inseparable(bench.subjects, [s for s in every if s not in invalid], invalid)
-        merged.append(_join(bench, {one, other}))
 
-
-def _inseparable(subjects: Sequence[str], valid: Sequence[Coalition], invalid: Sequence[Coalition]) -> tuple[str, str]:
-    """Return two players that no valid run has apart, or else those most often apart in failed runs."""
-    pairs = list(combinations(subjects, 2))
-
-    def apart(pair: tuple[str, str], runs: Sequence[Coalition]) -> int:
+    def apart(pair: tuple[str, str], *, ran: bool) -> int:
+        runs = [s for s in bench.coalitions if (bench.worth[s, None] is not None) == ran]
         return sum((pair[0] in s) != (pair[1] in s) for s in runs)
 
-    return min(pairs, key=lambda pair: (apart(pair, valid), -apart(pair, invalid)))
+    while True:
+        bench.need(bench.coalitions)
+        if all(bench.worth[s, None] is not None for s in bench.coalitions):
+            return tuple(merged)
+        # two that no valid run has apart, or else those most often apart in failed runs
+        pairs = combinations(bench.subjects, 2)
+        merged.append(_join(bench, set(min(pairs, key=lambda p: (apart(p, ran=True), -apart(p, ran=False))))))
 
 
 def _repeat(bench: Bench, base: Mapping[str, Estimate], material: float) -> tuple[float, dict[str, list[Estimate]]]:

@@ -188,13 +188,7 @@ def _span(times: NDArray[Any], hit: Mask, time: str) -> dict[str, Any]:
 
 
 def told(where: Mapping[str, Any]) -> str:
-    """Return where a damage is as the end of a sentence.
-
-    Examples
-    --------
-    >>> told({"onset": "2024-02-01", "all_since": True}), told({"segment": {"city": "Rome"}}), told({})
-    (', all of them since 2024-02-01', " with city 'Rome'", '')
-    """
+    """Return where a damage is as the end of a sentence."""
     if where.get("segment"):
         ((name, level),) = where["segment"].items()
         return f" with {name} '{level}'"
@@ -313,13 +307,7 @@ def tail_chance(old: Floats, low: float, high: float, count: int, rows: int) -> 
 
 
 def percent(share: float) -> str:
-    """Return a share as a person reads it; neither all nor none unless it is so.
-
-    Examples
-    --------
-    >>> percent(0.8713), percent(0.0213), percent(0.99999), percent(1.0), percent(0.00001)
-    ('87 %', '2.1 %', 'over 99.9 %', '100 %', 'under 0.1 %')
-    """
+    """Return a share as a person reads it; neither all nor none unless it is so."""
     if 0 < share < 0.001:
         return "under 0.1 %"
     if 0.999 < share < 1:
@@ -328,13 +316,7 @@ def percent(share: float) -> str:
 
 
 def listed(values: Sequence[str], limit: int = 3) -> str:
-    """Return a few values in quotes and how many more there are.
-
-    Examples
-    --------
-    >>> listed(["a", "b"]), listed(list("abcde"))
-    ("'a', 'b'", "'a', 'b', 'c' and 2 more")
-    """
+    """Return a few values in quotes and how many more there are."""
     more = f" and {len(values) - limit} more" if len(values) > limit else ""
     return ", ".join(f"'{value}'" for value in values[:limit]) + more
 

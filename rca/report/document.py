@@ -19,16 +19,7 @@ def schema() -> dict[str, Any]:
 
 
 def read(path: str | Path) -> Investigation:
-    """Read a document that ``rca investigate``, ``check`` or ``diff`` wrote.
-
-    Examples
-    --------
-    >>> read("nowhere.json")
-    Traceback (most recent call last):
-    ...
-    rca.errors.ConfigError: cannot read nowhere.json (No such file or directory): name a file that rca wrote with \
---format json.
-    """
+    """Read a document that ``rca investigate``, ``check`` or ``diff`` wrote."""
     try:
         raw = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as problem:
@@ -40,15 +31,7 @@ def read(path: str | Path) -> Investigation:
 
 
 def parse(raw: Any, name: str = "the document") -> Investigation:
-    """Turn the document, already loaded from JSON, into the record; the schema names the deepest place that is wrong.
-
-    Examples
-    --------
-    >>> parse({"schema": "rca/investigation/1"}, "x.json")
-    Traceback (most recent call last):
-    ...
-    rca.errors.ConfigError: x.json is no investigation: at the top, 'system' is a required property.
-    """
+    """Turn the document, loaded from JSON, into the record; the schema names the deepest place that is wrong."""
     from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it comes without types
     from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
 

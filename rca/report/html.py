@@ -3,25 +3,51 @@
 import base64
 import functools
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from rca import words
-from rca.types import Investigation, Rejected, plain
+from rca.types import Investigation, plain
 from rca.versions import flatten
 
 
-def heading(found: Investigation, title: str = "") -> str:
-    """Return the title with the verdict and the severity as badges."""
-    return _section("heading", found, title)
+def _wide(text: str) -> str:
+    return text.replace("-", "\u2212")  # a minus as wide as a plus
 
 
-def verdict(found: Investigation) -> str:
-    """Return the verdict: one sentence, and the numbers it rests on."""
-    return _section("verdict", found, found.gap, words.digits(found))
+def _cell(value: object) -> str:
+    if value is None:
+        return "n/a"
+    return _wide(f"{value:.5g}") if isinstance(value, float) else words.clean(value, 240)
+
+
+@functools.cache
+def template(name: str) -> Template:
+    """Return a template of this folder in which no text is markup unless it says so."""
+    made = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
+    made.trim_blocks = made.lstrip_blocks = True
+    made.finalize = lambda value: value if isinstance(value, Markup) else words.clean(value, 600)
+    made.filters.update(clean=words.clean, cell=_cell, data=plain, wide=_wide)
+    made.filters["slug"] = lambda name: re.sub(r"[^A-Za-z0-9_-]", "-", name)[:60]  # a part of an anchor
+    made.globals.update(words=words, MOST=150, ROWS=12)
+    return made.get_template(name)
+
+
+def _section(name: str, *values: object) -> str:
+    macro = getattr(template("sections.html.j2").module, name)
+    return Markup(macro(*values).strip())  # noqa: S704  the macro has escaped what it was given
+
+
+#: The title with the verdict and the severity as badges.
+heading = functools.partial(_section, "heading")
+#: The verdict: one sentence, and the numbers it rests on.
+verdict = functools.partial(_section, "verdict")
+#: The hypotheses that were ruled out, or could not be tested, each with its reason.
+rejected = functools.partial(_section, "rejected")
+#: What every plug-in did, failures first.
+outcomes = functools.partial(_section, "outcomes")
 
 
 def waterfall(found: Investigation) -> str:
@@ -51,46 +77,9 @@ def findings(found: Investigation) -> str:
     return _section("findings", found, sorted(found.findings, key=lambda finding: finding.id not in cited))
 
 
-def rejected(items: Sequence[Rejected], none: str = "Nothing.") -> str:
-    """Return the hypotheses that were ruled out, or could not be tested, each with its reason."""
-    return _section("rejected", items, none)
-
-
-def outcomes(found: Investigation) -> str:
-    """Return what every plug-in did, failures first."""
-    return _section("outcomes", found)
-
-
 def provenance(found: Investigation) -> str:
     """Return where the numbers come from: both sides, versions, seeds, hashes."""
     sides = {"reference": plain(found.reference), "current": plain(found.current)}
     flat = flatten({**sides, **plain(found.provenance)}).items()
     shown = [(key, ", ".join(map(_cell, v)) if isinstance(v, list) else v) for key, v in flat if v is not None]
     return _section("provenance", shown[:200])
-
-
-@functools.cache
-def template(name: str) -> Template:
-    """Return a template of this folder in which no text is markup unless it says so."""
-    made = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
-    made.trim_blocks = made.lstrip_blocks = True
-    made.finalize = lambda value: value if isinstance(value, Markup) else words.clean(value, 600)
-    made.filters.update(clean=words.clean, cell=_cell, data=plain, wide=_wide)
-    made.filters["slug"] = lambda name: re.sub(r"[^A-Za-z0-9_-]", "-", name)[:60]  # a part of an anchor
-    made.globals.update(words=words, MOST=150, ROWS=12)
-    return made.get_template(name)
-
-
-def _section(name: str, *values: object) -> str:
-    macro = getattr(template("sections.html.j2").module, name)
-    return Markup(macro(*values).strip())  # noqa: S704  the macro has escaped what it was given
-
-
-def _wide(text: str) -> str:
-    return text.replace("-", "\u2212")  # a minus as wide as a plus
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "n/a"
-    return _wide(f"{value:.5g}") if isinstance(value, float) else words.clean(value, 240)

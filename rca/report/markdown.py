@@ -21,13 +21,7 @@ def render(investigation: Investigation) -> str:
 
 
 def escape(text: object, limit: int = 600) -> Markup:
-    r"""Return text from data so that Markdown shows it and does not obey it.
-
-    Examples
-    --------
-    >>> print(escape("a|b <img> @all see #1"))
-    a\|b &lt;img&gt; @<!-- -->all see #<!-- -->1
-    """
+    r"""Return text from data so that Markdown shows it and does not obey it."""
     safe = html.escape(words.clean(text, limit), quote=False)
     safe = _SPECIAL.sub(lambda m: "\\" + m[0], safe)
     safe = _ADDRESS.sub(lambda m: f"{m[1] or m[3]}&#{ord(m[2] or m[4])};", safe)
@@ -37,13 +31,7 @@ def escape(text: object, limit: int = 600) -> Markup:
 
 
 def code(text: object) -> Markup:
-    r"""Return a name as code; by its tag where it is odd, since a fence ends at a backtick.
-
-    Examples
-    --------
-    >>> print(code("data.train.age"), code("a`b|c"))
-    `data.train.age` <code>a\`b\|c</code>
-    """
+    r"""Return a name as code; by its tag where it is odd, since a fence ends at a backtick."""
     name = words.clean(text, 200)
     tame = re.fullmatch(r"[\w./:+ -]+", name, re.ASCII)
     return Markup(f"`{name}`" if tame else f"<code>{escape(name)}</code>")  # noqa: S704  it is tame or escaped

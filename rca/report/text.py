@@ -123,13 +123,7 @@ def _amount(found: Investigation, term: Cause | Remainder) -> str:
 
 
 def bar(share: float | None) -> str:
-    """Return a bar as long as a share of the gap; a lighter one where it works against the gap.
-
-    Examples
-    --------
-    >>> bar(0.5), bar(0.03), bar(-0.1), bar(None)
-    ('██████████', '▋', '▒▒', '')
-    """
+    """Return a bar as long as a share of the gap; a lighter one where it works against the gap."""
     if share is None or not math.isfinite(share):
         return ""
     eighths = round(min(abs(share), 1.0) * _BAR * 8)
