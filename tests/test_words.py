@@ -50,3 +50,10 @@ def test_tables_without_revisions_are_named_by_their_files() -> None:
     sides = {name: replace(getattr(found, name), rev=None) for name in ("reference", "current")}
     (command,) = words.rerun(replace(found, **sides), found.findings[0])
     assert command.startswith("rca check --reference-data data/features/evaluate.parquet --current-data")
+
+
+def test_numbers_are_for_people() -> None:
+    shown = [words.number(x) for x in (0.2314, -0.0004, 6204, float("nan"), 1e-9)]
+    assert shown == ["0.231", "-0.0004", "6,204", "n/a", "1.00e-09"]
+    assert words.number(0.17, sign=True) == "+0.170"
+    assert [words.places(x) for x in (0.18, 0.0042, 25.0)] == [3, 5, 2]

@@ -282,8 +282,9 @@ def _complete(bench: Bench) -> tuple[str, ...]:
         if all(bench.worth[s, None] is not None for s in bench.coalitions):
             return tuple(merged)
         # two that no valid run has apart, or else those most often apart in failed runs
-        pairs = combinations(bench.subjects, 2)
-        merged.append(_join(bench, set(min(pairs, key=lambda p: (apart(p, ran=True), -apart(p, ran=False))))))
+        pairs = list(combinations(bench.subjects, 2))
+        one, other = min(pairs, key=lambda p: (apart(p, ran=True), -apart(p, ran=False)))
+        merged.append(_join(bench, {one, other}))
 
 
 def _repeat(bench: Bench, base: Mapping[str, Estimate], material: float) -> tuple[float, dict[str, list[Estimate]]]:

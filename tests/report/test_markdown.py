@@ -42,3 +42,9 @@ def test_a_comment_has_room_for_it() -> None:
     view = markdown.render(replace(checked(), findings=many))
     assert len(view.encode()) < 60_000
     assert "and 485 more" in view
+
+
+def test_text_from_data_is_shown_and_not_obeyed() -> None:
+    assert markdown.escape("a|b <img> @all see #1") == r"a\|b &lt;img&gt; @<!-- -->all see #<!-- -->1"
+    assert markdown.code("data.train.age") == "`data.train.age`"
+    assert markdown.code("a`b|c") == r"<code>a\`b\|c</code>"

@@ -115,3 +115,7 @@ def test_a_cause_without_a_number_is_said_not_to_be_identified() -> None:
     first = replace(investigation().causes[0], low=float("nan"), high=float("nan"), share=None)
     view = "\n".join(lines(replace(investigation(), causes=(first,))))
     assert "+0.171 [not identified]" in view
+
+
+def test_a_bar_is_as_long_as_the_share() -> None:
+    assert [text.bar(share) for share in (0.5, 0.03, -0.1, None)] == ["██████████", "▋", "▒▒", ""]
