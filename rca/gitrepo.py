@@ -137,8 +137,8 @@ class Repository:
             text = f"{old[:12]} is no ancestor of {new[:12]}, so no commit lies between: name an older good revision."
             raise VersionError(text) from None
         asked = ("log", "--first-parent", "--reverse", "--no-patch", "--format=%H%x00%aI%x00%s", f"{old}..{new}")
-        lines = git(self.root, *asked).decode(errors="replace").splitlines()
-        return [dict(zip(("hash", "date", "subject"), line.split("\0"), strict=True)) for line in lines]
+        lines = git(self.root, *asked).decode(errors="replace").split("\n")  # a title may hold other ends of lines
+        return [dict(zip(("hash", "date", "subject"), line.split("\0"), strict=True)) for line in lines if line]
 
     def changed(self) -> Sequence[str]:
         """Return tracked files whose content in the work tree is not that of HEAD."""

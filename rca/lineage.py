@@ -11,7 +11,7 @@ from typing import Any
 
 from rca import registry
 from rca.errors import DataError
-from rca.evolution._changes import Change, of_stage, producer
+from rca.evolution._changes import Change, of_stage, producer, repinned
 from rca.gitrepo import Hunk, is_code
 from rca.integrity._common import listed
 from rca.tables import open_table
@@ -92,7 +92,7 @@ class _Walk:
             queue += [s for s in self._inputs(finding, pair, item) if s not in queue] if item.damaged is None else []
         # a stage that did not change passes on what came in, also where the check does not see it there
         blind = [item for item in inputs if item.damaged is None]
-        passed = [] if changed else blind if _packages(self.old, self.new) else [*blind, *inputs]
+        passed = [] if changed else blind if repinned(self.old, self.new) else [*blind, *inputs]
         return passed[0] if passed else None
 
     def _inputs(self, finding: Finding, pair: Pair, at: _Step) -> list[_Step]:
@@ -144,7 +144,7 @@ class _Walk:
         ranks = {hunk: self._rank(hunk, {str(n) for n in names if n}, pair) for hunk in hunks}
         hunks = sorted((h for h in hunks if ranks[h] < 3 or min(ranks.values()) == 3), key=ranks.__getitem__)
         what = [str(hunk) for hunk in hunks[:1]] or [change.text for change in changes[:2]]
-        what = what or (_packages(self.old, self.new) if last.stage else [])
+        what = what or (list(repinned(self.old, self.new).values())[:3] if last.stage else [])
         if last.stage is None:
             above = [last.path, *map(str, PurePosixPath(last.path).parents)]
             files = [self.new.tracked[path] for path in above if path in self.new.tracked] or [last.path]
@@ -181,10 +181,3 @@ def _statements(source: str) -> list[tuple[int, int, str, str]]:
     except (SyntaxError, ValueError, RecursionError):
         return []
     return [(n.lineno, n.end_lineno or 0, ast.get_source_segment(source, n) or "", ast.dump(n)) for n in nodes]
-
-
-def _packages(old: Version, new: Version) -> list[str]:
-    """Name the first packages whose version changed."""
-    before, after = old.environment, new.environment
-    names = sorted(n for n in {**before, **after} if before.get(n) != after.get(n))
-    return [f"{n} {before.get(n, 'absent')} → {after.get(n, 'absent')}" for n in names[:3]]

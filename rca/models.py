@@ -61,7 +61,7 @@ def _named(file: str) -> str:
     try:
         names = pickles.names(file)
     except ModelError as problem:
-        return str(problem).split(":")[0]
+        return str(problem).removesuffix(": save the model again.")
     rare = [n for n in names if n.split(".")[0] not in {"sklearn", "numpy", "scipy", "pandas", "joblib"}]
     return f"it imports {choices(rare)}" if rare else "it names parts of scikit-learn and numpy alone"
 

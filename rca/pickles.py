@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import io
 import lzma
 import math
 import pickle
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from joblib.compressor import BinaryZlibFile
 
 from rca.errors import ModelError
 
@@ -24,7 +23,7 @@ _PACKED: dict[bytes, Callable[[Any], Any]] = {
     b"BZh": bz2.open,
     b"\xfd7zXZ": lzma.open,
     b"\x5d\x00": lzma.open,
-    b"\x78": lambda raw: io.BytesIO(zlib.decompressobj().decompress(raw.read(), LARGEST)),
+    b"\x78": BinaryZlibFile,
 }
 
 
@@ -35,13 +34,12 @@ class Inert:
     source: _Counted
     nested: Callable[[], Any]
 
-    def __new__(cls, *given: Any, **_: Any) -> Inert:  # noqa: D102
+    def __new__(cls, *given: Any, **_: Any) -> Inert:  # noqa: D102  nothing is done
         made = super().__new__(cls)
-        made.__dict__.update(given=given, state=None)
+        made.__dict__["given"] = given
         return made
 
     def __setstate__(self, state: Any) -> None:
-        self.__dict__["state"] = state
         if self.name.endswith(".NumpyArrayWrapper"):
             self._pass(state)
 
@@ -59,8 +57,8 @@ class Inert:
                 raise ValueError("an array is cut off")
             left -= len(part)
 
-    def append(self, *_: Any) -> None:  # noqa: D102
-        pass
+    def append(self, *_: Any) -> None:
+        """Do nothing."""
 
     extend = add = __setitem__ = append
 

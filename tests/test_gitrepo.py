@@ -8,7 +8,10 @@ from rca.errors import ConfigError
 from rca.gitrepo import Repository
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from rca import demo
 
 
 def test_a_folder_without_git_is_told_so(tmp_path: Path) -> None:
@@ -22,6 +25,14 @@ def test_files_and_blobs(mini: Path) -> None:
     blobs = repository.blobs([files["params.yaml"], files["requirements.lock"]])
     assert blobs[files["requirements.lock"]] == b"numpy==1.0.0\n"
     assert repository.blobs([]) == {}
+
+
+def test_a_title_with_odd_line_ends_is_one_title(mini: Path, copy_of: Callable[[Path], demo.Workspace]) -> None:
+    work = copy_of(mini)
+    work.git("commit", "--quiet", "--allow-empty", "--message", "one\u2028two\x0bthree")
+    repository = Repository(work.root)
+    (commit,) = repository.history(repository.resolve("good"), repository.resolve("HEAD"))
+    assert commit["subject"] == "one\u2028two\x0bthree"
 
 
 def test_changes_that_are_in_no_revision(mini: Path) -> None:

@@ -33,14 +33,20 @@ def sides(case: Case) -> tuple[Version, Version]:
     return case.reference, case.current
 
 
+def repinned(reference: Version, current: Version) -> dict[str, str]:
+    """Return the packages whose pinned version changed, by name, each with what it was and is."""
+    before, after = reference.environment, current.environment
+    names = sorted(n for n in {**before, **after} if before.get(n) != after.get(n))
+    return {n: f"{n} {before.get(n, 'absent')} → {after.get(n, 'absent')}" for n in names}
+
+
 def asked(case: Case) -> tuple[Model, Model]:
     """Return both models, which must be readable."""
-    found = []
-    for side in sides(case):
-        if side.model is None:
-            raise NotApplicable(f"the model of {side.rev} cannot be asked: {side.model_problem or 'there is none'}")
-        found.append(side.model)
-    return found[0], found[1]
+    old, new = sides(case)
+    if old.model is None or new.model is None:
+        side = old if old.model is None else new
+        raise NotApplicable(f"the model of {side.rev} cannot be asked: {side.model_problem or 'there is none'}")
+    return old.model, new.model
 
 
 def relative(before: Any, after: Any) -> float | None:

@@ -44,12 +44,13 @@ def predictions(case: Case) -> Iterator[Finding]:
     >>> case = Case((Pair("evaluate", exam, exam),), Roles(target="y", features=("x",)), old, new)
     >>> print(next(predictions(case)).text)
     100 % of the 100 rows of exam are answered otherwise: 90 % were right and are wrong now, 10 % the other way \
-(McNemar p = 3e-17); accuracy moved by -0.8 [-0.899, -0.701].
+(McNemar p = 3e-17); accuracy moved by -0.8 [-0.899, -0.701]. The mean score went from 1 to 0.
     """
     frame, name, y, before, after = _answers(case)
-    if np.array_equal(before, after):
-        return
     known = classes(asked(case)[1])
+    scores = {} if known is None else _scores(case, frame)
+    if np.array_equal(before, after) and len(set(scores.get("mean", [0.0]))) == 1:
+        return
     gain = np.abs(before - y) - np.abs(after - y) if known is None else (after == y) * 1.0 - (before == y)
     change = mean(gain, name)
     low, high = change.interval()
@@ -62,9 +63,11 @@ def predictions(case: Case) -> Iterator[Finding]:
         text += f"{_share(lost)} away from the target; minus the mean absolute error {moved}"
     else:
         p = float(binomtest(min(lost.sum(), won.sum()), max(int((lost | won).sum()), 1)).pvalue)
-        facts |= {"churn": float((before != after).mean()), "mcnemar_p": p, "scores": _scores(case, frame)}
+        facts |= {"churn": float((before != after).mean()), "mcnemar_p": p, "scores": scores}
         text = f"{_share(before != after)} of the {len(y)} rows of {name} are answered otherwise: {_share(lost)} were "
         text += f"right and are wrong now, {_share(won)} the other way (McNemar p = {p:.1g}); accuracy {moved}"
+    if scores:
+        text += " The mean score went from {:.3g} to {:.3g}.".format(*scores["mean"])
     facts["slices"] = _slices(case, frame, gain)
     if facts["slices"]:
         text += " It moved most where " + ", ".join(f"{s['where']} ({s['moved']:+.2g})" for s in facts["slices"]) + "."

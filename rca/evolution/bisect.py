@@ -43,7 +43,7 @@ class Culprit:
         return (
             f"Commit {self.commit[:7]} of {self.date[:10]} ('{self.title}'){others} moved {metric} from "
             f"{self.step[0]:.4g} to {self.step[1]:.4g} (probability {self.probability:.3g}): "
-            f"of {self.commits} commits {self.runs} were run, the others read."
+            f"to find it {self.commits} commits were read and {self.runs} run."
         )
 
 
@@ -157,13 +157,11 @@ def _search(line: _Line, metric: str, low: int, high: int, judge: Judge | None, 
     places = [i for i in range(low + 1, high + 1) if line.changed[i]]
     if not places:
         raise NotApplicable("no commit between changes what the pipeline reads; suspect the exam, or the environment")
-    levels: list[float] = []
-    for side, i in ((old, low), (new, high)):
-        value = judge(side.model).value if judge is not None and side.model is not None else line.values[i]
-        if value is None:
-            raise NotApplicable(f"{side.rev} has neither a model that can be asked nor a recorded {metric}")
-        levels.append(value)
-    good, bad = levels
+    good, bad = line.values[low], line.values[high]
+    if judge is not None and old.model is not None and new.model is not None:
+        good, bad = judge(old.model).value, judge(new.model).value
+    if good is None or bad is None:
+        raise NotApplicable(f"{old.rev} or {new.rev} has neither a model that can be asked nor a recorded {metric}")
     if math.isclose(good, bad, rel_tol=1e-9, abs_tol=1e-12):
         raise NotApplicable(f"the models of {old.rev} and {new.rev} are of the same worth ({good:.4g})")
     chance = np.full(len(places), 1 / len(places))  # of each place to be the first bad one

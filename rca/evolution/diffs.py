@@ -7,7 +7,17 @@ from collections.abc import Iterator
 from packaging.version import InvalidVersion, Version
 
 from rca.errors import NotApplicable
-from rca.evolution._changes import PARAMS, kind_of_key, producer, relative, root_changes, same_program, sides, texts
+from rca.evolution._changes import (
+    PARAMS,
+    kind_of_key,
+    producer,
+    relative,
+    repinned,
+    root_changes,
+    same_program,
+    sides,
+    texts,
+)
 from rca.gitrepo import is_code
 from rca.registry import diff
 from rca.types import Case, Finding
@@ -118,12 +128,11 @@ def environment(case: Case) -> Iterator[Finding]:
     reference, current = sides(case)
     if not reference.environment and not current.environment:
         raise NotApplicable("no version pins an environment: name the lock file as 'environment' in rca.yaml")
-    for name in sorted({**reference.environment, **current.environment}):
+    for name in repinned(reference, current):
         before, after = reference.environment.get(name), current.environment.get(name)
-        if before != after:
-            text = f"{name} went from {before or 'absent'} to {after or 'absent'}"
-            facts = {"reference": before, "current": after, "step": _step(before, after)}
-            yield Finding("RCA203", "environment_change", f"env.{name}", text, evidence=facts)
+        text = f"{name} went from {before or 'absent'} to {after or 'absent'}"
+        facts = {"reference": before, "current": after, "step": _step(before, after)}
+        yield Finding("RCA203", "environment_change", f"env.{name}", text, evidence=facts)
 
 
 def _step(before: str | None, after: str | None) -> str:

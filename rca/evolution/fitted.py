@@ -12,8 +12,7 @@ from rca.types import Case, Finding
 #: Settings that change no prediction.
 _IDLE = {"n_jobs", "verbose", "copy", "copy_X", "memory", "warm_start", "verbose_feature_names_out"}
 _IDLE |= {"steps", "transformers", "estimators"}  # which are parts
-
-_DEPTH = 12
+_DEPTH = 12  # how far into values is looked
 
 Part = tuple[Any, bool]  # an estimator, and whether it prepares inputs for another
 

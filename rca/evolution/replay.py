@@ -12,7 +12,7 @@ from joblib import Parallel, delayed
 from scipy.stats import t as student
 
 from rca.errors import ModelError, NotApplicable, ReplayError
-from rca.evolution._changes import Change, between, producer, root_changes, sides, upstream
+from rca.evolution._changes import Change, between, producer, repinned, root_changes, sides, upstream
 from rca.evolution._runs import Judge, Options, load_model, pull, set_param, set_seed
 from rca.gitrepo import Repository
 from rca.sandbox import interpreter, sandbox
@@ -154,17 +154,14 @@ class Replay:
 def packages(case: Case) -> Iterator[Change]:
     """Return the environment as one change, which DVC knows nothing of."""
     reference, current = sides(case)
-    pins = [side.environment for side in (reference, current)]
-    if case.lock_path is None or not all(pins):
+    if case.lock_path is None or not (reference.environment and current.environment):
         raise NotApplicable("--env needs the file that pins the packages of both versions: name it in rca.yaml")
     if not case.lock_path.endswith((".txt", ".lock", ".in")) or case.lock_path.endswith(("uv.lock", "poetry.lock")):
         raise NotApplicable(f"an environment is built from a requirements file, and {case.lock_path} is none")
-    names = sorted(n for n in {**pins[0], **pins[1]} if pins[0].get(n) != pins[1].get(n))
-    if names:
-        steps = [f"{n} {pins[0].get(n, 'absent')} → {pins[1].get(n, 'absent')}" for n in names]
-        first = upstream(current, producer(current, case.model_path))[0]
-        subject = f"env.{names[0]}" if len(names) == 1 else "env"
-        yield Change(subject, "environment_change", first, (case.lock_path,), text=", ".join(steps), declared=False)
+    if moved := repinned(reference, current):
+        first, text = upstream(current, producer(current, case.model_path))[0], ", ".join(moved.values())
+        subject = f"env.{next(iter(moved))}" if len(moved) == 1 else "env"
+        yield Change(subject, "environment_change", first, (case.lock_path,), text=text, declared=False)
 
 
 def players(case: Case, *, env: bool = False) -> tuple[tuple[Player, ...], tuple[str, ...]]:

@@ -50,6 +50,16 @@ def test_the_same_answers_are_no_finding(frame: pd.DataFrame) -> None:
     assert found(model, LogisticRegression().fit(frame[["x"]], frame["y"]), frame) == []
 
 
+def test_scores_that_move_without_a_flip_are_told(frame: pd.DataFrame) -> None:
+    old = LogisticRegression().fit(frame[["x"]], frame["y"])
+    new = LogisticRegression().fit(frame[["x"]], frame["y"])
+    new.coef_, new.intercept_ = old.coef_ * 3, old.intercept_ * 3  # the same side of one half, farther from it
+    (f,) = found(old, new, frame)
+    assert f.evidence["churn"] == 0
+    assert f.evidence["scores"]["calibration_error"][1] > f.evidence["scores"]["calibration_error"][0] + 0.05
+    assert "The mean score went from" in f.text
+
+
 def test_the_slice_and_the_group_that_suffer_are_named(frame: pd.DataFrame) -> None:
     x = frame.assign(sex=(frame["sex"] == "f").astype(int))
     old = LogisticRegression().fit(x[["x", "sex"]], x["y"])

@@ -21,7 +21,7 @@ ONCE = Options(repeats=1, jobs=1)
 
 
 def fast(root: Path, commits: list[tuple[str, dict[str, str]]]) -> None:
-    """Add commits of whole files through git's own importer; `mark` is the message, the time moves on by an hour."""
+    """Add commits, of a message and whole files, through git's own importer; the time moves on by an hour."""
     lines: list[str] = []
     for i, (message, files) in enumerate(commits):
         lines += ["commit refs/heads/main", f"author a <a@b.c> {1_700_000_000 + 3600 * i} +0000"]
@@ -70,6 +70,7 @@ def test_two_hundred_commits_are_read_and_none_is_run(mini: Path, copy_of: Copy)
     assert found.probability == 1.0
     told = rca.bisect("measured", "HEAD", config=work.root / "rca.yaml", options=ONCE)
     assert [(c.subject, c.status) for c in told.causes] == [("params.train.weight", "confirmed")]
+    assert "200 commits were read and 0 run" in told.summary
     assert told.summary.startswith(f"Commit {found.commit[:7]} of 2023-11-20 ('Commit 137') moved neg_log_loss")
     assert sum(c.contribution for c in told.causes) == pytest.approx(told.gap.difference if told.gap else 0)
     assert state(work.root) == before
