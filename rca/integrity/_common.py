@@ -1,7 +1,6 @@
 """What the checks share: which tables and columns can be looked at, where a damage is, and how it reads."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,6 @@ ALPHA = 0.01
 DISTINCT = 10
 #: A damage of part of the rows is looked for in parts of at least so many rows.
 FEWEST = 100
-_LEVELS = 12
 
 
 def filled(case: Case) -> list[Pair]:
@@ -67,40 +65,6 @@ def numbers(case: Case) -> Iterator[tuple[Pair, Column, Column]]:
             yield pair, reference, current
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """Some rows of the current sample, in which a damage may be whole."""
-
-    mask: Mask
-    where: Mapping[str, Any] = field(default_factory=dict)  # `time` and `onset`, or `segment`; nothing for all rows
-
-
-def views(pair: Pair, case: Case) -> Iterator[View]:
-    """All current rows, then the newest half, quarter and eighth, then each segment of a few categories."""
-    sample = pair.current.sample
-    yield View(np.ones(len(sample), dtype=bool))
-    time = time_of(pair, case)
-    if time is not None:
-        order = np.argsort(sample[time].to_numpy(), kind="stable")
-        known = order[sample[time].notna().to_numpy()[order]]
-        for part in (2, 4, 8):
-            if len(known) // part < FEWEST:
-                break
-            onset = sample[time].to_numpy()[known[len(known) - len(known) // part]]
-            yield View((sample[time] >= onset).to_numpy(), {"time": time, "onset": iso(_moment(onset))})
-    for name, level, mask in segments(sample, pair.reference.sample):
-        yield View(mask, {"segment": {name: level}})
-
-
-def part_of(pair: Pair, view: View) -> Mask:
-    """Return the rows of the reference that a view is held against: the same segment, or all."""
-    reference = pair.reference.sample
-    mask = np.ones(len(reference), dtype=bool)
-    for name, level in view.where.get("segment", {}).items():
-        mask &= (reference[name] == level).to_numpy()
-    return mask
-
-
 def paired(pair: Pair, case: Case, names: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame] | None:
     """Return the rows whose key both tables have exactly once, side by side, with some columns; None without a key.
 
@@ -122,18 +86,6 @@ def chosen(table: Any, key: list[str], names: list[str], step: int) -> pd.DataFr
     found: pd.DataFrame = table.sample[[*key, *names]] if step <= 1 else table.keyed(key, names, step)
     # keys of two tables are compared as text or numbers, not as the categories of one of them
     return found.assign(**{k: found[k].astype("object") for k in key if found[k].dtype == "category"})
-
-
-def segments(sample: pd.DataFrame, reference: pd.DataFrame) -> Iterator[tuple[str, str, Mask]]:
-    """Each part of the rows that one value of a category with few values makes up."""
-    for name in sorted(sample.columns):
-        values = sample[name]
-        if values.dtype != "category" or name not in reference.columns or len(values.cat.categories) > _LEVELS:
-            continue
-        for level in sorted(map(str, values.cat.categories)):
-            mask = (values == level).to_numpy()
-            if FEWEST <= mask.sum() < 0.8 * len(sample):
-                yield name, level, mask
 
 
 def time_of(pair: Pair, case: Case) -> str | None:
@@ -180,10 +132,10 @@ def _span(times: NDArray[Any], hit: Mask, time: str) -> dict[str, Any]:
     if outside > 0.1 * inside or stop - start > 0.95 * len(struck):
         return {}
     first = start + int(np.argmax(struck[start:stop]))
-    onset = iso(_moment(moments[first]))
+    onset = iso(moments[first])
     found = {"time": time, "onset": onset, "all_since": inside >= 0.99, "before": first / len(struck)}
     if stop < 0.99 * len(struck):
-        found["until"] = iso(_moment(moments[stop - 1]))
+        found["until"] = iso(moments[stop - 1])
     return found
 
 
@@ -192,16 +144,10 @@ def told(where: Mapping[str, Any]) -> str:
     if where.get("segment"):
         ((name, level),) = where["segment"].items()
         return f" with {name} '{level}'"
-    if not where.get("onset"):
-        return ""
-    onset = where["onset"][:10]
-    if where.get("until"):
-        return f", from {onset} to {where['until'][:10]}"
-    return f", all of them since {onset}" if where.get("all_since") else f", the first on {onset}"
-
-
-def _moment(value: Any) -> Any:
-    return value.astype("datetime64[us]").item()
+    onset, until = ((where.get(word) or "")[:10] for word in ("onset", "until"))
+    if until:
+        return f", from {onset} to {until}" if onset else f", up to {until}"
+    return onset and (f", all of them since {onset}" if where.get("all_since") else f", the first on {onset}")
 
 
 def report(  # noqa: PLR0913  each argument is one fact of the finding
@@ -243,12 +189,19 @@ def report(  # noqa: PLR0913  each argument is one fact of the finding
 
 
 def lost(
-    pair: Pair, column: str, kind: str, relation: Any, view: View, text: str, due: float = 1.0, **evidence: Any
+    pair: Pair,
+    column: str,
+    kind: str,
+    relation: Any,
+    where: Mapping[str, Any],
+    text: str,
+    due: float = 1.0,
+    **evidence: Any,
 ) -> Finding:
     """Report that a column lost relations, which single rows do not show; `due` is what chance leaves of them."""
     gone, error = 1 - relation.slope, 1.645 * relation.error
-    words = {"column": column, "table": pair.name, "share": percent(min(gone, 1.0)), "where": told(view.where)}
-    facts = {"column": column, "slope": relation.slope, **evidence, **view.where}
+    words = {"column": column, "table": pair.name, "share": percent(min(gone, 1.0)), "where": told(where)}
+    facts = {"column": column, "slope": relation.slope, **evidence, **where}
     said = text.format(**{**evidence, **words})
     p_value = min(float(ndtr((relation.slope - due) / relation.error)), ALPHA)
     subject = f"data.{pair.name}.{column}"
@@ -323,4 +276,4 @@ def listed(values: Sequence[str], limit: int = 3) -> str:
 
 def iso(moment: Any) -> str | None:
     """Return a date or time as text, to the day where it falls on midnight."""
-    return moment.isoformat().removesuffix("T00:00:00") if moment is not None else None
+    return None if moment is None else pd.Timestamp(moment).isoformat().removesuffix("T00:00:00")

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rca.integrity._common import Mask, View, noise, part_of
+from rca.integrity._common import Mask, noise
 from rca.stats import Floats
-from rca.types import Case, Pair
+from rca.types import Case
 
 _ROWS = 20_000
 _BINS = 8
@@ -92,9 +92,7 @@ class Law:
         """Return what became of a column's relations, with other values in its place if given."""
         if name not in self.place:
             return Relation(1.0, np.inf, 0.0, 1.0)
-        i = self.names.index(name)
-        others = self.partners[i] & np.array([other not in without for other in self.names])
-        weights = np.where(others, self.dependence[i], 0.0)
+        i, weights = self.names.index(name), self._weights(name, without)
         strength = float(weights.sum())
         if not strength or not seen.rows:
             return Relation(1.0, np.inf, 0.0, 1.0)
@@ -112,13 +110,23 @@ class Law:
         # how much the rows of the reference pull the slope by themselves, those in rare bins most
         error = 1.6 / np.sqrt(min(self.rows, seen.rows))
         if weights @ slopes < 0.9:
-            pull = self.relations[own] / self.scale[own] * np.repeat(weights / self.phi[i], self.sizes)
-            pulls = np.einsum("nk,nb,kb->n", self.seen.cells[:, own], self.seen.cells, pull, optimize=True)
+            pulls = (self.pulls(name, self.seen, without) * self.seen.cells[:, own]).sum(axis=1)
             error = max(error, float(pulls.std()) * np.sqrt(1 / seen.rows + 1 / self.rows))
         length = np.sqrt(np.maximum(size, self.phi[i] * 1e-2) * self.phi[i])
         shape = float(weights @ np.clip(cross / length, -1, 1))
         times = float(np.sqrt(np.clip(weights @ size, 0, None) / (weights @ self.phi[i])))
         return Relation(float(weights @ slopes), error, strength, shape, times)
+
+    def _weights(self, name: str, without: frozenset[str]) -> Floats:
+        i = self.names.index(name)
+        others = self.partners[i] & np.array([other not in without for other in self.names])
+        return np.where(others, self.dependence[i], 0.0)
+
+    def pulls(self, name: str, seen: Seen, without: frozenset[str] = frozenset()) -> Floats:
+        """Return how much the other columns of each row speak for each bin: on average 1 at the bins that rows have."""
+        own, weights = self.place[name], self._weights(name, without)
+        weights = np.repeat(weights / weights.sum() / self.phi[self.names.index(name)], self.sizes)
+        return np.asarray(seen.cells @ (self.relations[own] / self.scale[own] * weights).T)
 
     @functools.cached_property
     def steady(self) -> dict[str, float]:
@@ -238,6 +246,11 @@ def seen_of(pair: Any, case: Case) -> Seen:
     return _seen(pair.reference, pair.current, skipped(case))
 
 
+def usual_of(pair: Any, case: Case) -> Seen:
+    """Return the reference's own sample in the bins of its law."""
+    return _seen(pair.reference, pair.reference, skipped(case))
+
+
 @functools.lru_cache(maxsize=8)
 def _law(table: Any, skip: tuple[str, ...]) -> Law:
     return Law(_mixed(table), skip)
@@ -249,14 +262,6 @@ def _seen(reference: Any, current: Any, skip: tuple[str, ...]) -> Seen:
     seen = Seen(law, _mixed(current))
     order = _order(current)
     return seen if order is None else seen._keep(seen.cells, order[: law.most])
-
-
-def counterpart(pair: Pair, view: View) -> Mask:
-    """Return the rows of the reference that are like a view by nature: the same segment, or as many of the newest."""
-    if "time" not in view.where:
-        return part_of(pair, view)
-    times = pair.reference.sample[view.where["time"]]
-    return np.asarray(times >= times.quantile(1 - view.mask.mean()))
 
 
 def kinship(sides: tuple[Any, Any], skip: tuple[str, ...], name: str, values: list[str], olds: list[str]) -> Floats:

@@ -8,14 +8,16 @@ should follow is the reference's among the values that the change would carry ou
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rca.integrity._common import Mask, apart, beyond_chance, differ, noise, part_of, time_of, views
+from rca.integrity._common import Mask, apart, beyond_chance, differ, noise, time_of
 from rca.integrity._law import law_of, seen_of
+from rca.integrity._views import View, part_of, settle, traces, views
 from rca.stats import Floats
 from rca.tables import GRID, Column
 from rca.types import Case, Pair
@@ -57,7 +59,7 @@ UNITS: tuple[Unit, ...] = (
 _COMMON = 12  # so many of them are powers of ten
 _NEIGHBOURS = 100
 _FEW = 5000  # a column with more distinct values is a continuum
-_ENOUGH = 400  # fewer rows of a part look like too much
+_ENOUGH = 150  # fewer rows of a part look like too much
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +111,11 @@ def explain(pair: Pair, reference: Column, current: Column, case: Case, toleranc
     if time is not None:
         times = pair.reference.sample[time].to_numpy()[np.isfinite(old)], pair.current.sample[time].to_numpy()
     sides = Sides(old[np.isfinite(old)], np.where(np.isfinite(new), new, np.nan), reference, current, times)
-    unit = _whole(sides, tolerance)
-    if unit is not None:
-        return Change(unit, np.isfinite(sides.new))
-    return _of_a_part(pair, sides, case, tolerance) or _of_rows(sides)
+    near = reference.name not in law_of(pair.reference, case).names or differ(sides.old, sides.known) < 0.03
+    parts = [View(np.isfinite(sides.new))] if near else views(pair, case, *traces(pair, case, reference.name))
+    if found := settle(parts, partial(_held, pair, case, sides, tolerance)):
+        return Change(found[1], found[0].mask & np.isfinite(sides.new), where=found[0].where)
+    return _of_rows(sides)
 
 
 def _whole(sides: Sides, tolerance: float) -> Unit | None:
@@ -165,7 +168,9 @@ def _constant(before: Floats, after: Floats, n0: int, n1: int) -> tuple[Unit, ..
     ratios = np.log(q1 / q0)
     factor = float(np.exp(np.median(ratios)))
     even = np.ptp(ratios) <= 0.03 + 2 * np.sqrt(1 / n0 + 1 / n1)
-    if not even or abs(np.log(factor)) < 0.15 or any(abs(u.factor / factor - 1) < 0.03 for u in UNITS):
+    # a factor that has a name is known no better than a median
+    close = 0.03 + 2 * np.log(q0[-4] / q0[3]) * np.sqrt(1 / n0 + 1 / n1)
+    if not even or abs(np.log(factor)) < 0.15 or any(abs(np.log(u.factor / factor)) < close for u in UNITS):
         return ()
     return (Unit(f"a constant x{factor:.3g}", factor),)
 
@@ -187,23 +192,20 @@ def _whole_numbers(sides: Sides, unit: Unit, values: Floats, part: bool = False)
     return float((np.abs(again - values) <= slack).mean()) >= 0.95
 
 
-def _of_a_part(pair: Pair, sides: Sides, case: Case, tolerance: float) -> Change | None:
-    """Return a change of all rows since a moment, or of one segment, that stays among the reference's values."""
-    name = sides.reference.name
-    law = law_of(pair.reference, case)
-    if name not in law.names or differ(sides.old, sides.known) < 0.03:
+def _held(pair: Pair, case: Case, sides: Sides, tolerance: float, view: View) -> Unit | None:
+    """Return the unit that all values of a view are in; in a part they stay among the reference's values."""
+    if not view.where:
+        return _whole(sides, tolerance)
+    name, law = sides.reference.name, law_of(pair.reference, case)
+    old = pair.reference.sample[name].to_numpy()[part_of(pair, view)]
+    part = replace(sides, old=old[np.isfinite(old)], new=np.where(view.mask, sides.new, np.nan))
+    unit = _whole(part, tolerance) if min(len(part.known), len(part.old)) >= _ENOUGH else None
+    if unit is None:
         return None
-    before, seen = pair.reference.sample[name].to_numpy(), seen_of(pair, case)
-    for view in list(views(pair, case))[1:]:
-        old, new = before[part_of(pair, view)], np.where(view.mask, sides.new, np.nan)
-        part = Sides(old[np.isfinite(old)], new, sides.reference, sides.current)
-        if min(len(part.known), len(part.old)) < _ENOUGH or (unit := _whole(part, tolerance)) is None:
-            continue
-        raw, undone = (law.relation(name, seen.part(view.mask), v) for v in (None, unit.undo(sides.new)))
-        # what a column says of the others tells a unit from a move, where it says anything
-        if raw.known and raw.slope < 0.7 and undone.slope > max(raw.slope + 0.3, 0.6):
-            return Change(unit, view.mask & np.isfinite(sides.new), where=view.where)
-    return None
+    seen = seen_of(pair, case).part(view.mask)
+    raw, undone = (law.relation(name, seen, v) for v in (None, unit.undo(sides.new)))
+    # what a column says of the others tells a unit from a move, where it says anything
+    return unit if raw.known and raw.slope < 0.7 and undone.slope > max(raw.slope + 0.3, 0.6) else None
 
 
 def _of_rows(sides: Sides) -> Change | None:

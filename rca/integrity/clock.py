@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from rca.errors import NotApplicable
-from rca.integrity._common import FEWEST, Mask, columns, filled, iso, locate, paired, part_of, report, time_of, views
+from rca.integrity._common import FEWEST, Mask, columns, filled, iso, locate, paired, report, time_of
 from rca.integrity._law import Seen, law_of, seen_of
+from rca.integrity._views import part_of, settle, views
 from rca.registry import check
 from rca.stats import Floats
 from rca.tables import SAMPLE, Table
@@ -83,15 +84,11 @@ def stale_column(case: Case) -> Iterator[Finding]:
         frame, groups = ordered(recent, time, entity)
         frame, groups = frame.iloc[-law.most :], groups[-law.most :]
         sight = Seen(law, frame)
-        for i, name in enumerate(law.names):
+        for name in law.names:
             relation = law.relation(name, seen)
             if name not in frame.columns or not relation.known or relation.slope > 0.92:
                 continue
-            # how much the other columns of each row speak for each bin: on average 1 at the bins that rows have
-            weights, own = np.where(law.partners[i], law.dependence[i], 0.0), law.place[name]
-            weights = np.repeat(weights / weights.sum() / law.phi[i], law.sizes)
-            pulls = sight.cells @ (law.relations[own] / law.scale[own] * weights).T
-            found = _judge(pulls, law.cuts[name].codes(frame[name]), frame[time], groups)
+            found = _judge(law.pulls(name, sight), law.cuts[name].codes(frame[name]), frame[time], groups)
             if found is None:
                 continue
             lag, unit, onset, z = found
@@ -180,10 +177,10 @@ def _found(pair: Any, case: Case, name: str) -> tuple[float, Mask, str, Mapping[
     days = np.mean(first[np.isfinite(first)] % _DAY != 0) <= 0.005
     if days and (found := _same((second + _DAY / 2) % _DAY - _DAY / 2)):
         return *found, "midnight", locate(sample, found[1], case)
-    for view in views(pair, case):
-        if (turn := _turn(first[part_of(pair, view)], second[view.mask])) is not None:
-            return turn, view.mask & np.isfinite(second), "turned", view.where
-    return None
+    angle = second % _DAY * (2 * np.pi / _DAY)
+    parts = views(pair, case, np.sin(angle), np.cos(angle))
+    whole = settle(parts, lambda view: _turn(first[part_of(pair, view)], second[view.mask]))
+    return (whole[1], whole[0].mask & np.isfinite(second), "turned", whole[0].where) if whole else None
 
 
 def _same(late: Floats) -> tuple[float, Mask] | None:

@@ -1,15 +1,17 @@
 """RCA104, RCA121 and RCA122, whether values are in another unit, of the other sign, or in each other's column."""
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from rca.integrity._common import Mask, differ, filled, noise, numbers, part_of, report, tail_chance, views
+from rca.integrity._common import Mask, differ, filled, noise, numbers, report, tail_chance
 from rca.integrity._law import Law, Seen, law_of, seen_of
 from rca.integrity._units import explain
+from rca.integrity._views import View, part_of, settle, traces, views
 from rca.registry import check
 from rca.stats import Floats
 from rca.tables import Column
@@ -90,13 +92,9 @@ def sign_flip(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
         old, new = pair.reference.sample[name].to_numpy(), pair.current.sample[name].to_numpy()
         law, seen, hit, where = law_of(pair.reference, case), seen_of(pair, case), _negative(old, new), None
         if hit is None and current.present and (differ(old, new) > 0.02 or _torn(law, seen, name, 0.95)):
-            for view in views(pair, case):
-                raw, undone = (law.relation(name, seen.part(view.mask), values, gone) for values in (None, -new))
-                was, now = old[part_of(pair, view)], new[view.mask]
-                turn = raw.slope < 0.5 and undone.slope > max(raw.slope + 0.5, 0.6)
-                if differ(was, -now) <= 0.1 and (turn if raw.known else differ(was, now) > 0.2):
-                    hit, where = view.mask & np.isfinite(new), view.where
-                    break
+            turn = partial(_turned, pair, case, name, gone)
+            if found := settle(views(pair, case, *traces(pair, case, name)), turn):
+                hit, where = found[0].mask & np.isfinite(new), found[0].where
         if hit is not None:
             turned[pair.name] = gone | {name}
             text = "{column} has the other sign in {share} of the rows of {table}{where}."
@@ -105,6 +103,16 @@ def sign_flip(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
             tail = tail_chance(old, *ends, int(hit.sum()), current.present) if where is None else 1.0
             facts: dict[str, Any] = {"where": where, "negative": where is None}
             yield from report(pair, name, case, hit, "sign_flip", text, floor, tail=tail, **facts)
+
+
+def _turned(pair: Pair, case: Case, name: str, gone: frozenset[str], view: View) -> bool | None:
+    """Say whether all values of a view have the other sign; None if they have not."""
+    old, new = (table.sample[name].to_numpy() for table in (pair.reference, pair.current))
+    law, seen = law_of(pair.reference, case), seen_of(pair, case).part(view.mask)
+    raw, undone = (law.relation(name, seen, values, gone) for values in (None, -new))
+    was, now = old[part_of(pair, view)], new[view.mask]
+    turn = raw.slope < 0.5 and undone.slope > max(raw.slope + 0.5, 0.6)
+    return (differ(was, -now) <= 0.1 and (turn if raw.known else differ(was, now) > 0.2)) or None
 
 
 def _negative(old: Floats, new: Floats) -> Mask | None:
@@ -148,13 +156,13 @@ def column_swap(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
         left = [(a, b) for a, b in combinations(sorted(odd)[:_MOST], 2) if len(kinds[a] | kinds[b]) == 1]
         found: dict[tuple[str, str], tuple[Mask, Any, dict[str, Any]]] = {}
         taken: set[str] = set()
-        for view in views(pair, case) if left else ():
-            now = pair.current.sample
-            part = pair.reference.sample.loc[part_of(pair, view), odd], now.loc[view.mask, odd]
-            for both in left:
-                if taken.isdisjoint(both) and _fits(part, now, view.mask, law, seen, *both):
-                    found[both] = view.mask, dict(view.where), {}
-                    taken.update(both)
+        scores = [t for n in sorted({n for both in left for n in both}) for t in traces(pair, case, n)]
+        parts = list(views(pair, case, *scores)) if left else []
+        held = {both: whole[0] for both in left if (whole := settle(parts, partial(_fits, pair, case, both)))}
+        for both, view in sorted(held.items(), key=lambda item: -item[1].mask.sum()):
+            if taken.isdisjoint(both):
+                found[both] = view.mask, dict(view.where), {}
+                taken.update(both)
         for both in left:
             if taken.isdisjoint(both) and (some := _of_rows(pair, *both)):
                 found[both] = some[0], None, {"score": some[1]}
@@ -180,24 +188,23 @@ def _of_rows(pair: Pair, one: str, other: str) -> tuple[Mask, float] | None:
     return hit, bar
 
 
-def _fits(
-    sides: tuple[pd.DataFrame, pd.DataFrame], now: pd.DataFrame, mask: Mask, law: Law, seen: Seen, one: str, other: str
-) -> bool:
-    """Say whether all rows of a part fit when they are exchanged back, and do not as they are."""
-    old, new = sides
+def _fits(pair: Pair, case: Case, both: tuple[str, str], view: View) -> bool | None:
+    """Say whether all rows of a view fit when they are exchanged back, and do not as they are; None if not."""
+    (one, other), now = both, pair.current.sample
+    old, new = pair.reference.sample.loc[part_of(pair, view), [*both]], now.loc[view.mask, [*both]]
     if _gap(old[one], new[other]) > 0.05 or _gap(old[other], new[one]) > 0.05:
-        return False
+        return None
     if min(_gap(old[one], new[one]), _gap(old[other], new[other])) > 0.1:
         return True
-    part = seen.part(mask)
+    law, part = law_of(pair.reference, case), seen_of(pair, case).part(view.mask)
     proof = 0
     for name, values in ((one, now[other]), (other, now[one])):
         without = frozenset({one, other})
         raw, undone = law.relation(name, part, None, without), law.relation(name, part, values, without)
         if raw.known and (raw.slope > 0.7 or undone.slope < max(raw.slope + 0.3, 0.85 - 2 * undone.error)):
-            return False
+            return None
         proof += raw.known
-    return proof > 0
+    return proof > 0 or None
 
 
 def _gap(old: pd.Series, new: pd.Series) -> float:

@@ -1,12 +1,15 @@
 """RCA103, RCA105 and RCA106, whether values are impossible, cut off at a bound, or without their decimals."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from rca.integrity._common import Mask, beyond_chance, differ, numbers, part_of, report, samples, tail_chance, views
+from rca.integrity._common import Mask, beyond_chance, differ, numbers, report, samples, tail_chance
 from rca.integrity._units import beyond, explain
+from rca.integrity._views import View, part_of, settle, views
 from rca.integrity.missing import error, risen
 from rca.registry import check
 from rca.types import Case, Finding, Pair
@@ -79,21 +82,28 @@ def clipped(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
         name = reference.name
         before, now = (side[name] for side in samples(pair))
         values = risen(pair, name, floor)[0] if current.quantiles else ()
-        for view in views(pair, case) if len(values) else ():
-            sides = before[part_of(pair, view)].to_numpy(), now[view.mask].to_numpy()
-            # a series that goes by steps ends at one of them all the time
-            steps = 10 if "segment" in view.where else 3
-            low, high = (_bound(pair, *sides, values, steps, sign) for sign in (-1, 1))
+        parts = views(pair, case, now.isin(values).to_numpy() * 1.0) if len(values) else ()
+        if found := settle(parts, partial(_ends, pair, before, now, values)):
+            view, (low, high) = found
             ends = [end for end in (low, high) if end is not None]
-            if ends:
-                hit = view.mask & now.isin(ends).to_numpy()
-                text = "{column} ends at {ends} in {table}, with {share} of the rows there{where}."
-                facts: dict[str, Any] = {"clip": ends, "ends": " and ".join(f"{end:.6g}" for end in ends)}
-                facts["low"] = float(np.nextafter(low, np.inf)) if low is not None else current.min
-                facts["high"] = float(np.nextafter(high, -np.inf)) if high is not None else current.max
-                facts |= {"before": before.isin(ends).mean(), "where": view.where}
-                yield from report(pair, name, case, hit, "range_violation", text, floor, **facts)
-                break
+            hit = view.mask & now.isin(ends).to_numpy()
+            text = "{column} ends at {ends} in {table}, with {share} of the rows there{where}."
+            facts: dict[str, Any] = {"clip": ends, "ends": " and ".join(f"{end:.6g}" for end in ends)}
+            facts["low"] = float(np.nextafter(low, np.inf)) if low is not None else current.min
+            facts["high"] = float(np.nextafter(high, -np.inf)) if high is not None else current.max
+            facts |= {"before": before.isin(ends).mean(), "where": view.where}
+            yield from report(pair, name, case, hit, "range_violation", text, floor, **facts)
+
+
+def _ends(
+    pair: Pair, before: pd.Series, now: pd.Series, values: Any, view: View
+) -> tuple[float | None, float | None] | None:
+    """Return the bounds at which a column ends in a view; None where it ends at none."""
+    sides = before[part_of(pair, view)].to_numpy(), now[view.mask].to_numpy()
+    # a series that goes by steps ends at one of them all the time
+    steps = 10 if "segment" in view.where else 3
+    low, high = (_bound(pair, *sides, values, steps, sign) for sign in (-1, 1))
+    return None if low is high is None else (low, high)
 
 
 def _bound(pair: Pair, old: Any, new: Any, values: Any, steps: int, sign: int) -> float | None:

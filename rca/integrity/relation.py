@@ -1,15 +1,19 @@
 """RCA123, whether columns still go together as they did."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from rca.integrity._common import FEWEST, filled, listed, lost, report, views
+from rca.integrity._common import FEWEST, filled, listed, lost, report
 from rca.integrity._exact import broken_rules
-from rca.integrity._law import Law, Relation, Seen, counterpart, law_of, seen_of
+from rca.integrity._law import Law, Relation, Seen, law_of, seen_of, usual_of
+from rca.integrity._views import View, counterpart, traces, views
 from rca.registry import check
-from rca.types import Case, Finding
+from rca.types import Case, Finding, Pair
+
+_MOST = 5  # columns whose relations are followed in time
 
 
 @check("RCA123", "a relation between columns broke", symptom=True)
@@ -37,22 +41,33 @@ def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> I
             told: dict[str, Any] = {"columns": list(rule.columns), "rule": list(rule.terms), "said": rule.text}
             yield from report(pair, rule.column, case, hit, "broken_relation", text, floor, before=before, **told)
         law, seen = law_of(pair.reference, case), seen_of(pair, case)
-        usual, named = Seen(law, pair.reference.sample), set[str]()
-        for view in (v for v in views(pair, case) if "segment" not in v.where):
-            for name, relation in _lost(law, seen.part(view.mask), kept):
-                # labels that lost their relations are another question
-                if name in named or name == case.roles.target:
-                    continue
-                # the newest rows may hang together less by nature, and what was learned may be chance in part
-                due = min(law.relation(name, usual.part(counterpart(pair, view))).slope, law.steady[name])
-                if relation.slope > due - 0.3:
-                    continue
-                named.add(name)
-                strong = np.argsort(-law.dependence[law.names.index(name)], kind="stable")[:5]
-                partners = [law.names[j] for j in strong if law.partners[law.names.index(name), j]]
-                others = f"other columns (such as {listed(partners[:2])}), and its values are as before."
-                text = "{column} of {table}{where} lost {share} of its relations to {others}"
-                yield lost(pair, name, "broken_relation", relation, view, text, due, partners=partners, others=others)
+        torn = sorted(law.names, key=lambda name: law.relation(name, seen).slope)[:_MOST]
+        scores = [score for name in torn for score in traces(pair, case, name)[-1:]]
+        found: dict[str, tuple[View, Relation, float]] = {}
+        for view in (v for v in views(pair, case, *scores) if "segment" not in v.where):
+            for name, (relation, due) in _broken(pair, case, view, kept).items():
+                known = found.get(name)
+                rest = replace(view, mask=~view.mask)
+                # it is the whole that broke, unless it is a span of time and not the rest
+                if known is None or (not known[0].where and name not in _broken(pair, case, rest, kept)):
+                    found[name] = view, relation, due
+        for name, (view, relation, due) in found.items():
+            strong = np.argsort(-law.dependence[law.names.index(name)], kind="stable")[:5]
+            partners = [law.names[j] for j in strong if law.partners[law.names.index(name), j]]
+            others = f"other columns (such as {listed(partners[:2])}), and its values are as before."
+            text = "{column} of {table}{where} lost {share} of its relations to {others}"
+            facts = {"partners": partners, "others": others}
+            yield lost(pair, name, "broken_relation", relation, view.where, text, due, **facts)
+
+
+def _broken(pair: Pair, case: Case, view: View, kept: float) -> dict[str, tuple[Relation, float]]:
+    """Return the columns whose relations are lost in a view, and what slope chance and nature leave them."""
+    law, usual = law_of(pair.reference, case), usual_of(pair, case).part(counterpart(pair, view))
+    found = _lost(law, seen_of(pair, case).part(view.mask), kept)
+    # the newest rows may hang together less by nature, and what was learned may be chance in part
+    due = {name: min(law.relation(name, usual).slope, law.steady[name]) for name, _ in found}
+    # labels that lost their relations are another question
+    return {n: (r, due[n]) for n, r in found if n != case.roles.target and r.slope <= due[n] - 0.3}
 
 
 def _lost(law: Law, seen: Seen, kept: float) -> list[tuple[str, Relation]]:

@@ -137,7 +137,7 @@ def _which(pair: Pair, case: Case, lost: int, time: str | None) -> tuple[str, di
 
 
 def _between(time: str, start: Any, stop: Any) -> tuple[str, dict[str, Any]]:
-    since, until = (str(iso(moment.to_pydatetime())) for moment in (start, stop))
+    since, until = (str(iso(moment)) for moment in (start, stop))
     return f"those between {since[:10]} and {until[:10]}", {"time": time, "since": since, "until": until}
 
 
@@ -177,7 +177,7 @@ def _late(pair: Pair, case: Case, time: Any) -> tuple[str, dict[str, Any]]:
     natural = then[-1] < then[:-1].min() / 2 or now[-1] >= expected / 2
     if natural or poisson.cdf(now[-1], expected) > 1e-6:
         return "", {}
-    since = str(iso(pd.Timestamp(round(edges[-2]), unit="us").to_pydatetime()))
+    since = str(iso(pd.Timestamp(round(edges[-2]), unit="us")))
     lost = (np.median(now) - now[-1]) * rows(pair)[1] / now.sum()
     return f"those after {since[:10]} in part", {"time": time, "onset": since, "lost": float(lost)}
 

@@ -1,0 +1,126 @@
+"""The parts of the rows in which a damage may be whole, and the rows of the reference that they are held against."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from rca.integrity._common import FEWEST, Mask, iso, time_of
+from rca.integrity._law import law_of, seen_of
+from rca.stats import Floats
+from rca.types import Case, Pair
+
+T = TypeVar("T")
+_LEVELS = 12
+#: Scores without a change are cumulated this far from zero once in a hundred times (Kuiper, 1960).
+_TURN = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Some rows of the current sample, in which a damage may be whole."""
+
+    mask: Mask
+    where: Mapping[str, Any] = field(default_factory=dict)  # `time` and `onset`, or `segment`; nothing for all rows
+
+
+def views(pair: Pair, case: Case, *scores: Floats) -> Iterator[View]:
+    """All current rows, then spans of time in which a score has another level, then each segment of a few categories.
+
+    A score has a number for each row of the sample. Cumulated less its mean it turns where the span begins and where
+    it ends (Page, 1954).
+    """
+    sample = pair.current.sample
+    yield View(np.ones(len(sample), dtype=bool))
+    time = time_of(pair, case)
+    for score in scores if time is not None else ():
+        yield from _spans(sample[time], score)
+    for name, level, mask in segments(sample, pair.reference.sample):
+        yield View(mask, {"segment": {name: level}})
+
+
+def settle(parts: Iterable[View], holds: Callable[[View], T | None]) -> tuple[View, T] | None:
+    """Return where something holds, and what: in all rows, unless it does in a span of time and not in the rest."""
+    whole: tuple[View, T] | None = None
+    for view in parts:
+        if whole is not None and "segment" in view.where:
+            break
+        if (found := holds(view)) is None:
+            continue
+        rest = replace(view, mask=~view.mask)
+        if not view.where:
+            whole = view, found
+        elif whole is None or (rest.mask.sum() >= FEWEST and holds(rest) is None):
+            return view, found
+    return whole
+
+
+def _spans(times: pd.Series, score: Floats) -> Iterator[View]:
+    """Yield the span between the two turns of a cumulated score, or what is before and after its only turn."""
+    usable = np.flatnonzero(np.isfinite(score) & times.notna().to_numpy())
+    moments = times.to_numpy()[usable]
+    order = np.argsort(moments, kind="stable")
+    moments, score, n = moments[order], score[usable][order], len(order)
+    if n < 2 * FEWEST or not score.std():
+        return
+    total = np.append(0.0, np.cumsum(score - score.mean())) / score.std() / np.sqrt(n)
+    # rows of one moment belong together
+    total[1:-1][moments[1:] == moments[:-1]] = 0.0
+    start, stop = sorted((int(total.argmin()), int(total.argmax())))
+    if np.ptp(total) < _TURN:
+        return
+    ends = [(start, stop)] if 0.02 * n < start and stop < 0.98 * n else []
+    turn = stop if start <= 0.02 * n else start
+    for first, last in ends or [(turn, n), (0, turn)]:
+        if last - first >= FEWEST:
+            span = {"time": str(times.name), "all_since": last == n}
+            told = {"onset": moments[first]} if first else {}, {"until": moments[last - 1]} if last < n else {}
+            inside = times.between(moments[first], moments[last - 1]).to_numpy()
+            yield View(inside, span | {k: iso(v) for side in told for k, v in side.items()})
+
+
+def traces(pair: Pair, case: Case, name: str) -> list[Floats]:
+    """Return scores of a column that change with its values, their spread, and what they say of the other columns."""
+    found = []
+    old, new = (table.sample[name] for table in (pair.reference, pair.current))
+    if old.dtype.kind == new.dtype.kind == "f":
+        known = np.sort(old.dropna().to_numpy())
+        rank = np.where(new.isna(), np.nan, np.searchsorted(known, new) / max(len(known), 1))
+        found = [rank, np.abs(rank - 0.5)]
+    law, seen = law_of(pair.reference, case), seen_of(pair, case)
+    if name in law.names and law.partners[law.names.index(name)].any():
+        score = np.full(len(new), np.nan)
+        score[seen.at] = (law.pulls(name, seen) * seen.cells[:, law.place[name]]).sum(axis=1)
+        found.append(score)
+    return found
+
+
+def segments(sample: pd.DataFrame, reference: pd.DataFrame) -> Iterator[tuple[str, str, Mask]]:
+    """Each part of the rows that one value of a category with few values makes up."""
+    for name in sorted(sample.columns):
+        values = sample[name]
+        if values.dtype != "category" or name not in reference.columns or len(values.cat.categories) > _LEVELS:
+            continue
+        for level in sorted(map(str, values.cat.categories)):
+            mask = (values == level).to_numpy()
+            if FEWEST <= mask.sum() < 0.8 * len(sample):
+                yield name, level, mask
+
+
+def part_of(pair: Pair, view: View) -> Mask:
+    """Return the rows of the reference that a view is held against: the same segment, or all."""
+    reference = pair.reference.sample
+    mask = np.ones(len(reference), dtype=bool)
+    for name, level in view.where.get("segment", {}).items():
+        mask &= (reference[name] == level).to_numpy()
+    return mask
+
+
+def counterpart(pair: Pair, view: View) -> Mask:
+    """Return the rows of the reference that are like a view by nature: the same segment, or as many of the newest."""
+    if "time" not in view.where:
+        return part_of(pair, view)
+    times = pair.reference.sample[view.where["time"]]
+    return np.asarray(times >= times.quantile(1 - view.mask.mean()))
