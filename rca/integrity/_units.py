@@ -113,9 +113,14 @@ def explain(pair: Pair, reference: Column, current: Column, case: Case, toleranc
     sides = Sides(old[np.isfinite(old)], np.where(np.isfinite(new), new, np.nan), reference, current, times)
     near = reference.name not in law_of(pair.reference, case).names or differ(sides.old, sides.known) < 0.03
     parts = [View(np.isfinite(sides.new))] if near else views(pair, case, *traces(pair, case, reference.name))
-    if found := settle(parts, partial(_held, pair, case, sides, tolerance)):
-        return Change(found[1], found[0].mask & np.isfinite(sides.new), where=found[0].where)
-    return _of_rows(sides)
+    found = settle(parts, partial(_held, pair, case, sides, tolerance))
+    if found is not None and not found[0].where:
+        return Change(found[1], np.isfinite(sides.new))
+    single = _of_rows(sides)
+    # rows that can be told one by one are more than a span of them
+    if found is None or (single is not None and single.seen >= 0.99):
+        return single
+    return Change(found[1], found[0].mask & np.isfinite(sides.new), where=found[0].where)
 
 
 def _whole(sides: Sides, tolerance: float) -> Unit | None:
