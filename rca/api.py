@@ -140,8 +140,7 @@ def check(  # noqa: PLR0913  each is one option of the verb
     if evidently is not None:
         looked = (*looked[0], drift.evidently(cases.exam_pair(case), case, evidently)), looked[1]
     start = base(case, system, looked, seed)
-    # Findings alone prove no incident, and their absence shows none.
-    return conclude(start, "inconclusive" if start.findings else "no_incident")
+    return _stated(start)
 
 
 def diff(
@@ -160,7 +159,15 @@ def diff(
 
 def _changed(case: Case, settings: Config, seed: int, say: Say) -> Investigation:
     start = base(case, settings.system, registry.run(registry.diff.load().values(), case, say), seed)
-    return conclude(start, "inconclusive" if start.findings else "no_incident")
+    return _stated(start)
+
+
+def _stated(found: Investigation) -> Investigation:
+    """Conclude from findings alone: they prove no incident; where there is none, something must have been looked at."""
+    ran = any(o.status in ("found", "clear") for o in found.outcomes)
+    why = next((o.reason for o in found.outcomes if o.reason), "there is nothing to look at")
+    verdict: Verdict = "no_incident" if ran and not found.findings else "inconclusive"
+    return conclude(found, verdict, reason="" if ran else f"nothing could be looked at: {why}")
 
 
 def replay(
@@ -238,6 +245,8 @@ def bisect(
     found = _replayed(inner, settings, how, seed) if several else _changed(inner, settings, seed, say)
     if grid is not None and len(changes) == 1:
         found = _alone(found, setting(inner, grid.metric, found.findings, seed), changes[0])
+    if found.gap is not None and found.verdict == "no_incident":
+        said += " But between it and its parent the models differ by no more than chance makes them:"
     return replace(
         found, summary=f"{said} {found.summary}", provenance={**found.provenance, "culprit": asdict(culprit)}
     )

@@ -39,6 +39,10 @@ def of_versions(
         )
     tables = [t for v in (new, old) for t in v.tables.values() if isinstance(t, Table)]
     roles = settings.roles(tables[0].columns if tables else ())
+    known = dict.fromkeys(column for table in tables for column in table.columns)
+    asked = (roles.target, roles.time, *roles.key, *roles.features, *roles.sensitive, *sum(roles.inputs.values(), ()))
+    if strange := [name for name in asked if name and name not in known and known]:
+        raise ConfigError(f"{path.name} names the column '{strange[0]}', which no table has: choose {choices(known)}.")
     pairs, root = _pairs(old, new, settings, since, roles), str(repository.root)
     named = {"model_path": settings.model, "seed_key": settings.seed, "lock_path": settings.environment}
     return Case(pairs, roles, old, new, trust=trust, root=root, **named), settings
@@ -56,6 +60,9 @@ def of_tables(reference: Any, current: Any, **roles: Any) -> Case:
     known = Roles(**{name: value for name, value in roles.items() if value is not None})
     for table in tables:
         table.require(known.target, known.prediction, known.time, *known.key, *known.features, *known.sensitive)
+    if known.time and all(table.kinds[known.time] != "time" for table in tables):
+        kind = tables[1].expr[known.time].type()
+        raise DataError(f"the time column '{known.time}' holds {kind}: make it a timestamp, or name another.")
     return Case((Pair("current", *tables),), known)
 
 

@@ -41,13 +41,14 @@ def judge(
     rest = difference - total(t.part for t, _ in outer)
     left = gap.difference - sum(c.contribution for c in causes if c.within is None)
     low, high = rest.interval()
+    named = {(s.kind, s.subject) for _, s in verdicts if isinstance(s, Rejected)}
     refuted = [s for _, s in verdicts if isinstance(s, Rejected)]
     return replace(
         start,
         gap=gap,
         causes=tuple(causes),
         ruled_out=(*refuted, *(r for b in branches for r in b.ruled_out)),
-        not_testable=tuple(r for b in branches for r in b.not_testable),
+        not_testable=tuple(r for b in branches for r in b.not_testable if (r.kind, r.subject) not in named),
         unexplained=Remainder(left, low, high),
         provenance={**start.provenance, "notes": [n for b in branches for n in b.notes]},
     )

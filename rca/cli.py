@@ -57,6 +57,8 @@ OPTIONS = {
     "profile": _option(Path | None, None, "Write the profile of the reference table here; it holds no rows."),
     "evidently": _option(Path | None, None, "Write evidently's report here."),
     "target": _option(str | None, None, "The target column, for two tables."),
+    "key": _option(list[str] | None, None, "A column of the key of two tables; again for each."),
+    "time": _option(str | None, None, "The time column, for two tables."),
     "prediction": _option(str | None, None, "The score column, for two tables."),
     "metric": _option(str, "log_loss", "The metric, for two tables."),
     "no_replay": _option(bool, False, "Run nothing again.", "--no-replay"),
@@ -184,9 +186,11 @@ def _runs(given: dict[str, Any]) -> Any:
     return Options(**{name: given.pop(name) for name in names if name in given})
 
 
-@analysis("reference current reference_data current_data contract suggest profile evidently")
+@analysis("reference current reference_data current_data target key time contract suggest profile evidently")
 def check(**given: Any) -> Investigation:
     """Are data corrupted or incomplete?"""
+    if given["reference_data"] is None and any(given[role] for role in ("target", "key", "time")):
+        raise ConfigError("--target, --key and --time are for two tables: versions have theirs in rca.yaml.")
     return rca.check(*_sides(given), **given)
 
 
@@ -234,8 +238,9 @@ def report(investigation: Path, page: Path, title: str, quiet: bool, **_: Any) -
     """Run the report notebook and write it as one file."""
     from rca.report import write
 
+    found = rca.read(investigation)
     _say(quiet)("running the report notebook")
-    typer.echo(write(rca.read(investigation), page, title=title))
+    typer.echo(write(found, page, title=title))
 
 
 @verb("keep healthy format output seed quiet verbose")
@@ -256,6 +261,7 @@ def list_(format: Format, **_: Any) -> None:
         for kind in ("check", "diff", "repair", "fault")
         for code, entry in getattr(registry, kind).load().items()
     ]
+    rows.append({"type": "check", "code": "RCA190", "title": "a promise of the contract is broken"})
     lines = ["{type:<8} {code:<18} {title}".format(**row) for row in rows]
     typer.echo(json.dumps(rows, indent=2) if format is Format.json else "\n".join(lines))
 

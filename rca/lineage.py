@@ -153,7 +153,7 @@ class _Walk:
         first, rest = ("first shows in", ", not in its inputs") if last.damaged else ("came in, unseen, with", "")
         said = f"It {first} the output of stage '{last.stage}' ({', '.join(what) or 'it did not change'}){rest}."
         if last.stage is None:
-            said = f"It came in with {last.path}{f' ({what[0]})' if what else ''}, which no stage makes."
+            said = f"It came in with {last.path}, which no stage makes{f' ({what[0]})' if what else ''}."
         blind = [step.path for step in steps if step.damaged is None]
         text = f"{finding.text} {said}" + (f" Not looked at: {listed(blind)}." if blind else "")
         place: dict[str, Any] = {"lines": [str(hunk) for hunk in hunks[:5]]} if last.stage else {"source": last.path}

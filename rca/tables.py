@@ -141,7 +141,7 @@ class Table:
         try:
             _ = self.profile
         except Exception as problem:  # noqa: BLE001  engines raise what they like
-            detail = " ".join(str(problem).split())[:300]
+            detail = " ".join(str(problem).split("LINE 1:")[0].split())[:300]  # engines show their own query
             raise DataError(f"{self.name} cannot be read ({detail}): mend the table, or give another.") from None
 
     def require(self, *names: str | None) -> None:
@@ -181,7 +181,7 @@ def open_table(source: Any, name: str = "table", like: str | None = None) -> Tab
     except DataError:
         raise
     except Exception as problem:  # noqa: BLE001  engines raise what they like
-        detail = " ".join(str(problem).split())[:300]
+        detail = " ".join(str(problem).split("LINE 1:")[0].split())[:300]  # engines show their own query
         raise DataError(f"{name} cannot be read as a table ({detail}): give parquet, csv or a DataFrame.") from None
 
 

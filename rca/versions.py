@@ -21,7 +21,7 @@ from typing import Any
 
 from rca import models
 from rca.config import Config
-from rca.errors import DataError, ModelError, VersionError
+from rca.errors import DataError, InconclusiveError, ModelError, VersionError
 from rca.gitrepo import Repository, is_code
 from rca.tables import Table, open_table
 from rca.types import Artifact, Stage, Version
@@ -311,7 +311,9 @@ def require(version: Version, role: str) -> Table:
     artifact = version.artifacts.get(f"data.{role}")
     reason = artifact.problem if artifact and artifact.problem else f"rca.yaml names no data.{role}"
     have = ", ".join(version.tables) or "none"
-    raise VersionError(f"there is no table data.{role} at {version.rev}: {reason} (readable tables: {have}).")
+    absent = artifact is not None and artifact.md5 is not None and artifact.file is None
+    problem = InconclusiveError if absent else VersionError
+    raise problem(f"there is no table data.{role} at {version.rev}: {reason} (readable tables: {have}).")
 
 
 def code(repository: Repository, reference: Version, current: Version) -> tuple[Version, Version]:

@@ -66,8 +66,13 @@ def truncation(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
 
 
 def _strangers(pair: Any, case: Case) -> bool:
-    """Say whether two tables of no system have hardly a row in common: then one is no remnant of the other."""
-    return case.current is None and float(np.isin(pair.current.hashes, pair.reference.hashes).mean()) < 0.25
+    """Say whether two tables of no system have hardly a value in common: then one is no remnant of the other."""
+    before, after = samples(pair)
+    alone = [
+        n for n, c in pair.reference.profile.columns.items() if n in after and (c.distinct or 0) >= 0.9 * len(before)
+    ]
+    sides = [(after[n], before[n]) for n in alone if n in before] or [(pair.current.hashes, pair.reference.hashes)]
+    return case.current is None and max(np.isin(now, then).mean() for now, then in sides) < 0.5
 
 
 def _finding(
