@@ -60,6 +60,7 @@ OPTIONS = {
     "key": _option(list[str] | None, None, "A column of the key of two tables; again for each."),
     "time": _option(str | None, None, "The time column, for two tables."),
     "prediction": _option(str | None, None, "The score column, for two tables."),
+    "events": _option(Path | None, None, "A log of events (time, name, input), for two tables."),
     "metric": _option(str, "log_loss", "The metric, for two tables."),
     "no_replay": _option(bool, False, "Run nothing again.", "--no-replay"),
     "repeats": _option(int, 5, "Paired seeds where noise decides.", min=1),
@@ -218,19 +219,19 @@ def investigate(no_replay: bool, **given: Any) -> Investigation:
     return rca.investigate(*_sides(given), replay=not no_replay, options=_runs(given), **given)
 
 
-@analysis("reference current since reference_data current_data target prediction metric trust")
-def attribute(target: str | None, prediction: str | None, metric: str, **given: Any) -> Investigation:
+@analysis("reference current since reference_data current_data target prediction metric time events trust")
+def attribute(**given: Any) -> Investigation:
     """Did the inputs move, or their relation to the target?"""
     from rca import api
 
     tables = given["reference_data"] is not None
     sides = _sides(given)
     if not tables:
-        return api.shift(*sides, **given)
-    if target is None:
+        return api.shift(*sides, **{name: given[name] for name in ("since", "config", "seed", "trust", "say")})
+    if given["target"] is None:
         raise ConfigError("two tables need --target COLUMN: name the column that is predicted.")
-    given.pop("trust")
-    return api.shift_of_tables(*sides, target=target, prediction=prediction, metric=metric, seed=given["seed"])
+    named = ("target", "prediction", "metric", "time", "events", "seed")
+    return api.shift_of_tables(*sides, **{name: given[name] for name in named})
 
 
 @verb("INVESTIGATION page title quiet verbose")

@@ -144,6 +144,12 @@ def change_points(
     return pd.DataFrame(told, columns=COLUMNS).astype({"event": object})
 
 
+def said(points: pd.DataFrame) -> dict[str, str]:
+    """Return of each series since when it is otherwise, and with which event, to be put behind a verb."""
+    first: Any = points.drop_duplicates("series").itertuples()
+    return {p.series: f" since {p.time:%Y-%m-%d}" + (f" (event '{p.event}')" if p.event else "") for p in first}
+
+
 def moments(times: pd.Series) -> Floats:
     """Return times as seconds in UTC, NaN where there is none."""
     try:
