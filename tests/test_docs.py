@@ -88,7 +88,7 @@ def test_the_python_blocks_run(demo_workspace: Path, copy_of: Copy, monkeypatch:
 def test_the_example_of_a_check_works_and_keeps_its_own_promise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry.check, "entries", dict(registry.check.entries))
     module = types.ModuleType("readme")
-    exec(compile(blocks("python")[2], "README.md", "exec"), module.__dict__)
+    exec(compile(blocks("python")[-1], "README.md", "exec"), module.__dict__)
     assert doctest.testmod(module).attempted == 5
     assert doctest.testmod(module).failed == 0
     empty = pd.DataFrame({"a": []})

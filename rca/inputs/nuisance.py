@@ -116,12 +116,14 @@ def _answers(target: Floats | Mask, x: Features, folds: Folds, used: Mask, trees
         leaves = {"max_leaf_nodes": 15 if len(rows) > 5000 else 8, "min_samples_leaf": max(20, len(rows) // 200)}
         options = {**_TREES, **leaves, "random_state": folds.seed}
         score = ask(inputs(rows))
+        seen = x.trees(rows)
+        seen = np.where(np.isnan(seen).all(axis=0), 0.0, seen)  # trees cannot bin a column without a value
         if odds:
             # The linear score is a feature, for trees are poor at slopes.
-            model = HistGradientBoostingClassifier(**options).fit(np.column_stack([x.trees(rows), score]), target[rows])
+            model = HistGradientBoostingClassifier(**options).fit(np.column_stack([seen, score]), target[rows])
             answers[held, -1] = _answer(model.decision_function, x.trees, held, answers[held, -2])
         else:
-            model = HistGradientBoostingRegressor(**options).fit(x.trees(rows), target[rows] - score)
+            model = HistGradientBoostingRegressor(**options).fit(seen, target[rows] - score)
             answers[held, -1] = answers[held, -2] + _answer(model.predict, x.trees, held)
     return answers
 

@@ -44,8 +44,10 @@ class Turn:
     strength: float
 
 
-def turns(values: Floats, moments: Floats, alpha: float = _ALPHA, start: int = 0) -> Iterator[Turn]:
-    """Yield the change points of a series that is in the order of its moments; rows of one moment stay together.
+def turns(values: Floats, moments: Floats, alpha: float = _ALPHA, start: int = 0, deep: int = 2) -> Iterator[Turn]:
+    """Yield the change points of a series that is in the order of its moments: the first, and one before and after it.
+
+    Rows of one moment stay together.
 
     Examples
     --------
@@ -58,7 +60,7 @@ def turns(values: Floats, moments: Floats, alpha: float = _ALPHA, start: int = 0
     []
     """
     n = len(values)
-    if n < 2 * _FEWEST or np.ptp(values) == 0:
+    if n < 2 * _FEWEST or np.ptp(values) == 0 or not deep:
         return
     places = np.arange(_FEWEST, n - _FEWEST + 1)
     places = places[moments[places] > moments[places - 1]]
@@ -83,8 +85,8 @@ def turns(values: Floats, moments: Floats, alpha: float = _ALPHA, start: int = 0
     weights = np.cumsum(np.exp(likelihood - likelihood.max()))
     low, high = (int(places[np.searchsorted(weights, q * weights[-1])]) for q in (0.05, 0.95))
     yield Turn(start + at, start + low, start + high, p_value, shift, strength)
-    yield from turns(parts[0], moments[:at], alpha / 2, start)
-    yield from turns(parts[1], moments[at:], alpha / 2, start + at)
+    yield from turns(parts[0], moments[:at], alpha / 2, start, deep - 1)
+    yield from turns(parts[1], moments[at:], alpha / 2, start + at, deep - 1)
 
 
 def _blocks(rest: Floats, size: int) -> float:
@@ -120,14 +122,14 @@ def change_points(
 ) -> pd.DataFrame:
     """Return the change points of every series over both sides, strongest first, with the event that each matches."""
     sides = [moments(side) for side in times]
-    orders, found = _series(values, tables, groups, seed)
+    orders, scores = _series(values, tables, groups, seed)
     clock = np.concatenate([side[order] for side, order in zip(sides, orders, strict=True)])
     order = np.argsort(clock, kind="stable")[: int(np.isfinite(clock).sum())]
     clock = clock[order]
-    alpha = _ALPHA / (len(found) + 1)
+    alpha = _ALPHA / (len(scores) + 1)
     rows = [
         (clock[t.at], clock[t.low], clock[t.high], name, t)
-        for name, series in found.items()
+        for name, series in scores.items()
         for t in turns(series[order], clock, alpha)
     ]
     # both sides may be samples of their times, so that rows are counted in each alone
@@ -140,8 +142,9 @@ def change_points(
     for at, low, high, name, turn in rows:
         event = _match((at, low, high), name, events, float(np.ptp(clock))) if events is not None else (None, None)
         stamps = [pd.Timestamp(round(t * 1e6), unit="us") for t in (at, low, high)]
-        told.append((*stamps, name, min(turn.p_value * (len(found) + 1), 1.0), *event, turn.shift))
-    return pd.DataFrame(told, columns=COLUMNS).astype({"event": object})
+        told.append((*stamps, name, min(turn.p_value * (len(scores) + 1), 1.0), *event, turn.shift))
+    found = pd.DataFrame(told, columns=COLUMNS).astype({"event": object})
+    return found.assign(event=found["event"].where(found["event"].notna(), None))
 
 
 def said(points: pd.DataFrame) -> dict[str, str]:

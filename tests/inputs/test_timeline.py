@@ -119,3 +119,9 @@ def test_says_what_is_missing() -> None:
     words = table.assign(at="soon")
     with pytest.raises(DataError, match="holds no times"):
         _ = attribute(words, words, target="y", prediction="score", time="at").change_points
+
+
+def test_a_column_that_the_reference_never_filled_is_no_failure() -> None:
+    before, after = served(1, "2024-01-01", "2024-02-01"), served(2, "2024-02-01", "2024-03-01", "api")
+    found = attribute(before.assign(new=np.nan), after.assign(new=1.0), target="y", prediction="score", time="at")
+    assert "rate" in set(found.change_points["series"])
