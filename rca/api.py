@@ -41,6 +41,7 @@ def investigate(  # noqa: PLR0913  each is one option of the verb
     replay: bool = True,
     options: Options | None = None,
     trust: bool = False,
+    kinds: Sequence[Registry] = (registry.check, registry.diff),
     say: Say = silent,
 ) -> Investigation:
     """Find out why the metric of two versions differs.
@@ -55,21 +56,16 @@ def investigate(  # noqa: PLR0913  each is one option of the verb
         Whether the pipeline may be run again, in throw-away copies, and how: repeats, runs at most, side by side.
     trust : bool
         Whether pickled models may be loaded, by a process apart; without, they are only read like a text.
+    kinds : sequence of Registry
+        What is looked at: the checks, the diffs, or both.
     """
     say("reading both versions")
     case, settings = cases.of_versions(reference, current, config=config, since=since, trust=trust)
     how = replace(options or Options(), say=say) if replay else None
-    metrics.get(settings.metric)  # a metric that does not exist is said before the long look
-    return explained(case, settings, look(case, say), how, since, seed, say)
-
-
-def explained(
-    case: Case, settings: Config, looked: Seen, options: Options | None, since: str | None, seed: int, say: Say
-) -> Investigation:
-    """Measure the gap and explain it, given what :func:`look` saw."""
-    start = base(case, settings.system, looked, seed)
+    metric = metrics.get(settings.metric)  # one that does not exist is said before the long look
+    start = base(case, settings.system, look(case, say, kinds), seed)
     try:
-        on = setting(case, metrics.get(settings.metric), start.findings, seed)
+        on = setting(case, metric, start.findings, seed)
         gap, difference = measure(on)
     except (InconclusiveError, ModelError) as missing:
         return conclude(start, "inconclusive", reason=str(missing))
@@ -77,7 +73,7 @@ def explained(
         return conclude(start, "no_incident", gap)
     say(f"explaining a gap of {gap.difference:+.4g}")
     damage, healthy = broken(on)
-    branches = [damage, moved(healthy), model_part(healthy, SHARE * abs(gap.difference), options)]
+    branches = [damage, moved(healthy), model_part(healthy, SHARE * abs(gap.difference), how)]
     found = judge(start, branches, gap, difference, command(case, since, seed))
     return conclude(found, "cause_found" if found.causes else "inconclusive")
 
@@ -264,21 +260,6 @@ def _alone(start: Investigation, on: Setting, change: Change) -> Investigation:
     return conclude(found, "cause_found" if found.causes else "inconclusive")
 
 
-def shift(
-    reference: str = "HEAD~1",
-    current: str = "HEAD",
-    *,
-    config: str | Path = FILE,
-    since: str | None = None,
-    seed: int = 0,
-    trust: bool = False,
-    say: Say = silent,
-) -> Investigation:
-    """Attribute the gap between two versions to external inputs, once what is broken is repaired; nothing is run."""
-    case, settings = cases.of_versions(reference, current, config=config, since=since, trust=trust)
-    return explained(case, settings, look(case, say, [registry.check]), None, since, seed, say)
-
-
 def shift_of_tables(
     reference: Any, current: Any, *, target: str, prediction: str | None = None, metric: str = "log_loss", seed: int = 0
 ) -> Investigation:
@@ -327,39 +308,28 @@ def conclude(found: Investigation, verdict: Verdict, gap: Gap | None = None, rea
 
 
 def base(case: Case, system: str, looked: Seen, seed: int) -> Investigation:
-    """Return what is known before the gap is measured."""
+    """Return what is known before the gap is measured, with what a reader needs to trust and repeat the numbers."""
     try:
         pair = cases.exam_pair(case)
         data = [pair.reference.name or None, pair.current.name or None]
     except VersionError:
         data = [None, None]
-    both = zip((case.reference, case.current), data, strict=True)
-    reference, current = [Side(side.rev, side.commit, name) if side else Side(None, None, name) for side, name in both]
-    return Investigation(
-        system=system,
-        verdict="inconclusive",
-        reference=reference,
-        current=current,
-        outcomes=looked[0],
-        findings=looked[1],
-        provenance=_provenance(case, seed),
-    )
-
-
-def _provenance(case: Case, seed: int) -> dict[str, Any]:
-    """Return what a reader needs to trust and repeat the numbers; it holds no time, so that runs compare equal."""
-    found: dict[str, Any] = {
+    # it holds no time, so that runs compare equal
+    provenance: dict[str, Any] = {
         "rca": version("rca"),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in ("scikit-learn", "pandas", "numpy", "duckdb", "dvc")},
         "seed": seed,
     }
     if case.root is not None:
-        found["uncommitted"] = list(Repository(Path(case.root)).changed())
-    for name, side in (("reference", case.reference), ("current", case.current)):
+        provenance["uncommitted"] = list(Repository(Path(case.root)).changed())
+    known: dict[str, Any] = {"outcomes": looked[0], "findings": looked[1], "provenance": provenance}
+    for name, side, table in zip(("reference", "current"), (case.reference, case.current), data, strict=True):
+        known[name] = Side(side.rev, side.commit, table) if side else Side(None, None, table)
         if side is not None:
-            found[name] = {role: a.md5 for role, a in side.artifacts.items()}
-    return {**found, "notes": []}
+            provenance[name] = {role: a.md5 for role, a in side.artifacts.items()}
+    provenance["notes"] = []
+    return Investigation(system=system, verdict="inconclusive", **known)
 
 
 def command(case: Case, since: str | None, seed: int) -> str:

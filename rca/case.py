@@ -33,16 +33,16 @@ def of_versions(
     new = versions.read(repository, current, settings, fetch, trust=trust)
     old, new = versions.code(repository, old, new)
     if settings.seed is not None and settings.seed not in {**old.params, **new.params}:
-        raise ConfigError(
-            f"the seed '{settings.seed}' is no parameter of either version: they have {choices(new.params)}; "
-            "correct 'seed' in rca.yaml."
-        )
+        known = choices(new.params)
+        raise ConfigError(f"the seed '{settings.seed}' is no parameter of either version: they have {known}.")
     tables = [t for v in (new, old) for t in v.tables.values() if isinstance(t, Table)]
     roles = settings.roles(tables[0].columns if tables else ())
-    known = dict.fromkeys(column for table in tables for column in table.columns)
+    columns = dict.fromkeys(column for table in tables for column in table.columns)
     asked = (roles.target, roles.time, *roles.key, *roles.features, *roles.sensitive, *sum(roles.inputs.values(), ()))
-    if strange := [name for name in asked if name and name not in known and known]:
-        raise ConfigError(f"{path.name} names the column '{strange[0]}', which no table has: choose {choices(known)}.")
+    if strange := [name for name in asked if name and columns and name not in columns]:
+        raise ConfigError(
+            f"{path.name} names the column '{strange[0]}', which no table has: choose {choices(columns)}."
+        )
     pairs, root = _pairs(old, new, settings, since, roles), str(repository.root)
     named = {"model_path": settings.model, "seed_key": settings.seed, "lock_path": settings.environment}
     return Case(pairs, roles, old, new, trust=trust, root=root, **named), settings
@@ -109,18 +109,15 @@ def exams(case: Case, seed: int = 0) -> tuple[Exam, Exam]:
         raise InconclusiveError(f"{spoilt[0].problem}.")
     pair = exam_pair(case)
     found = []
+    roles, inputs = case.roles, [column for columns in case.roles.inputs.values() for column in columns]
     for table in (pair.reference, pair.current):
         assert isinstance(table, Table)  # noqa: S101  cases are made here, of rca's own tables
-        roles = case.roles
-        inputs = [column for columns in roles.inputs.values() for column in columns]
         table.require(roles.target, roles.time, *roles.features, *roles.key, *roles.sensitive, *inputs)
         frame = table.frame(seed=seed).reset_index(drop=True)
         labelled = int(frame[roles.target].notna().sum()) if roles.target else len(frame)
         if labelled < FEWEST:
-            raise InconclusiveError(
-                f"{table.name} has {labelled} labelled rows, and {FEWEST} are the fewest that carry a verdict: "
-                "wait for labels, or choose another window."
-            )
+            few = f"{table.name} has {labelled} labelled rows, and {FEWEST} are the fewest that carry a verdict"
+            raise InconclusiveError(f"{few}: wait for labels, or choose another window.")
         found.append(Exam(table.name, frame, table.rows))
     return found[0], found[1]
 
@@ -128,17 +125,15 @@ def exams(case: Case, seed: int = 0) -> tuple[Exam, Exam]:
 def _split(version: Version, since: str, roles: Roles) -> tuple[Table, Table]:
     table = version.tables.get("production")
     if roles.time is None or not isinstance(table, Table):
-        raise ConfigError(
-            f"--since needs a production table and a time column, and {version.rev} lacks one of them: "
-            "name 'data.production' and 'time' in rca.yaml."
-        )
+        lacks = f"--since needs a production table and a time column, and {version.rev} lacks one of them"
+        raise ConfigError(f"{lacks}: name 'data.production' and 'time' in rca.yaml.")
     try:
         moment = pd.Timestamp(since)
     except ValueError:
         raise ConfigError(f"{since!r} is no time: write it as 2009-06-01 or 2009-06-01T12:00.") from None
     table.require(roles.time)
     column = table.expr[roles.time]
-    if not (column.type().is_timestamp() or column.type().is_date()):
+    if table.kinds[roles.time] != "time":
         raise DataError(
             f"{table.name} has the time column '{roles.time}' of type {column.type()}: make it a timestamp."
         )

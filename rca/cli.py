@@ -221,16 +221,16 @@ def investigate(no_replay: bool, **given: Any) -> Investigation:
 @analysis("reference current since reference_data current_data target prediction metric trust")
 def attribute(target: str | None, prediction: str | None, metric: str, **given: Any) -> Investigation:
     """Did the inputs move, or their relation to the target?"""
-    from rca import api
-
     tables = given["reference_data"] is not None
     sides = _sides(given)
     if not tables:
-        return api.shift(*sides, **given)
+        return rca.investigate(*sides, replay=False, kinds=[registry.check], **given)
     if target is None:
         raise ConfigError("two tables need --target COLUMN: name the column that is predicted.")
     given.pop("trust")
-    return api.shift_of_tables(*sides, target=target, prediction=prediction, metric=metric, seed=given["seed"])
+    from rca.api import shift_of_tables
+
+    return shift_of_tables(*sides, target=target, prediction=prediction, metric=metric, seed=given["seed"])
 
 
 @verb("INVESTIGATION page title quiet verbose")

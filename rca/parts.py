@@ -169,13 +169,12 @@ def model_part(setting: Setting, material: float, options: Options | None) -> Br
 
 def _player(setting: Setting, share: Share) -> Term:
     player, part = share.player, share.contribution
-    text = "; ".join(change.text for change in player.changes)
     noise = "" if share.repeats == 1 else f", repeated with {share.repeats} seeds"
     counter = f"without it the pipeline gives a model that differs by {-part.value:+.4g}{noise}"
-    term = Term("evolution", player.kind, player.subject, part, text, True, counter, runs=True)
-    ids = tuple(f.id for f in setting.findings for c in player.changes if f.subject == c.subject)
-    stage = player.changes[0].stage
-    return replace(term, stage=stage, findings=ids, extra_se=share.seed_se, floor=1.645 * share.noise)
+    term = Term("evolution", player.kind, player.subject, part, player.text, True, counter, runs=True)
+    # players that were joined have the names of all of them
+    ids = tuple(f.id for f in setting.findings if f.subject in (player.subject, *player.subject.split(" + ")))
+    return replace(term, stage=player.stage, findings=ids, extra_se=share.seed_se, floor=1.645 * share.noise)
 
 
 def _training_data(setting: Setting, branch: Branch, options: Options) -> None:

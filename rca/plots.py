@@ -78,15 +78,10 @@ def terms(attribution: Attribution) -> Figure:
 
 def png(figure: Figure) -> bytes:
     """Return the figure as PNG; the same figure gives the same bytes."""
-    from PIL import Image
-
-    full, small = io.BytesIO(), io.BytesIO()
+    drawn = io.BytesIO()
     with _style():
-        figure.savefig(full, format="png", dpi=DPI, metadata={"Software": None})
-    # few colours are in it, and a palette of them takes a third of the bytes
-    image = Image.open(full).convert("RGB").quantize(128, dither=Image.Dither.NONE)
-    image.save(small, format="png", optimize=True, dpi=(DPI, DPI))
-    return small.getvalue()
+        figure.savefig(drawn, format="png", dpi=DPI, metadata={"Software": None})
+    return drawn.getvalue()
 
 
 def _steps(investigation: Investigation) -> list[_Row]:
