@@ -45,7 +45,7 @@ class Repository:
     """The project at `root`, maybe a folder inside a git repository; paths are relative to it, with forward slashes."""
 
     root: Path
-    hashes: dict[tuple[Path, bool], str] = field(default_factory=dict, compare=False, repr=False)  # of files, read once
+    hashes: dict[tuple[Path, str], str] = field(default_factory=dict, compare=False, repr=False)  # of files, read once
 
     @cached_property
     def prefix(self) -> str:
