@@ -287,7 +287,7 @@ def look(
 
 def setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], seed: int) -> Setting:
     """Put both models before both exams."""
-    exams, models = cases.exams(case, seed), []
+    (exams, rows), models = cases.exams(case, seed), []
     for side in sides(case):
         if side.model is None:
             raise InconclusiveError(f"the model of {side.rev} cannot be asked: {side.model_problem}.")
@@ -296,7 +296,7 @@ def setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], see
     if len({a.md5 or a.file if a else None for a in found}) == 1 and all(found):
         models[0] = models[1]
     grid = Grid(metric, (models[0], models[1]), exams, case.roles)
-    return Setting(case, grid, findings, cases.exam_pair(case).name, seed, (exams[0].rows, exams[1].rows))
+    return Setting(case, grid, findings, cases.exam_pair(case).name, seed, rows)
 
 
 def conclude(found: Investigation, verdict: Verdict, gap: Gap | None = None, reason: str = "") -> Investigation:

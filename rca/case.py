@@ -11,8 +11,9 @@ from rca.errors import ConfigError, DataError, InconclusiveError, VersionError, 
 from rca.gitrepo import Repository
 from rca.sandbox import fetch
 from rca.tables import Table, open_table
-from rca.types import Case, Exam, Pair, Roles, Version
+from rca.types import Case, Pair, Roles, Version
 
+Tables = tuple[pd.DataFrame, pd.DataFrame]  # of the reference and the current side
 #: Fewer labelled rows than this carry no verdict.
 FEWEST = 50
 
@@ -100,15 +101,15 @@ def exam_pair(case: Case) -> Pair:
     raise VersionError("neither side has a table to be judged on: name data.evaluate in rca.yaml.")
 
 
-def exams(case: Case, seed: int = 0) -> tuple[Exam, Exam]:
-    """Bring the exams into memory, with the configured columns checked."""
+def exams(case: Case, seed: int = 0) -> tuple[Tables, tuple[int, int]]:
+    """Bring the exams into memory, with the columns checked, and say how many rows they have in all."""
     sides = ((case.current, "production"), (case.current, "evaluate"), (case.reference, "evaluate"))
     known = [side.artifacts.get(f"data.{role}") for side, role in sides if side is not None]
     spoilt = [artifact for artifact in known if artifact is not None and artifact.corrupt]
     if spoilt and (spoilt[0] is known[0] or not {"production", "evaluate"} & {pair.name for pair in case.pairs}):
         raise InconclusiveError(f"{spoilt[0].problem}.")
     pair = exam_pair(case)
-    found = []
+    found: list[pd.DataFrame] = []
     roles, inputs = case.roles, [column for columns in case.roles.inputs.values() for column in columns]
     for table in (pair.reference, pair.current):
         assert isinstance(table, Table)  # noqa: S101  cases are made here, of rca's own tables
@@ -118,8 +119,8 @@ def exams(case: Case, seed: int = 0) -> tuple[Exam, Exam]:
         if labelled < FEWEST:
             few = f"{table.name} has {labelled} labelled rows, and {FEWEST} are the fewest that carry a verdict"
             raise InconclusiveError(f"{few}: wait for labels, or choose another window.")
-        found.append(Exam(table.name, frame, table.rows))
-    return found[0], found[1]
+        found.append(frame)
+    return (found[0], found[1]), (pair.reference.profile.rows, pair.current.profile.rows)
 
 
 def _split(version: Version, since: str, roles: Roles) -> tuple[Table, Table]:
