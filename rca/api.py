@@ -30,6 +30,9 @@ from rca.tree import ALARM, Branch, Grid, Setting, Term, is_material, measure
 from rca.types import Case, Finding, Gap, Investigation, Remainder, Seen, Side, Verdict
 from rca.words import sentence
 
+#: What an investigation looks at, if not said otherwise.
+KINDS = (registry.check, registry.diff)
+
 
 def investigate(  # noqa: PLR0913  each is one option of the verb
     reference: str = "HEAD~1",
@@ -41,7 +44,7 @@ def investigate(  # noqa: PLR0913  each is one option of the verb
     replay: bool = True,
     options: Options | None = None,
     trust: bool = False,
-    kinds: Sequence[Registry] = (registry.check, registry.diff),
+    kinds: Sequence[Registry] = KINDS,
     say: Say = silent,
 ) -> Investigation:
     """Find out why the metric of two versions differs.
@@ -243,9 +246,8 @@ def bisect(
         found = _alone(found, setting(inner, grid.metric, found.findings, seed), changes[0])
     if found.gap is not None and found.verdict == "no_incident":
         said += " But between it and its parent the models differ by no more than chance makes them:"
-    return replace(
-        found, summary=f"{said} {found.summary}", provenance={**found.provenance, "culprit": asdict(culprit)}
-    )
+    provenance = {**found.provenance, "culprit": asdict(culprit)}
+    return replace(found, summary=f"{said} {found.summary}", provenance=provenance)
 
 
 def _alone(start: Investigation, on: Setting, change: Change) -> Investigation:
@@ -276,9 +278,7 @@ def shift_of_tables(
     return conclude(done, "cause_found" if done.causes else "inconclusive")
 
 
-def look(
-    case: Case, say: Say, kinds: Sequence[Registry] = (registry.check, registry.diff), more: Sequence[Entry] = ()
-) -> Seen:
+def look(case: Case, say: Say, kinds: Sequence[Registry] = KINDS, more: Sequence[Entry] = ()) -> Seen:
     """Run every check and every diff, and keep the findings that chance does not explain, with where it came in."""
     entries = [*(entry for kind in kinds for entry in kind.load().values()), *more]
     outcomes, findings = significant(case, *registry.run(entries, case, say))

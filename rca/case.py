@@ -38,12 +38,10 @@ def of_versions(
         raise ConfigError(f"the seed '{settings.seed}' is no parameter of either version: they have {known}.")
     tables = [t for v in (new, old) for t in v.tables.values() if isinstance(t, Table)]
     roles = settings.roles(tables[0].columns if tables else ())
-    columns = dict.fromkeys(column for table in tables for column in table.columns)
+    there = dict.fromkeys(column for table in tables for column in table.columns)
     asked = (roles.target, roles.time, *roles.key, *roles.features, *roles.sensitive, *sum(roles.inputs.values(), ()))
-    if strange := [name for name in asked if name and columns and name not in columns]:
-        raise ConfigError(
-            f"{path.name} names the column '{strange[0]}', which no table has: choose {choices(columns)}."
-        )
+    if strange := [name for name in asked if name and there and name not in there]:
+        raise ConfigError(f"{path.name} names the column '{strange[0]}', which no table has: choose {choices(there)}.")
     pairs, root = _pairs(old, new, settings, since, roles), str(repository.root)
     named = {"model_path": settings.model, "seed_key": settings.seed, "lock_path": settings.environment}
     return Case(pairs, roles, old, new, trust=trust, root=root, **named), settings
@@ -133,11 +131,9 @@ def _split(version: Version, since: str, roles: Roles) -> tuple[Table, Table]:
     except ValueError:
         raise ConfigError(f"{since!r} is no time: write it as 2009-06-01 or 2009-06-01T12:00.") from None
     table.require(roles.time)
-    column = table.expr[roles.time]
+    at = table.expr[roles.time]
     if table.kinds[roles.time] != "time":
-        raise DataError(
-            f"{table.name} has the time column '{roles.time}' of type {column.type()}: make it a timestamp."
-        )
-    before = Table(table.expr.filter(column < moment), f"{table.name} before {since}")
-    after = Table(table.expr.filter(column >= moment), f"{table.name} since {since}")
+        raise DataError(f"{table.name} has the time column '{roles.time}' of type {at.type()}: make it a timestamp.")
+    before = Table(table.expr.filter(at < moment), f"{table.name} before {since}")
+    after = Table(table.expr.filter(at >= moment), f"{table.name} since {since}")
     return before, after

@@ -302,11 +302,9 @@ def require(version: Version, role: str) -> Table:
 def code(repository: Repository, reference: Version, current: Version) -> tuple[Version, Version]:
     """Return the versions with the text of their Python files, and of other code that differs."""
 
-    def text(version: Version, other: Version) -> Version:
-        wanted = {
-            p: b for p, b in version.files.items() if p.endswith(".py") or (other.files.get(p) != b and is_code(p))
-        }
+    def text(side: Version, other: Version) -> Version:
+        wanted = {p: b for p, b in side.files.items() if p.endswith(".py") or (other.files.get(p) != b and is_code(p))}
         found = repository.blobs(wanted.values())
-        return replace(version, code={p: found[b].decode(errors="replace") for p, b in wanted.items()})
+        return replace(side, code={p: found[b].decode(errors="replace") for p, b in wanted.items()})
 
     return text(reference, current), text(current, reference)

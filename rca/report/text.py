@@ -51,10 +51,8 @@ def _parts(found: Investigation, verbose: bool, wide: bool) -> Iterator[Renderab
 
     known = {"found": found, "gap": found.gap, "digits": words.digits(found), "verbose": verbose, "MOST": _MOST}
     view = template("terminal.txt.j2").make_module({**known, "show": _show})
-    top, middle, bottom = (
-        Text.from_markup(str(getattr(view, part)()).removesuffix("\n"), emoji=False)
-        for part in ("top", "middle", "bottom")
-    )
+    parts = (str(getattr(view, part)()).removesuffix("\n") for part in ("top", "middle", "bottom"))
+    top, middle, bottom = (Text.from_markup(part, emoji=False) for part in parts)
     yield top
     if found.gap is not None and (found.causes or found.unexplained is not None):
         yield Padding(_causes(found, wide), (0, 0, 0, 2))
