@@ -28,7 +28,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-
 Format = StrEnum("Format", ["text", "json", "md"])
 FailOn = StrEnum("FailOn", ["none", "possible", "likely", "confirmed"])
 CONFIG = Path("rca.yaml")

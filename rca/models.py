@@ -22,7 +22,6 @@ TRUSTED = (
 #: What else may be named: a type of numbers, and the scores of scikit-learn's feature selection.
 FUNCTIONS = {"dtype", "f_classif", "f_regression", "chi2"}
 
-
 #: Runs apart: it loads a pickle, which may do anything, and hands on what skops writes, which is data again.
 _CONVERT = """
 import resource, sys
