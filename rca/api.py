@@ -20,6 +20,7 @@ from rca.evolution._changes import Change, root_changes, sides
 from rca.evolution.replay import Options, plan
 from rca.findings import significant
 from rca.gitrepo import Repository
+from rca.inputs import timeline
 from rca.inputs.attribute import attribute
 from rca.lineage import trace
 from rca.parts import broken, model_part, moved, shifted
@@ -263,18 +264,19 @@ def _alone(start: Investigation, on: Setting, change: Change) -> Investigation:
 
 
 def shift_of_tables(
-    reference: Any, current: Any, *, target: str, prediction: str | None = None, metric: str = "log_loss", seed: int = 0
+    reference: Any, current: Any, *, target: str, time: str | None = None, seed: int = 0, **how: Any
 ) -> Investigation:
     """Return what :func:`rca.attribute` finds between two tables, as an investigation."""
-    found = attribute(reference, current, target=target, prediction=prediction, metric=metric, seed=seed)
+    found = attribute(reference, current, target=target, time=time, seed=seed, **how)
     start = base(cases.of_tables(reference, current, target=target), "two tables", ((), ()), seed)
     parts = [found.parts.covariate, found.parts.concept, *found.parts.support_groups.values()]
     difference = total(parts)
     difference += found.gap.difference - difference.value
     if not is_material(found.gap, difference, MATERIAL):
         return conclude(start, "no_incident", found.gap)
-    said = f"rca attribute --reference-data {reference} --current-data {current} --target {target}"
-    done = judge(start, [shifted(found.parts, found.label_shift())], found.gap, difference, said)
+    since = {} if time is None else timeline.said(found.change_points)
+    again = f"rca attribute --reference-data {reference} --current-data {current} --target {target}"
+    done = judge(start, [shifted(found.parts, found.label_shift(), since)], found.gap, difference, again)
     return conclude(done, "cause_found" if done.causes else "inconclusive")
 
 

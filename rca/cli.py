@@ -59,6 +59,7 @@ OPTIONS = {
     "key": _option(list[str] | None, None, "A column of the key of two tables; again for each."),
     "time": _option(str | None, None, "The time column, for two tables."),
     "prediction": _option(str | None, None, "The score column, for two tables."),
+    "events": _option(Path | None, None, "A log of events (time, name, input), for two tables."),
     "metric": _option(str, "log_loss", "The metric, for two tables."),
     "no_replay": _option(bool, False, "Run nothing again.", "--no-replay"),
     "repeats": _option(int, 5, "Paired seeds where noise decides.", min=1),
@@ -217,19 +218,20 @@ def investigate(no_replay: bool, **given: Any) -> Investigation:
     return rca.investigate(*_sides(given), replay=not no_replay, options=_runs(given), **given)
 
 
-@analysis("reference current since reference_data current_data target prediction metric trust")
-def attribute(target: str | None, prediction: str | None, metric: str, **given: Any) -> Investigation:
+@analysis("reference current since reference_data current_data target prediction metric time events trust")
+def attribute(**given: Any) -> Investigation:
     """Did the inputs move, or their relation to the target?"""
     tables = given["reference_data"] is not None
     sides = _sides(given)
     if not tables:
-        return rca.investigate(*sides, replay=False, kinds=[registry.check], **given)
-    if target is None:
+        own = {name: given[name] for name in ("since", "config", "seed", "trust", "say")}
+        return rca.investigate(*sides, replay=False, kinds=[registry.check], **own)
+    if given["target"] is None:
         raise ConfigError("two tables need --target COLUMN: name the column that is predicted.")
-    given.pop("trust")
     from rca.api import shift_of_tables
 
-    return shift_of_tables(*sides, target=target, prediction=prediction, metric=metric, seed=given["seed"])
+    named = ("target", "prediction", "metric", "time", "events", "seed")
+    return shift_of_tables(*sides, **{name: given[name] for name in named})
 
 
 @verb("INVESTIGATION page title quiet verbose")

@@ -5,8 +5,9 @@ model, the pipeline is run again, and inside of that without the damages of the 
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,12 +15,13 @@ import pandas as pd
 from rca.errors import NotApplicable, RcaError
 from rca.evolution._runs import Options, retrain
 from rca.evolution.replay import Share, replay
-from rca.inputs.decompose import Decomposition, decompose
+from rca.inputs.decompose import Decomposition, complete, decompose
 from rca.inputs.labels import LabelShift, label_shift
+from rca.inputs.timeline import change_points, read_events, said
 from rca.metrics import linearised
-from rca.stats import Estimate, shapley
+from rca.stats import Estimate, Floats, shapley
 from rca.tables import LIMIT
-from rca.tree import CURRENT, REFERENCE, Branch, Damage, Setting, Term, damaged, damages
+from rca.tree import CURRENT, REFERENCE, Branch, Damage, Setting, Tables, Term, damaged, damages
 from rca.types import Model, Rejected
 
 #: Damages are told apart by exact Shapley values up to this many; smaller ones share a place.
@@ -97,20 +99,37 @@ def moved(setting: Setting) -> Branch:
         return Branch(not_testable=[Rejected("inputs", "covariate_shift", "inputs", str(problem))])
     outcomes = pairs[0][0].y, pairs[0][1].y
     shift = label_shift(values_p, values_q, *outcomes, p, q, np.random.default_rng(setting.seed + 1))
-    branch = shifted(found, shift)
+    branch = shifted(found, shift, _when(setting, (values_p, values_q), (p, q), complete(groups, columns), rows))
     branch.terms = [replace(term, part=grid.spread(term.part, rows)) for term in branch.terms]
     return branch
 
 
-def shifted(found: Decomposition, shift: LabelShift) -> Branch:
-    """Return the terms of a decomposition, in the reading that fits."""
+def _when(
+    setting: Setting, values: tuple[Floats, Floats], tables: Tables, groups: Mapping[str, Sequence[str]], rows: Any
+) -> dict[str, str]:
+    """Return since when the loss, its residual and each group of inputs are otherwise, where rows have a time."""
+    time, known = setting.case.roles.time, setting.grid.tables
+    if time is None or any(t.get(time) is None or t[time].dtype.kind != "M" for t in known.values()):
+        return {}
+    times = known[REFERENCE].loc[rows[REFERENCE], time], known[CURRENT].loc[rows[CURRENT], time]
+    events = read_events(setting.case.events) if setting.case.events else None
+    return said(change_points(values, tables, times, groups, events, setting.seed))
+
+
+def shifted(found: Decomposition, shift: LabelShift, since: Mapping[str, str]) -> Branch:
+    """Return the terms of a decomposition, in the reading that fits, with since when as :func:`_when` knows it."""
     branch = Branch()
 
     def add(kind: str, subject: str, part: Estimate, text: str, *, identified: bool = True) -> None:
         branch.terms.append(Term("inputs", kind, subject, part, text, tested=False, identified=identified))
 
     for group, part in found.support_groups.items():
-        add("new_population", f"inputs.{group}", part, f"rows whose inputs '{group}' the reference never had")
+        add(
+            "new_population",
+            f"inputs.{group}",
+            part,
+            f"rows whose inputs '{group}' the reference never had{since.get(group, '')}",
+        )
     if shift.verdict == "label":
         # Label shift explains the rows better: it takes the place of covariate and concept shift.
         text = "the shares of the target's classes moved, and within each class the inputs did not"
@@ -126,9 +145,9 @@ def shifted(found: Decomposition, shift: LabelShift) -> Branch:
         add("covariate_shift", "inputs", found.covariate + found.concept, text, identified=False)
     else:
         for group, part in found.groups.items():
-            text = f"the inputs '{group}' moved; the relation to the target is that of the reference"
+            text = f"the inputs '{group}' moved{since.get(group, '')}; the relation to the target is the reference's"
             add("covariate_shift", f"inputs.{group}", part, text)
-        text = "on like inputs the target behaves otherwise than in the reference"
+        text = f"on like inputs the target behaves otherwise than in the reference{since.get('residual', '')}"
         add("concept_shift", "inputs.target", found.concept, text)
     return branch
 

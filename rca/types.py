@@ -125,6 +125,7 @@ class Case:
     model_path: str | None = None
     seed_key: str | None = None
     lock_path: str | None = None  # the file that pins the environment
+    events: str | None = None  # a readable log of events
     trust: bool = False  # whether pickled models may be loaded, by a process apart
     root: str | None = None  # the project's folder, for replay; None where the case is two tables
 

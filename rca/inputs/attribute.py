@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from rca.errors import ConfigError, choices
-from rca.inputs.decompose import Decomposition, decompose
+from rca.errors import ConfigError, NotApplicable, choices
+from rca.inputs.decompose import Decomposition, complete, decompose
 from rca.inputs.judged import Tables, judge
 from rca.inputs.labels import LabelShift, label_shift
+from rca.inputs.timeline import change_points, read_events
 from rca.stats import LEVEL, Estimate, gap_of
 from rca.tables import LIMIT, open_table
 from rca.types import Gap, Model
@@ -32,6 +33,7 @@ class Attribution:
     parts: Decomposition
     notes: tuple[str, ...]
     _label_shift: partial[LabelShift] = field(repr=False)
+    _timeline: Callable[[], pd.DataFrame] | None = field(repr=False)
     _seed: int = field(repr=False)
 
     @property
@@ -60,6 +62,17 @@ class Attribution:
     def label_shift(self) -> LabelShift:
         """Judge the other reading of the gap: that the mix of outcomes moved, and nothing else."""
         return self._label_shift(rng=np.random.default_rng(self._seed + 1))
+
+    @property
+    def change_points(self) -> pd.DataFrame:
+        """Since when: a row for each change, strongest first, with its 90 % interval and the event that it matches.
+
+        The `series` is loss, residual (what the inputs do not explain of it), a group of inputs, or volume; `shift` is
+        in standard deviations of a row. Without a time, NotApplicable says so.
+        """
+        if self._timeline is None:
+            raise NotApplicable("attribute was given no time column, so nothing is known of when.")
+        return self._timeline()
 
     def plot(self) -> Figure:
         """Draw the terms with their intervals."""
@@ -96,8 +109,10 @@ def attribute(  # noqa: PLR0913  the contract
     groups : mapping of str to sequence of str, optional
         Inputs by source; those in none form ``other``, as do the least ones of more than six. By default each
         column is a group, but for times and keys.
-    time, events : optional
-        Not supported yet.
+    time : str, optional
+        The column of the rows' times: then `change_points` of the answer says since when.
+    events : DataFrame, Ibis table or path, optional
+        What happened when: `time`, `name` and optionally the group of inputs (`input`) that it may have moved.
 
     Examples
     --------
@@ -113,9 +128,10 @@ def attribute(  # noqa: PLR0913  the contract
     >>> bool(abs(frame["covariate", "api"] - found.gap.difference) < 0.04)
     True
     """
-    if time is not None or events is not None:
-        raise ConfigError("time and events are not supported by attribute yet: leave them out.")
-    answer_columns = [target] if prediction is None else [target, prediction]
+    if events is not None and time is None:
+        raise ConfigError("events need the rows' times to be matched with: name their column as time.")
+    log = None if events is None else read_events(events)
+    answer_columns = [name for name in (target, prediction, time) if name is not None]
     p = _frame(reference, "the reference table", answer_columns, seed)
     q = _frame(current, "the current table", answer_columns, seed)
     judged = judge((p, q), target, prediction, model, metric)
@@ -126,7 +142,12 @@ def attribute(  # noqa: PLR0913  the contract
     parts = decompose(*judged.values, p, q, groups, rng=np.random.default_rng(seed), hints=hints)
     gap = gap_of(judged.name, *judged.sides, (len(p), len(q)))
     shift = partial(label_shift, *judged.values, judged.tables[0][target], judged.tables[1][target], p, q)
-    return Attribution(gap, parts, judged.notes, shift, seed)
+    line = None
+    if time is not None:
+        times = judged.tables[0][time], judged.tables[1][time]
+        owned = {name: columns for name, columns in complete(groups, inputs).items() if columns}
+        line = cache(partial(change_points, judged.values, (p, q), times, owned, log, seed))
+    return Attribution(gap, parts, judged.notes, shift, line, seed)
 
 
 def _frame(source: Any, name: str, needed: Sequence[str], seed: int) -> pd.DataFrame:

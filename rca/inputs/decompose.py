@@ -76,7 +76,7 @@ def decompose(
             raise DataError(f"the {name} side {few}")
         if not np.isfinite(values).all():
             raise DataError(f"the {name} side has values that are not finite: remove or repair those rows.")
-    parts = _complete(groups, [name for name in p.columns if name in q.columns])
+    parts = complete(groups, [name for name in p.columns if name in q.columns])
     columns = sorted(name for group in parts.values() for name in group)
     p, q = p[columns], q[columns]
     found = outside(p, q)
@@ -113,7 +113,7 @@ def decompose(
     return Decomposition(support, support_groups, covariate, {n: shares[n] for n in merged}, rest - covariate)
 
 
-def _complete(groups: Mapping[str, Sequence[str]], common: Sequence[str]) -> Parts:
+def complete(groups: Mapping[str, Sequence[str]], common: Sequence[str]) -> Parts:
     """Check the groups against the columns that both sides have; columns in none form the group ``other``."""
     if not common:
         raise ConfigError("the two sides share no input column: give tables with the same columns.")

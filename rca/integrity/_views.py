@@ -119,8 +119,10 @@ def part_of(pair: Pair, view: View) -> Mask:
 
 
 def counterpart(pair: Pair, view: View) -> Mask:
-    """Return the rows of the reference that are like a view by nature: the same segment, or as many of the newest."""
+    """Return the rows of the reference that are like a view by nature: the same segment, or those as old there."""
     if "time" not in view.where:
         return part_of(pair, view)
-    times = pair.reference.sample[view.where["time"]]
-    return np.asarray(times >= times.quantile(1 - view.mask.mean()))
+    then, now = (table.sample[view.where["time"]] for table in (pair.reference, pair.current))
+    inside = now[view.mask]
+    first, last = (now < inside.min()).mean(), (now <= inside.max()).mean()
+    return np.asarray(then.between(then.quantile(first), then.quantile(last)))

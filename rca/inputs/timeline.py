@@ -1,0 +1,186 @@
+"""Since when: change points in the loss, in what the inputs do not explain of it, in each group of inputs, in volume.
+
+A series of rows in the order of time is cut where its cumulated deviation turns (Page, 1954), and each part again.
+The p-value is Kolmogorov's, with the variance of blocks of rows so that neighbours may be alike; the interval is that
+of the likelihood over all places of the cut. Changes that are small beside the spread of the rows are none.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import kstwobign
+from threadpoolctl import threadpool_limits
+
+from rca.errors import DataError, choices
+from rca.inputs.encode import encode, shuffled
+from rca.inputs.nuisance import expected, log_ratio, split
+from rca.stats import Floats
+from rca.tables import open_table
+
+Pair = tuple[Floats, Floats]  # of the reference and the current side
+Tables = tuple[pd.DataFrame, pd.DataFrame]
+
+_ALPHA = 0.05  # over all series
+_FEWEST = 30  # rows of a part
+_SMALL = 0.1  # shift, in standard deviations of a row, below which it is none
+_BINS = 100  # of time, in which rows are counted
+_NEAR = 0.02  # an event this share of the time away may match
+_CHANCE = 0.2  # events that come this near by chance this often do not match
+COLUMNS = ["time", "low", "high", "series", "p_value", "event", "event_p_value", "shift"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A change of the level of a series, the first row after it, and between which rows that is with 90 %."""
+
+    at: int
+    low: int
+    high: int
+    p_value: float
+    shift: float  # in standard deviations of a row
+    strength: float
+
+
+def turns(values: Floats, moments: Floats, alpha: float = _ALPHA, start: int = 0) -> Iterator[Turn]:
+    """Yield the change points of a series that is in the order of its moments; rows of one moment stay together.
+
+    Examples
+    --------
+    >>> draw = np.random.default_rng(0)
+    >>> level = np.where(np.arange(2000) < 1500, 0.0, 0.7)
+    >>> (found,) = turns(draw.normal(level, 1.0), np.arange(2000.0))
+    >>> abs(found.at - 1500) < 30, found.low <= 1500 <= found.high
+    (True, True)
+    >>> list(turns(draw.normal(0, 1.0, 2000), np.arange(2000.0)))
+    []
+    """
+    n = len(values)
+    if n < 2 * _FEWEST or np.ptp(values) == 0:
+        return
+    places = np.arange(_FEWEST, n - _FEWEST + 1)
+    places = places[moments[places] > moments[places - 1]]
+    if not len(places):
+        return
+    total = np.cumsum(values - values.mean())[places - 1]
+    # what a cut there takes from the sum of squares
+    taken = total**2 * n / (places * (n - places))
+    squares = float(np.square(values - values.mean()).sum())
+    best = int(taken.argmax())
+    at = int(places[best])
+    parts = values[:at], values[at:]
+    rest = np.concatenate([part - part.mean() for part in parts])
+    spread = float(rest.std()) or 1e-12
+    noise = max(spread, *(_blocks(rest, size) for size in (round(n ** (1 / 3)), round(n**0.5))))
+    strength = float(np.abs(total).max() / (noise * n**0.5))
+    p_value = float(kstwobign.sf(strength))
+    shift = float(parts[1].mean() - parts[0].mean()) / spread
+    if p_value > alpha or abs(shift) < _SMALL:
+        return
+    likelihood = -n / 2 * np.log(np.maximum(squares - taken, 1e-12 * squares)) * (spread / noise) ** 2
+    weights = np.cumsum(np.exp(likelihood - likelihood.max()))
+    low, high = (int(places[np.searchsorted(weights, q * weights[-1])]) for q in (0.05, 0.95))
+    yield Turn(start + at, start + low, start + high, p_value, shift, strength)
+    yield from turns(parts[0], moments[:at], alpha / 2, start)
+    yield from turns(parts[1], moments[at:], alpha / 2, start + at)
+
+
+def _blocks(rest: Floats, size: int) -> float:
+    """Return the standard deviation of rows that the means of blocks of them have."""
+    whole = rest[: len(rest) // size * size].reshape(-1, size)
+    return float(whole.mean(axis=1).std() * size**0.5)
+
+
+def _series(
+    values: Pair, tables: Tables, groups: Mapping[str, Sequence[str]], seed: int
+) -> tuple[list[Any], dict[str, Floats]]:
+    """Return an order of each side's rows, and in it the loss, the residual, and how current each group looks."""
+    rng = np.random.default_rng(seed)
+    orders = [shuffled(v, table, rng) for v, table in zip(values, tables, strict=True)]
+    mixed = [v[order] for v, order in zip(values, orders, strict=True)]
+    loss = np.concatenate(mixed)
+    with threadpool_limits(1):
+        data = encode(tables[0].iloc[orders[0]], tables[1].iloc[orders[1]])
+        folds = split(len(orders[0]), len(orders[1]), rng)
+        columns = [name for group in groups.values() for name in group]
+        found = {"loss": loss, "residual": loss - expected(mixed[0], data.pick(columns), folds)[0]}
+        found |= {name: log_ratio(data.pick(group), folds, trees=False)[0] for name, group in sorted(groups.items())}
+    return orders, found
+
+
+def change_points(
+    values: Pair,
+    tables: Tables,
+    times: tuple[pd.Series, pd.Series],
+    groups: Mapping[str, Sequence[str]],
+    events: pd.DataFrame | None = None,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Return the change points of every series over both sides, strongest first, with the event that each matches."""
+    sides = [moments(side) for side in times]
+    orders, found = _series(values, tables, groups, seed)
+    clock = np.concatenate([side[order] for side, order in zip(sides, orders, strict=True)])
+    order = np.argsort(clock, kind="stable")[: int(np.isfinite(clock).sum())]
+    clock = clock[order]
+    alpha = _ALPHA / (len(found) + 1)
+    rows = [
+        (clock[t.at], clock[t.low], clock[t.high], name, t)
+        for name, series in found.items()
+        for t in turns(series[order], clock, alpha)
+    ]
+    # both sides may be samples of their times, so that rows are counted in each alone
+    for side in sides:
+        if len(known := side[np.isfinite(side)]) >= 4 * _FEWEST and np.ptp(known) > 0:
+            counts, edges = np.histogram(known, min(_BINS, len(known) // _FEWEST * 2 + 2 * _FEWEST))
+            rows += [(edges[t.at], edges[t.low], edges[t.high], "volume", t) for t in turns(counts * 1.0, edges, alpha)]
+    rows.sort(key=lambda row: -row[-1].strength)
+    told = []
+    for at, low, high, name, turn in rows:
+        event = _match((at, low, high), name, events, float(np.ptp(clock))) if events is not None else (None, None)
+        stamps = [pd.Timestamp(round(t * 1e6), unit="us") for t in (at, low, high)]
+        told.append((*stamps, name, min(turn.p_value * (len(found) + 1), 1.0), *event, turn.shift))
+    return pd.DataFrame(told, columns=COLUMNS).astype({"event": object})
+
+
+def said(points: pd.DataFrame) -> dict[str, str]:
+    """Return of each series since when it is otherwise, and with which event, to be put behind a verb."""
+    first: Any = points.drop_duplicates("series").itertuples()
+    return {p.series: f" since {p.time:%Y-%m-%d}" + (f" (event '{p.event}')" if p.event else "") for p in first}
+
+
+def moments(times: pd.Series) -> Floats:
+    """Return times as seconds in UTC, NaN where there is none."""
+    try:
+        known = pd.to_datetime(times, utc=True).dt.tz_localize(None)
+    except (ValueError, TypeError) as problem:
+        raise DataError(f"the time column '{times.name}' holds no times ({problem}): make it a timestamp.") from None
+    return np.where(known.isna(), np.nan, known.to_numpy(dtype="datetime64[us]").astype(np.int64) / 1e6)
+
+
+def read_events(source: Any) -> pd.DataFrame:
+    """Return an event log: seconds, the name, and the group of inputs where the log has one."""
+    table = open_table(source, "the event log")
+    if missing := {"time", "name"} - set(table.columns):
+        raise DataError(f"the event log has no column {choices(missing)}: it has {choices(table.columns)}.")
+    log = table.frame().rename(columns=str)
+    seconds = moments(log["time"])
+    if np.isnan(seconds).any():
+        raise DataError(f"{int(np.isnan(seconds).sum())} events of the log have no time: give them one.")
+    return log.assign(time=seconds, input=log.get("input"))
+
+
+def _match(cut: tuple[float, float, float], name: str, events: pd.DataFrame, span: float) -> tuple[Any, float | None]:
+    """Return the logged event that a change point is nearest to, and how often chance would bring one as near."""
+    at, low, high = cut
+    anyone = events["input"].isna() | (name in ("loss", "residual", "volume"))
+    fits = events[anyone | (events["input"] == name)].sort_values("time")
+    when = fits["time"].to_numpy()
+    near = np.flatnonzero((when >= low - _NEAR * span) & (when <= high + _NEAR * span))
+    if not len(near) or span <= 0:
+        return None, None
+    best = near[np.abs(when[near] - at).argmin()]
+    reach = max(abs(when[best] - at), (high - low) / 2)
+    chance = float(1 - (1 - min(2 * reach / span, 1.0)) ** len(fits))
+    return (str(fits["name"].iloc[best]), chance) if chance <= _CHANCE else (None, None)
