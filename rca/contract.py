@@ -9,11 +9,11 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from rca.config import Strict
-from rca.engine import fetch
 from rca.errors import ConfigError, NotApplicable, choices
 from rca.integrity._common import listed, percent
 from rca.integrity._exact import rule_of, rules_of
 from rca.profiles import FEWEST, Kind
+from rca.tables import Table
 from rca.types import Case, Finding, Pair, plain
 
 #: More values than this are no closed list, and more rules than this nobody reads.
@@ -149,8 +149,7 @@ def _promise(table: Any, name: str, key: tuple[str, ...], mostly: float) -> Prom
 
 def _repeated(table: Any, key: tuple[str, ...]) -> int:
     """Return how many rows have the key of another, over all rows."""
-    names = table.expr.select(*key).distinct()
-    return int(table.profile.rows - fetch(names.aggregate(n=names.count()))["n"][0].as_py())
+    return int(table.profile.rows - Table(table.expr.select(*key).distinct()).rows)
 
 
 def hold(contract: Contract, case: Case) -> Iterator[Finding]:

@@ -124,12 +124,8 @@ def shifted(found: Decomposition, shift: LabelShift, since: Mapping[str, str]) -
         branch.terms.append(Term("inputs", kind, subject, part, text, tested=False, identified=identified))
 
     for group, part in found.support_groups.items():
-        add(
-            "new_population",
-            f"inputs.{group}",
-            part,
-            f"rows whose inputs '{group}' the reference never had{since.get(group, '')}",
-        )
+        text = f"rows whose inputs '{group}' the reference never had{since.get(group, '')}"
+        add("new_population", f"inputs.{group}", part, text)
     if shift.verdict == "label":
         # Label shift explains the rows better: it takes the place of covariate and concept shift.
         text = "the shares of the target's classes moved, and within each class the inputs did not"
