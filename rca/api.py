@@ -31,6 +31,9 @@ from rca.tree import ALARM, Branch, Grid, Setting, Term, is_material, measure
 from rca.types import Case, Finding, Gap, Investigation, Remainder, Seen, Side, Verdict
 from rca.words import sentence
 
+#: What an investigation looks at, if not said otherwise.
+KINDS = (registry.check, registry.diff)
+
 
 def investigate(  # noqa: PLR0913  each is one option of the verb
     reference: str = "HEAD~1",
@@ -42,6 +45,7 @@ def investigate(  # noqa: PLR0913  each is one option of the verb
     replay: bool = True,
     options: Options | None = None,
     trust: bool = False,
+    kinds: Sequence[Registry] = KINDS,
     say: Say = silent,
 ) -> Investigation:
     """Find out why the metric of two versions differs.
@@ -56,21 +60,16 @@ def investigate(  # noqa: PLR0913  each is one option of the verb
         Whether the pipeline may be run again, in throw-away copies, and how: repeats, runs at most, side by side.
     trust : bool
         Whether pickled models may be loaded, by a process apart; without, they are only read like a text.
+    kinds : sequence of Registry
+        What is looked at: the checks, the diffs, or both.
     """
     say("reading both versions")
     case, settings = cases.of_versions(reference, current, config=config, since=since, trust=trust)
     how = replace(options or Options(), say=say) if replay else None
-    metrics.get(settings.metric)  # a metric that does not exist is said before the long look
-    return explained(case, settings, look(case, say), how, since, seed, say)
-
-
-def explained(
-    case: Case, settings: Config, looked: Seen, options: Options | None, since: str | None, seed: int, say: Say
-) -> Investigation:
-    """Measure the gap and explain it, given what :func:`look` saw."""
-    start = base(case, settings.system, looked, seed)
+    metric = metrics.get(settings.metric)  # one that does not exist is said before the long look
+    start = base(case, settings.system, look(case, say, kinds), seed)
     try:
-        on = setting(case, metrics.get(settings.metric), start.findings, seed)
+        on = setting(case, metric, start.findings, seed)
         gap, difference = measure(on)
     except (InconclusiveError, ModelError) as missing:
         return conclude(start, "inconclusive", reason=str(missing))
@@ -78,7 +77,7 @@ def explained(
         return conclude(start, "no_incident", gap)
     say(f"explaining a gap of {gap.difference:+.4g}")
     damage, healthy = broken(on)
-    branches = [damage, moved(healthy), model_part(healthy, SHARE * abs(gap.difference), options)]
+    branches = [damage, moved(healthy), model_part(healthy, SHARE * abs(gap.difference), how)]
     found = judge(start, branches, gap, difference, command(case, since, seed))
     return conclude(found, "cause_found" if found.causes else "inconclusive")
 
@@ -248,9 +247,8 @@ def bisect(
         found = _alone(found, setting(inner, grid.metric, found.findings, seed), changes[0])
     if found.gap is not None and found.verdict == "no_incident":
         said += " But between it and its parent the models differ by no more than chance makes them:"
-    return replace(
-        found, summary=f"{said} {found.summary}", provenance={**found.provenance, "culprit": asdict(culprit)}
-    )
+    provenance = {**found.provenance, "culprit": asdict(culprit)}
+    return replace(found, summary=f"{said} {found.summary}", provenance=provenance)
 
 
 def _alone(start: Investigation, on: Setting, change: Change) -> Investigation:
@@ -263,21 +261,6 @@ def _alone(start: Investigation, on: Setting, change: Change) -> Investigation:
     gap = gap_of(on.grid.metric.name, before, after, on.rows, ALARM)
     found = judge(start, [Branch([term])], gap, after - before, command(on.case, None, on.seed))
     return conclude(found, "cause_found" if found.causes else "inconclusive")
-
-
-def shift(
-    reference: str = "HEAD~1",
-    current: str = "HEAD",
-    *,
-    config: str | Path = FILE,
-    since: str | None = None,
-    seed: int = 0,
-    trust: bool = False,
-    say: Say = silent,
-) -> Investigation:
-    """Attribute the gap between two versions to external inputs, once what is broken is repaired; nothing is run."""
-    case, settings = cases.of_versions(reference, current, config=config, since=since, trust=trust)
-    return explained(case, settings, look(case, say, [registry.check]), None, since, seed, say)
 
 
 def shift_of_tables(
@@ -297,9 +280,7 @@ def shift_of_tables(
     return conclude(done, "cause_found" if done.causes else "inconclusive")
 
 
-def look(
-    case: Case, say: Say, kinds: Sequence[Registry] = (registry.check, registry.diff), more: Sequence[Entry] = ()
-) -> Seen:
+def look(case: Case, say: Say, kinds: Sequence[Registry] = KINDS, more: Sequence[Entry] = ()) -> Seen:
     """Run every check and every diff, and keep the findings that chance does not explain, with where it came in."""
     entries = [*(entry for kind in kinds for entry in kind.load().values()), *more]
     outcomes, findings = significant(case, *registry.run(entries, case, say))
@@ -308,7 +289,7 @@ def look(
 
 def setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], seed: int) -> Setting:
     """Put both models before both exams."""
-    exams, models = cases.exams(case, seed), []
+    (exams, rows), models = cases.exams(case, seed), []
     for side in sides(case):
         if side.model is None:
             raise InconclusiveError(f"the model of {side.rev} cannot be asked: {side.model_problem}.")
@@ -317,7 +298,7 @@ def setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], see
     if len({a.md5 or a.file if a else None for a in found}) == 1 and all(found):
         models[0] = models[1]
     grid = Grid(metric, (models[0], models[1]), exams, case.roles)
-    return Setting(case, grid, findings, cases.exam_pair(case).name, seed, (exams[0].rows, exams[1].rows))
+    return Setting(case, grid, findings, cases.exam_pair(case).name, seed, rows)
 
 
 def conclude(found: Investigation, verdict: Verdict, gap: Gap | None = None, reason: str = "") -> Investigation:
@@ -329,39 +310,28 @@ def conclude(found: Investigation, verdict: Verdict, gap: Gap | None = None, rea
 
 
 def base(case: Case, system: str, looked: Seen, seed: int) -> Investigation:
-    """Return what is known before the gap is measured."""
+    """Return what is known before the gap is measured, with what a reader needs to trust and repeat the numbers."""
     try:
         pair = cases.exam_pair(case)
         data = [pair.reference.name or None, pair.current.name or None]
     except VersionError:
         data = [None, None]
-    both = zip((case.reference, case.current), data, strict=True)
-    reference, current = [Side(side.rev, side.commit, name) if side else Side(None, None, name) for side, name in both]
-    return Investigation(
-        system=system,
-        verdict="inconclusive",
-        reference=reference,
-        current=current,
-        outcomes=looked[0],
-        findings=looked[1],
-        provenance=_provenance(case, seed),
-    )
-
-
-def _provenance(case: Case, seed: int) -> dict[str, Any]:
-    """Return what a reader needs to trust and repeat the numbers; it holds no time, so that runs compare equal."""
-    found: dict[str, Any] = {
+    # it holds no time, so that runs compare equal
+    provenance: dict[str, Any] = {
         "rca": version("rca"),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in ("scikit-learn", "pandas", "numpy", "duckdb", "dvc")},
         "seed": seed,
     }
     if case.root is not None:
-        found["uncommitted"] = list(Repository(Path(case.root)).changed())
-    for name, side in (("reference", case.reference), ("current", case.current)):
+        provenance["uncommitted"] = list(Repository(Path(case.root)).changed())
+    known: dict[str, Any] = {"outcomes": looked[0], "findings": looked[1], "provenance": provenance}
+    for name, side, table in zip(("reference", "current"), (case.reference, case.current), data, strict=True):
+        known[name] = Side(side.rev, side.commit, table) if side else Side(None, None, table)
         if side is not None:
-            found[name] = {role: a.md5 for role, a in side.artifacts.items()}
-    return {**found, "notes": []}
+            provenance[name] = {role: a.md5 for role, a in side.artifacts.items()}
+    provenance["notes"] = []
+    return Investigation(system=system, verdict="inconclusive", **known)
 
 
 def command(case: Case, since: str | None, seed: int) -> str:

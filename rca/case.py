@@ -11,8 +11,9 @@ from rca.errors import ConfigError, DataError, InconclusiveError, VersionError, 
 from rca.gitrepo import Repository
 from rca.sandbox import fetch
 from rca.tables import Table, open_table
-from rca.types import Case, Exam, Pair, Roles, Version
+from rca.types import Case, Pair, Roles, Version
 
+Tables = tuple[pd.DataFrame, pd.DataFrame]  # of the reference and the current side
 #: Fewer labelled rows than this carry no verdict.
 FEWEST = 50
 
@@ -33,16 +34,14 @@ def of_versions(
     new = versions.read(repository, current, settings, fetch, trust=trust)
     old, new = versions.code(repository, old, new)
     if settings.seed is not None and settings.seed not in {**old.params, **new.params}:
-        raise ConfigError(
-            f"the seed '{settings.seed}' is no parameter of either version: they have {choices(new.params)}; "
-            "correct 'seed' in rca.yaml."
-        )
+        known = choices(new.params)
+        raise ConfigError(f"the seed '{settings.seed}' is no parameter of either version: they have {known}.")
     tables = [t for v in (new, old) for t in v.tables.values() if isinstance(t, Table)]
     roles = settings.roles(tables[0].columns if tables else ())
-    known = dict.fromkeys(column for table in tables for column in table.columns)
+    there = dict.fromkeys(column for table in tables for column in table.columns)
     asked = (roles.target, roles.time, *roles.key, *roles.features, *roles.sensitive, *sum(roles.inputs.values(), ()))
-    if strange := [name for name in asked if name and name not in known and known]:
-        raise ConfigError(f"{path.name} names the column '{strange[0]}', which no table has: choose {choices(known)}.")
+    if strange := [name for name in asked if name and there and name not in there]:
+        raise ConfigError(f"{path.name} names the column '{strange[0]}', which no table has: choose {choices(there)}.")
     pairs, root = _pairs(old, new, settings, since, roles), str(repository.root)
     log = None if settings.events is None else new.snapshot.artifact(settings.events).file
     named = {"model_path": settings.model, "seed_key": settings.seed, "lock_path": settings.environment, "events": log}
@@ -101,48 +100,41 @@ def exam_pair(case: Case) -> Pair:
     raise VersionError("neither side has a table to be judged on: name data.evaluate in rca.yaml.")
 
 
-def exams(case: Case, seed: int = 0) -> tuple[Exam, Exam]:
-    """Bring the exams into memory, with the configured columns checked."""
+def exams(case: Case, seed: int = 0) -> tuple[Tables, tuple[int, int]]:
+    """Bring the exams into memory, with the columns checked, and say how many rows they have in all."""
     sides = ((case.current, "production"), (case.current, "evaluate"), (case.reference, "evaluate"))
     known = [side.artifacts.get(f"data.{role}") for side, role in sides if side is not None]
     spoilt = [artifact for artifact in known if artifact is not None and artifact.corrupt]
     if spoilt and (spoilt[0] is known[0] or not {"production", "evaluate"} & {pair.name for pair in case.pairs}):
         raise InconclusiveError(f"{spoilt[0].problem}.")
     pair = exam_pair(case)
-    found = []
+    found: list[pd.DataFrame] = []
+    roles, inputs = case.roles, [column for columns in case.roles.inputs.values() for column in columns]
     for table in (pair.reference, pair.current):
         assert isinstance(table, Table)  # noqa: S101  cases are made here, of rca's own tables
-        roles = case.roles
-        inputs = [column for columns in roles.inputs.values() for column in columns]
         table.require(roles.target, roles.time, *roles.features, *roles.key, *roles.sensitive, *inputs)
         frame = table.frame(seed=seed).reset_index(drop=True)
         labelled = int(frame[roles.target].notna().sum()) if roles.target else len(frame)
         if labelled < FEWEST:
-            raise InconclusiveError(
-                f"{table.name} has {labelled} labelled rows, and {FEWEST} are the fewest that carry a verdict: "
-                "wait for labels, or choose another window."
-            )
-        found.append(Exam(table.name, frame, table.rows))
-    return found[0], found[1]
+            few = f"{table.name} has {labelled} labelled rows, and {FEWEST} are the fewest that carry a verdict"
+            raise InconclusiveError(f"{few}: wait for labels, or choose another window.")
+        found.append(frame)
+    return (found[0], found[1]), (pair.reference.profile.rows, pair.current.profile.rows)
 
 
 def _split(version: Version, since: str, roles: Roles) -> tuple[Table, Table]:
     table = version.tables.get("production")
     if roles.time is None or not isinstance(table, Table):
-        raise ConfigError(
-            f"--since needs a production table and a time column, and {version.rev} lacks one of them: "
-            "name 'data.production' and 'time' in rca.yaml."
-        )
+        lacks = f"--since needs a production table and a time column, and {version.rev} lacks one of them"
+        raise ConfigError(f"{lacks}: name 'data.production' and 'time' in rca.yaml.")
     try:
         moment = pd.Timestamp(since)
     except ValueError:
         raise ConfigError(f"{since!r} is no time: write it as 2009-06-01 or 2009-06-01T12:00.") from None
     table.require(roles.time)
-    column = table.expr[roles.time]
-    if not (column.type().is_timestamp() or column.type().is_date()):
-        raise DataError(
-            f"{table.name} has the time column '{roles.time}' of type {column.type()}: make it a timestamp."
-        )
-    before = Table(table.expr.filter(column < moment), f"{table.name} before {since}")
-    after = Table(table.expr.filter(column >= moment), f"{table.name} since {since}")
+    at = table.expr[roles.time]
+    if table.kinds[roles.time] != "time":
+        raise DataError(f"{table.name} has the time column '{roles.time}' of type {at.type()}: make it a timestamp.")
+    before = Table(table.expr.filter(at < moment), f"{table.name} before {since}")
+    after = Table(table.expr.filter(at >= moment), f"{table.name} since {since}")
     return before, after

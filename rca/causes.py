@@ -34,9 +34,7 @@ def judge(
     outer = [(t, s) for t, s in kept if t.parent is None or t.parent not in {k.subject for k, _ in kept}]
     ranked = _rank(kept, outer)
     ranks = {t.subject: i for i, (t, _) in enumerate(ranked, 1) if t.parent is None}
-    causes = [
-        replace(_cause(i, *k, gap, command), within=ranks.get(k[0].parent or "")) for i, k in enumerate(ranked, 1)
-    ]
+    causes = [_cause(i, *k, gap, command, ranks.get(k[0].parent or "")) for i, k in enumerate(ranked, 1)]
     # The remainder is the difference itself minus what was named, so that the sum is exact.
     rest = difference - total(t.part for t, _ in outer)
     left = gap.difference - sum(c.contribution for c in causes if c.within is None)
@@ -89,10 +87,10 @@ def _rank(kept: Sequence[tuple[Term, Status]], outer: Sequence[tuple[Term, Statu
     return ranked
 
 
-def _cause(rank: int, term: Term, status: Status, gap: Gap, command: str) -> Cause:
+def _cause(rank: int, term: Term, status: Status, gap: Gap, command: str, within: int | None) -> Cause:
     low, high = term.part.interval(extra_se=term.extra_se) if term.identified else (float("-inf"), float("inf"))
     size = term.part.value
-    cause = Cause(term.pillar, term.kind, term.subject, size, low, high, status, term.summary, rank, term.stage)
+    cause = Cause(term.pillar, term.kind, term.subject, size, low, high, status, term.summary, rank, term.stage, within)
     again = command if term.runs or " investigate " not in command else f"{command} --no-replay"
     # What helped needs no remedy.
     remedies = tuple(mitigations().get(term.kind, ())) if hurts(gap, size) else ()

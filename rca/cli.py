@@ -28,7 +28,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-
 Format = StrEnum("Format", ["text", "json", "md"])
 FailOn = StrEnum("FailOn", ["none", "possible", "likely", "confirmed"])
 CONFIG = Path("rca.yaml")
@@ -222,16 +221,17 @@ def investigate(no_replay: bool, **given: Any) -> Investigation:
 @analysis("reference current since reference_data current_data target prediction metric time events trust")
 def attribute(**given: Any) -> Investigation:
     """Did the inputs move, or their relation to the target?"""
-    from rca import api
-
     tables = given["reference_data"] is not None
     sides = _sides(given)
     if not tables:
-        return api.shift(*sides, **{name: given[name] for name in ("since", "config", "seed", "trust", "say")})
+        own = {name: given[name] for name in ("since", "config", "seed", "trust", "say")}
+        return rca.investigate(*sides, replay=False, kinds=[registry.check], **own)
     if given["target"] is None:
         raise ConfigError("two tables need --target COLUMN: name the column that is predicted.")
+    from rca.api import shift_of_tables
+
     named = ("target", "prediction", "metric", "time", "events", "seed")
-    return api.shift_of_tables(*sides, **{name: given[name] for name in named})
+    return shift_of_tables(*sides, **{name: given[name] for name in named})
 
 
 @verb("INVESTIGATION page title quiet verbose")

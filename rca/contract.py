@@ -9,11 +9,11 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from rca.config import Strict
-from rca.engine import fetch
 from rca.errors import ConfigError, NotApplicable, choices
 from rca.integrity._common import listed, percent
 from rca.integrity._exact import rule_of, rules_of
 from rca.profiles import FEWEST, Kind
+from rca.tables import Table
 from rca.types import Case, Finding, Pair, plain
 
 #: More values than this are no closed list, and more rules than this nobody reads.
@@ -149,8 +149,7 @@ def _promise(table: Any, name: str, key: tuple[str, ...], mostly: float) -> Prom
 
 def _repeated(table: Any, key: tuple[str, ...]) -> int:
     """Return how many rows have the key of another, over all rows."""
-    names = table.expr.select(*key).distinct()
-    return int(table.profile.rows - fetch(names.aggregate(n=names.count()))["n"][0].as_py())
+    return int(table.profile.rows - Table(table.expr.select(*key).distinct()).rows)
 
 
 def hold(contract: Contract, case: Case) -> Iterator[Finding]:
@@ -164,41 +163,42 @@ def hold(contract: Contract, case: Case) -> Iterator[Finding]:
         roles = choices(pair.name for pair in case.pairs)
         raise NotApplicable(f"the contract speaks of {choices(contract.tables)}, and the tables are {roles}.")
     for pair, terms in known:
-        for sort, names, share, text in broken(terms, pair.current) if terms is not None else ():
+        for sort, names, share, text in broken(terms, pair) if terms is not None else ():
             subject = f"data.{pair.name}" + (f".{names[0]}" if sort != "key" else "")
             told = {"columns": list(names)} if len(names) > 1 else {"column": names[0]}
             facts = {**told, "share": share, "rows": round(share * pair.current.profile.rows)}
-            said = text.format(table=pair.name, share=f"in {percent(share)} of the rows")
-            yield Finding("", _KINDS.get(sort, "broken_relation"), subject, said, effect=share, evidence=facts)
+            yield Finding("", _KINDS.get(sort, "broken_relation"), subject, text, effect=share, evidence=facts)
 
 
-def broken(terms: Terms, table: Any) -> Iterator[tuple[str, tuple[str, ...], float, str]]:
-    """Yield the promises that a table breaks: the sort, the columns, the share of rows, and a sentence for it."""
+def broken(terms: Terms, pair: Pair) -> Iterator[tuple[str, tuple[str, ...], float, str]]:
+    """Yield the promises that the current table breaks: the sort, the columns, the share of rows, and a sentence."""
+    table, role = pair.current, pair.name
     slack, seen, sample = 1 - terms.mostly + 1e-9, table.profile.columns, table.sample
     rows = max(table.profile.rows, 1)
     for name, promise in terms.columns.items():
         for sort, share, text in _kept(promise, seen.get(name), sample.get(name)):
             if share > slack + (promise.missing if sort == "missing" else 0.0):
-                yield sort, (name,), share, f"{_plain(name)} {text}."
-    if terms.key and set(terms.key) <= set(seen) and (again := _repeated(table, terms.key)):
-        yield "key", terms.key, again / rows, f"{_plain(', '.join(terms.key))} of {{table}} repeats {{share}}."
+                yield sort, (name,), share, f"{name} {'is gone from' if sort == 'column' else 'of'} {role}{text}."
+    if terms.key and set(terms.key) <= set(seen) and (share := _repeated(table, terms.key) / rows):
+        yield "key", terms.key, share, f"{', '.join(terms.key)} of {role} repeats in {percent(share)} of the rows."
     for kind, *names in terms.rules:
         if rows > 1 and set(names) <= set(sample):
             rule = rule_of((kind, *names), sample)
             share = float(rule.broken(sample).mean())
             if share > slack:
-                yield "rule", rule.columns, share, f"{_plain(rule.text)} is broken {{share}} of {{table}}."
+                yield "rule", rule.columns, share, f"{rule.text} is broken in {percent(share)} of the rows of {role}."
 
 
 def _kept(promise: Promise, seen: Any, values: Any) -> Iterator[tuple[str, float, str]]:
     """Yield each sort of promise of a column with the share of rows that break it."""
     if seen is None:
-        yield "column", 1.0, "is gone from {table}"
+        yield "column", 1.0, ""
         return
     share = seen.missing / max(seen.rows, 1)
-    yield "missing", share, f"of {{table}} is missing {{share}}, where {percent(promise.missing)} may be"
+    most = percent(promise.missing)
+    yield "missing", share, f" is missing in {percent(share)} of the rows, where {most} may be"
     if promise.type not in (None, seen.kind):
-        yield "type", float(seen.present > 0), f"of {{table}} is a {seen.kind}, and no {promise.type}"
+        yield "type", float(seen.present > 0), f" is a {seen.kind}, and no {promise.type}"
         return
     if values is None or not len(values):
         return
@@ -206,15 +206,10 @@ def _kept(promise: Promise, seen: Any, values: Any) -> Iterator[tuple[str, float
     high = math.inf if promise.max is None else promise.max
     if seen.kind == "number":
         outside = float(((values < low) | (values > high)).mean())
-        yield "range", outside, f"of {{table}} is outside {low:,.6g} to {high:,.6g} {{share}}"
+        yield "range", outside, f" is outside {low:,.6g} to {high:,.6g} in {percent(outside)} of the rows"
     if promise.values:
         other = float((values.notna() & ~values.isin(promise.values)).mean())
-        yield "values", other, f"of {{table}} has other values than {_plain(listed(promise.values))} {{share}}"
-
-
-def _plain(text: str) -> str:
-    """Names may hold braces, which are no places to fill."""
-    return text.replace("{", "{{").replace("}", "}}")
+        yield "values", other, f" has other values than {listed(promise.values)} in {percent(other)} of the rows"
 
 
 def to_pandera(terms: Terms) -> Any:

@@ -8,15 +8,14 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from ruamel.yaml import YAML
 
 from rca import plots
 from rca.api import investigate
 from rca.errors import ConfigError, ReplayError
+from rca.evolution._runs import set_param
 from rca.registry import Say, fault, silent
 from rca.report import share, write
 from rca.report.document import dump
@@ -31,7 +30,7 @@ PARTS += ["dvc.yaml", "params.yaml", "rca.yaml", "requirements.lock"]
 #: The rates feed sends basis points instead of percent from here on.
 SINCE = "2009-06-01"
 #: A harmless retrain lands in the same week.
-DECOY = {"learning_rate": 0.08, "max_leaf_nodes": 20}
+DECOY = {"train.learning_rate": 0.08, "train.max_leaf_nodes": 20}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +89,8 @@ def build(root: Path, *, damage: bool = True, say: Say = silent) -> Workspace:
 
 def _change(root: Path, damage: bool) -> None:
     """Change hyper-parameters a little and reformat a script, the decoys; and let the feed switch to basis points."""
-    path, yaml = root / "params.yaml", YAML()
-    params: Any = yaml.load(path.read_text(encoding="utf-8"))
-    params["train"].update(DECOY)
-    with path.open("w", encoding="utf-8") as stream:
-        yaml.dump(params, stream)
+    for key, value in DECOY.items():
+        set_param(root, "params.yaml", key, {key: value})
     script = root / "pipeline" / "train.py"
     script.write_text(ast.unparse(ast.parse(script.read_text(encoding="utf-8"))) + "\n", encoding="utf-8")
     if damage:

@@ -9,13 +9,13 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from rca.errors import ConfigError, VersionError, choices
+from rca.errors import ConfigError, RcaError, VersionError, choices
 
 _COMMENT = re.compile(r"(^\s*(--|//)|(^|\s)#).*")
 
 
-def git(folder: Path, *arguments: str, stdin: bytes | None = None) -> bytes:
-    """Run a git command that reads."""
+def git(folder: Path, *arguments: str, stdin: bytes | None = None, problem: RcaError | None = None) -> bytes:
+    """Run a git command that reads; where it fails, the `problem` is raised, or what git said."""
     options = ["--no-optional-locks", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"]
     command = ["git", *options, "-C", str(folder), *arguments]
     try:
@@ -24,7 +24,7 @@ def git(folder: Path, *arguments: str, stdin: bytes | None = None) -> bytes:
         raise ConfigError("git is not installed, and every version is read with it: install git.") from None
     if done.returncode:
         detail = " ".join(done.stderr.decode(errors="replace").split())
-        raise VersionError(f"git {arguments[0]} failed in {folder}: {detail}")
+        raise problem or VersionError(f"git {arguments[0]} failed in {folder}: {detail}")
     return done.stdout
 
 
@@ -45,17 +45,14 @@ class Repository:
     """The project at `root`, maybe a folder inside a git repository; paths are relative to it, with forward slashes."""
 
     root: Path
-    hashes: dict[tuple[Path, bool], str] = field(default_factory=dict, compare=False, repr=False)  # of files, read once
+    hashes: dict[tuple[Path, str], str] = field(default_factory=dict, compare=False, repr=False)  # of files, read once
 
     @cached_property
     def prefix(self) -> str:
         """The project's folder inside the repository: empty, or ending in a slash."""
-        try:
-            return git(self.root, "rev-parse", "--show-prefix").decode().strip()
-        except VersionError:
-            raise ConfigError(
-                f"{self.root} is in no git repository: go to the project, or make one with 'git init' and a commit."
-            ) from None
+        hint = "go to the project, or make one with 'git init' and a commit."
+        problem = ConfigError(f"{self.root} is in no git repository: {hint}")
+        return git(self.root, "rev-parse", "--show-prefix", problem=problem).decode().strip()
 
     @cached_property
     def top(self) -> Path:
@@ -69,9 +66,8 @@ class Repository:
             found = git(self.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
         except VersionError:
             names = git(self.root, "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags")
-            raise VersionError(
-                f"there is no revision '{rev}': choose HEAD, a commit, or one of {choices(names.decode().split())}."
-            ) from None
+            known = choices(names.decode().split())
+            raise VersionError(f"there is no revision '{rev}': choose HEAD, a commit, or one of {known}.") from None
         return found.decode().strip()
 
     def files(self, commit: str) -> dict[str, str]:
@@ -131,11 +127,8 @@ class Repository:
 
     def history(self, old: str, new: str) -> list[dict[str, str]]:
         """Return the commits after `old` up to `new`, oldest first, on the line of first parents."""
-        try:
-            git(self.root, "merge-base", "--is-ancestor", old, new)
-        except VersionError:
-            text = f"{old[:12]} is no ancestor of {new[:12]}, so no commit lies between: name an older good revision."
-            raise VersionError(text) from None
+        apart = f"{old[:12]} is no ancestor of {new[:12]}, so no commit lies between: name an older good revision."
+        git(self.root, "merge-base", "--is-ancestor", old, new, problem=VersionError(apart))
         asked = ("log", "--first-parent", "--reverse", "--no-patch", "--format=%H%x00%aI%x00%s", f"{old}..{new}")
         lines = git(self.root, *asked).decode(errors="replace").split("\n")  # a title may hold other ends of lines
         return [dict(zip(("hash", "date", "subject"), line.split("\0"), strict=True)) for line in lines if line]

@@ -22,7 +22,6 @@ TRUSTED = (
 #: What else may be named: a type of numbers, and the scores of scikit-learn's feature selection.
 FUNCTIONS = {"dtype", "f_classif", "f_regression", "chi2"}
 
-
 #: Runs apart: it loads a pickle, which may do anything, and hands on what skops writes, which is data again.
 _CONVERT = """
 import resource, sys
@@ -44,10 +43,8 @@ def load(file: str, name: str | None = None, *, trust: bool = False) -> Model:
     name = name or file
     suffix = PurePosixPath(name).suffix
     if suffix in PICKLES and not trust:
-        raise ModelError(
-            f"{name} is a pickle, which runs code when it is read; {_named(file)}: "
-            "save the model with skops.io.dump, or trust it (--trust)."
-        )
+        hint = "save the model with skops.io.dump, or trust it (--trust)."
+        raise ModelError(f"{name} is a pickle, which runs code when it is read; {_named(file)}: {hint}")
     if suffix in PICKLES:
         with tempfile.TemporaryDirectory(prefix="rca-model-") as home:
             return _load(_converted(file, name, home), name)
@@ -93,10 +90,8 @@ def _load(file: str, name: str) -> Model:
         detail = " ".join(str(problem).split())[:300]
         raise ModelError(f"{name} does not load ({type(problem).__name__}: {detail}): save it again.") from None
     if foreign:
-        raise ModelError(
-            f"{name} names types outside the allow-list ({choices(foreign)}), so it is not loaded: "
-            "build the model of scikit-learn's own types."
-        )
+        why = f"{name} names types outside the allow-list ({choices(foreign)}), so it is not loaded"
+        raise ModelError(f"{why}: build the model of scikit-learn's own types.")
     if not hasattr(found, "predict"):
         raise ModelError(f"{name} is no model but a {type(found).__name__}: save the fitted estimator itself.")
     return found  # type: ignore[no-any-return]  # skops is untyped

@@ -124,12 +124,8 @@ def shifted(found: Decomposition, shift: LabelShift, since: Mapping[str, str]) -
         branch.terms.append(Term("inputs", kind, subject, part, text, tested=False, identified=identified))
 
     for group, part in found.support_groups.items():
-        add(
-            "new_population",
-            f"inputs.{group}",
-            part,
-            f"rows whose inputs '{group}' the reference never had{since.get(group, '')}",
-        )
+        text = f"rows whose inputs '{group}' the reference never had{since.get(group, '')}"
+        add("new_population", f"inputs.{group}", part, text)
     if shift.verdict == "label":
         # Label shift explains the rows better: it takes the place of covariate and concept shift.
         text = "the shares of the target's classes moved, and within each class the inputs did not"
@@ -188,13 +184,12 @@ def model_part(setting: Setting, material: float, options: Options | None) -> Br
 
 def _player(setting: Setting, share: Share) -> Term:
     player, part = share.player, share.contribution
-    text = "; ".join(change.text for change in player.changes)
     noise = "" if share.repeats == 1 else f", repeated with {share.repeats} seeds"
     counter = f"without it the pipeline gives a model that differs by {-part.value:+.4g}{noise}"
-    term = Term("evolution", player.kind, player.subject, part, text, True, counter, runs=True)
-    ids = tuple(f.id for f in setting.findings for c in player.changes if f.subject == c.subject)
-    stage = player.changes[0].stage
-    return replace(term, stage=stage, findings=ids, extra_se=share.seed_se, floor=1.645 * share.noise)
+    term = Term("evolution", player.kind, player.subject, part, player.text, True, counter, runs=True)
+    # players that were joined have the names of all of them
+    ids = tuple(f.id for f in setting.findings if f.subject in (player.subject, *player.subject.split(" + ")))
+    return replace(term, stage=player.stage, findings=ids, extra_se=share.seed_se, floor=1.645 * share.noise)
 
 
 def _training_data(setting: Setting, branch: Branch, options: Options) -> None:

@@ -43,9 +43,8 @@ class Registry:
         def register(function: Plugin) -> Plugin:
             other = self.entries.get(code)
             if other is not None and other.function.__module__ != function.__module__:
-                raise ConfigError(
-                    f"code {code} is taken by {other.function.__module__}, so {function.__module__} needs another."
-                )
+                owner = other.function.__module__
+                raise ConfigError(f"code {code} is taken by {owner}, so {function.__module__} needs another.")
             self.entries[code] = Entry(code, title, function, **traits)
             return function
 

@@ -15,7 +15,7 @@ from rca.errors import NotApplicable
 from rca.metrics import Metric, Scored, answers
 from rca.stats import Estimate, gap_of, scatter, total
 from rca.tables import open_table
-from rca.types import Case, Exam, Finding, Gap, Model, Pair, Pillar, Rejected, Roles
+from rca.types import Case, Finding, Gap, Model, Pair, Pillar, Rejected, Roles
 
 #: A gap must exclude zero at this level before it is called one.
 ALARM = 0.95
@@ -27,11 +27,11 @@ Tables = tuple[pd.DataFrame, pd.DataFrame]  # of the reference and the current s
 class Grid:
     """Scores models on exams, the reference's and the current one of each, and remembers what it scored."""
 
-    def __init__(self, metric: Metric, models: tuple[Model, Model], exams: tuple[Exam, Exam], roles: Roles) -> None:
+    def __init__(self, metric: Metric, models: tuple[Model, Model], exams: Tables, roles: Roles) -> None:
         self.metric = metric
         self.models = models
         self.roles = roles
-        self.tables = {REFERENCE: exams[0].table, CURRENT: exams[1].table}
+        self.tables = dict(zip((REFERENCE, CURRENT), exams, strict=True))
         self.sizes = {name: len(table) for name, table in self.tables.items()}
         self._scored: dict[tuple[int, int], tuple[Scored, Model, pd.DataFrame]] = {}
 

@@ -115,15 +115,6 @@ class Roles:
 
 
 @dataclass(frozen=True, slots=True)
-class Exam:
-    """The evaluation table that a side is judged on, in memory, with labels."""
-
-    name: str
-    table: pd.DataFrame
-    rows: int  # rows of the whole table; `table` may be a sample of it
-
-
-@dataclass(frozen=True, slots=True)
 class Case:
     """A reference and a current version (or two tables) and the metric that moved."""
 

@@ -196,11 +196,13 @@ class Snapshot:
 
     def _matches(self, path: Path, recorded: str) -> bool:
         """Whether a file has the recorded md5, or that of DVC 2, which took Windows line ends for Unix ones."""
+        from dvc_data.hashfile.hash import file_md5
+
         known = self.repository.hashes
-        for unix in (False, True):
-            if (path, unix) not in known:
-                known[path, unix] = _md5(path, unix)
-            if known[path, unix] == recorded.removesuffix(".dir"):
+        for kind in ("md5", "md5-dos2unix"):
+            if (path, kind) not in known:
+                known[path, kind] = file_md5(str(path), name=kind)
+            if known[path, kind] == recorded.removesuffix(".dir"):
                 return True
         return False
 
@@ -245,21 +247,10 @@ def read(repository: Repository, rev: str, config: Config, fetch: Any = None, *,
             model = models.load(found.file, config.model, trust=trust)
         except ModelError as problem:
             model_problem = str(problem).rstrip(".")
-    return Version(
-        rev=rev,
-        commit=snap.commit,
-        stages=snap.stages,
-        files=snap.files,
-        tracked={path: file for path, (file, _) in snap.sources.items()},
-        params=snap.params,
-        environment=snap.environment(config.environment),
-        metrics=snap.metrics,
-        artifacts=artifacts,
-        tables=tables,
-        model=model,
-        model_problem=model_problem,
-        snapshot=snap,
-    )
+    known: dict[str, Any] = {name: getattr(snap, name) for name in ("stages", "files", "params", "metrics")}
+    known |= {"tracked": {path: file for path, (file, _) in snap.sources.items()}, "model_problem": model_problem}
+    known |= {"environment": snap.environment(config.environment), "artifacts": artifacts, "tables": tables}
+    return Version(rev, snap.commit, **known, model=model, snapshot=snap)
 
 
 def _stage(name: str, entry: Mapping[str, Any], wdir: PurePosixPath) -> Stage:
@@ -280,14 +271,6 @@ def _objects(cache: Path, recorded: str) -> list[Path]:
     """Return where an object may be: the layout of today's DVC cache, and that of DVC 2."""
     head, tail = recorded[:2], recorded[2:]
     return [cache / "files" / "md5" / head / tail, cache / head / tail]
-
-
-def _md5(path: Path, unix: bool) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk.replace(b"\r\n", b"\n") if unix else chunk)
-    return digest.hexdigest()
 
 
 @functools.cache
@@ -319,11 +302,9 @@ def require(version: Version, role: str) -> Table:
 def code(repository: Repository, reference: Version, current: Version) -> tuple[Version, Version]:
     """Return the versions with the text of their Python files, and of other code that differs."""
 
-    def text(version: Version, other: Version) -> Version:
-        wanted = {
-            p: b for p, b in version.files.items() if p.endswith(".py") or (other.files.get(p) != b and is_code(p))
-        }
+    def text(side: Version, other: Version) -> Version:
+        wanted = {p: b for p, b in side.files.items() if p.endswith(".py") or (other.files.get(p) != b and is_code(p))}
         found = repository.blobs(wanted.values())
-        return replace(version, code={p: found[b].decode(errors="replace") for p, b in wanted.items()})
+        return replace(side, code={p: found[b].decode(errors="replace") for p, b in wanted.items()})
 
     return text(reference, current), text(current, reference)

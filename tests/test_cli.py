@@ -67,12 +67,12 @@ def test_an_unknown_revision(mini: Path) -> None:
     ("old", "new", "code", "message"),
     [
         ("system: mini", "sytem: mini", 2, "system: Field required"),
-        ("target: y", "target: outcome", 2, "has no column 'outcome': it has 'a', 'b', 'id', 'y'"),
-        ("features: [a, b]", "features: [a, c]", 2, "has no column 'c'"),
+        ("target: y", "target: outcome", 2, "the column 'outcome', which no table has: choose 'a', 'b', 'id', 'y'"),
+        ("features: [a, b]", "features: [a, c]", 2, "names the column 'c', which no table has"),
         ("metric: neg_log_loss", "metric: auc", 2, "there is no metric 'auc': did you mean"),
         ("metric: neg_log_loss", "metric: neg_max_error", 2, "cannot weigh rows"),
         ("seed: train.seed", "seed: train.sead", 2, "is no parameter of either version"),
-        ("seed: train.seed", "sensitive: [sex]", 2, "has no column 'sex'"),
+        ("seed: train.seed", "sensitive: [sex]", 2, "names the column 'sex', which no table has"),
         ("exam.parquet", "absent.parquet", 2, "there is no table data.evaluate at good"),
     ],
 )

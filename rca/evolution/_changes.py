@@ -65,9 +65,8 @@ def producer(version: Version, path: str | None) -> str | None:
 
 def tracker(version: Version, path: str) -> str | None:
     """Return the .dvc file that tracks a source, or the folder that it is in."""
-    return next(
-        (version.tracked[p] for p in (path, *map(str, PurePosixPath(path).parents)) if p in version.tracked), None
-    )
+    above = (path, *map(str, PurePosixPath(path).parents))
+    return next((version.tracked[p] for p in above if p in version.tracked), None)
 
 
 def upstream(version: Version, stage: str | None) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from rca.stats import Estimate
 from rca.types import Case, Model, Version
 
 Judge = Callable[[Model], Estimate]
+_WRITERS: dict[str, Callable[..., Any]] = {".parquet": pd.DataFrame.to_parquet, ".csv": pd.DataFrame.to_csv}
+_WRITERS[".tsv"] = partial(pd.DataFrame.to_csv, sep="\t")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +100,9 @@ def retrain(case: Case, path: str, table: pd.DataFrame, options: Options | None 
         file = box.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.unlink(missing_ok=True)
-        if file.suffix not in {".parquet", ".csv", ".tsv"}:
+        if file.suffix not in _WRITERS:
             raise NotApplicable(f"a table cannot be written as {path} here: the formats are parquet and csv")
-        if file.suffix == ".parquet":
-            table.to_parquet(file, index=False)
-        else:
-            table.to_csv(file, index=False, sep="\t" if file.suffix == ".tsv" else ",")
+        _WRITERS[file.suffix](table, file, index=False)
         # Not the run cache: the table is a hypothesis, and the user's cache need not remember it.
         how = ("--force", "--no-run-cache", "--no-commit", "--single-item", *order)
         box.dvc("repro", *how, timeout=options.timeout)

@@ -7,17 +7,7 @@ from collections.abc import Iterator
 from packaging.version import InvalidVersion, Version
 
 from rca.errors import NotApplicable
-from rca.evolution._changes import (
-    PARAMS,
-    kind_of_key,
-    producer,
-    relative,
-    repinned,
-    root_changes,
-    same_program,
-    sides,
-    texts,
-)
+from rca.evolution._changes import PARAMS, kind_of_key, producer, relative, repinned, root_changes, same_program, sides
 from rca.gitrepo import is_code
 from rca.registry import diff
 from rca.types import Case, Finding
@@ -81,7 +71,7 @@ def code(case: Case) -> Iterator[Finding]:
     declared = [*current.stages.values(), *reference.stages.values()]
     paths = dict.fromkeys([*reference.files, *current.files])
     for path in (p for p in paths if is_code(p) and reference.files.get(p) != current.files.get(p)):
-        before, after = texts(case, path)
+        before, after = reference.code.get(path), current.code.get(path)
         same = same_program(before, after)
         functions = [] if same else _functions(before or "", after or "")
         every = path.rsplit("/", 1)[-1] == "dvc.yaml"

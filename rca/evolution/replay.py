@@ -26,30 +26,12 @@ Coalition = frozenset[str]
 PLAYERS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Player:
-    """One or several changes that are put back together."""
-
-    changes: tuple[Change, ...]
-
-    @property
-    def subject(self) -> str:
-        """The subject of the change, or those of a merged player."""
-        return " + ".join(c.subject for c in self.changes)
-
-    @property
-    def kind(self) -> str:
-        """The kind of the change; merged players go by their code."""
-        kinds = [c.kind for c in self.changes]
-        return next((k for k in ("code_change", "training_data") if k in kinds), kinds[0])
-
-
 @dataclass(slots=True)
 class Bench:
     """Runs coalitions once and remembers what they are worth."""
 
     case: Case
-    players: tuple[Player, ...]
+    players: tuple[Change, ...]
     stages: tuple[str, ...]
     judge: Judge
     options: Options
@@ -87,11 +69,9 @@ class Bench:
     def need(self, coalitions: Iterable[Coalition], seed: int | None = None) -> None:
         """Run what is not known yet, side by side."""
         todo = [s for s in dict.fromkeys(coalitions) if (s, seed) not in self.worth]
-        if len(self.worth) + len(todo) > self.options.max_runs:
-            raise ReplayError(
-                f"the replay needs {len(self.worth) + len(todo)} runs and --max-runs is {self.options.max_runs}: "
-                "raise it, or name fewer repeats."
-            )
+        runs, most = len(self.worth) + len(todo), self.options.max_runs
+        if runs > most:
+            raise ReplayError(f"the replay needs {runs} runs and --max-runs is {most}: raise it, or repeat less.")
         done = Parallel(n_jobs=self.options.jobs, prefer="threads")(delayed(self._run)(s, seed) for s in todo)
         for coalition, (model, ran, failure) in zip(todo, done, strict=True):
             self.stages_run += ran
@@ -104,17 +84,16 @@ class Bench:
         self.options.say(f"running with {', '.join(sorted(coalition)) or 'nothing'} from {current.rev}")
         try:
             with sandbox(Repository(Path(str(self.case.root))), reference.commit) as box:
-                changes = [c for p in self.players if p.subject in coalition for c in p.changes]
-                if self.options.env:
-                    side = current if any(c.kind == "environment_change" for c in changes) else reference
-                    box.python = interpreter(side.snapshot.text(str(self.case.lock_path)) or b"")
+                changes = [p for p in self.players if p.subject in coalition]
                 box.checkout(current.commit, [path for c in changes for path in c.paths])
+                if self.options.env:
+                    box.python = interpreter((box.root / str(self.case.lock_path)).read_bytes())
                 for file, key in (key for c in changes for key in c.keys):
                     set_param(box.root, file, key, current.params)
                 if seed is not None:
                     set_seed(box, self.case, seed)
                 how, corner = self.stages[-1:], seed is None and coalition in self.corners
-                known = all(c.declared for p in self.players for c in p.changes)
+                known = all(p.declared for p in self.players)
                 if corner or not known:
                     # what DVC does not see must not enter its run cache under the name of something else
                     apart = () if known else ("--no-commit",)
@@ -130,7 +109,7 @@ class Bench:
 class Share:
     """What one player contributes to the difference between the models."""
 
-    player: Player
+    player: Change
     contribution: Estimate
     seed_se: float  # standard error from repeating with other seeds; 0 where one run was enough to judge
     noise: float  # the spread over seeds below which a single run says nothing
@@ -164,18 +143,17 @@ def packages(case: Case) -> Iterator[Change]:
         yield Change(subject, "environment_change", first, (case.lock_path,), text=text, declared=False)
 
 
-def players(case: Case, *, env: bool = False) -> tuple[tuple[Player, ...], tuple[str, ...]]:
+def players(case: Case, *, env: bool = False) -> tuple[tuple[Change, ...], tuple[str, ...]]:
     """Return the players of a replay and the stages that they reach, in order."""
     reference, current = sides(case)
     target = producer(current, case.model_path)
     if case.root is None or target is None or producer(reference, case.model_path) is None:
         raise NotApplicable(f"no stage of dvc.lock makes {case.model_path}, so nothing can be run again")
-    changes = [*root_changes(case), *(packages(case) if env else ())]
+    changes = (*root_changes(case), *(packages(case) if env else ()))
     lost = [c.subject for c in changes if not c.paths and not c.keys]
     if lost:
         raise NotApplicable(f"{', '.join(lost)} is in neither git nor DVC, so it cannot be put back")
-    stages = between(current, [c.stage for c in changes], target)
-    return tuple(Player((change,)) for change in changes), stages
+    return changes, between(current, [c.stage for c in changes], target)
 
 
 def plan(case: Case, options: Options) -> str:
@@ -184,8 +162,8 @@ def plan(case: Case, options: Options) -> str:
     k, many = len(found), len(found) > PLAYERS
     coalitions = 2 * k + 2 + 2 ** (PLAYERS + 2) if many else 2**k
     # a stage runs once for each set of the changes that reach it, where DVC knows of all of them
-    reach = [sum(c.stage in upstream(sides(case)[1], s) for p in found for c in p.changes) for s in stages]
-    known = all(c.declared for p in found for c in p.changes)
+    reach = [sum(p.stage in upstream(sides(case)[1], s) for p in found) for s in stages]
+    known = all(p.declared for p in found)
     runs = 2 * len(stages) + sum(2 ** min(n, PLAYERS + 2) for n in reach) if known else coalitions * len(stages)
     return (
         f"A replay would put back {', '.join(p.subject for p in found) or 'nothing'} in {coalitions} combinations, "
@@ -240,18 +218,24 @@ def _screen(bench: Bench, material: float) -> None:
 
     ranked = sorted(bench.subjects, key=effect, reverse=True)
     kept = [name for name in ranked if effect(name) >= material / 2]
-    _join(bench, set(ranked) - set(kept[: PLAYERS + 1]))
+    if len(small := set(ranked) - set(kept[: PLAYERS + 1])) > 1:
+        _join(bench, small)
 
 
 def _join(bench: Bench, subjects: set[str]) -> str:
     """Make one player of several; what is known of runs that have all or none of them stays known."""
-    joined = Player(tuple(c for p in bench.players if p.subject in subjects for c in p.changes))
-    if len(subjects) > 1:
-        bench.players = (*(p for p in bench.players if p.subject not in subjects), joined)
-        for coalition, seed in list(bench.worth):
-            if len(inside := coalition & subjects) in (0, len(subjects)):
-                renamed = coalition - subjects | ({joined.subject} if inside else set())
-                bench.worth[frozenset(renamed), seed] = bench.worth.pop((coalition, seed))
+    parts = [p for p in bench.players if p.subject in subjects]
+    kinds = [p.kind for p in parts]
+    kind = next((k for k in ("code_change", "training_data") if k in kinds), kinds[0])
+    paths, keys = (path for p in parts for path in p.paths), (key for p in parts for key in p.keys)
+    text, declared = "; ".join(p.text for p in parts), all(p.declared for p in parts)
+    name = " + ".join(p.subject for p in parts)
+    joined = Change(name, kind, parts[0].stage, tuple(paths), tuple(keys), text, declared)
+    bench.players = (*(p for p in bench.players if p.subject not in subjects), joined)
+    for coalition, seed in list(bench.worth):
+        if len(inside := coalition & subjects) in (0, len(subjects)):
+            renamed = coalition - subjects | ({joined.subject} if inside else set())
+            bench.worth[frozenset(renamed), seed] = bench.worth.pop((coalition, seed))
     return joined.subject
 
 
@@ -308,7 +292,7 @@ def _repeat(bench: Bench, base: Mapping[str, Estimate], material: float) -> tupl
     return spread, effects
 
 
-def _share(player: Player, base: Estimate, spread: float, effects: Sequence[Estimate]) -> Share:
+def _share(player: Change, base: Estimate, spread: float, effects: Sequence[Estimate]) -> Share:
     """Return a change's contribution with the recorded seed; the other seeds tell how far to trust it."""
     if len(effects) < 2:
         return Share(player, base, 0.0, spread, 1)

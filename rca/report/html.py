@@ -56,12 +56,8 @@ def waterfall(found: Investigation) -> str:
 
     if found.gap is None:
         return Markup("<p>No gap was measured, so there is none to draw.</p>")
-    digits = words.digits(found)
-    steps = [f"{c.subject} {words.number(c.contribution, digits, True)}" for c in found.causes if c.within is None]
-    ends = f"From {words.number(found.gap.reference, digits)} to {words.number(found.gap.current, digits)}: "
-    spoken = words.clean(ends + "; ".join(steps), 600)
-    source = base64.b64encode(plots.png(plots.waterfall(found))).decode()
-    return Markup('<figure><img alt="{}" src="data:image/png;base64,{}"></figure>').format(spoken, source)
+    picture = base64.b64encode(plots.png(plots.waterfall(found))).decode()
+    return _section("waterfall", found, found.gap, words.digits(found), Markup(picture))  # noqa: S704  it is base64
 
 
 def causes(found: Investigation) -> str:
@@ -81,5 +77,4 @@ def provenance(found: Investigation) -> str:
     """Return where the numbers come from: both sides, versions, seeds, hashes."""
     sides = {"reference": plain(found.reference), "current": plain(found.current)}
     flat = flatten({**sides, **plain(found.provenance)}).items()
-    shown = [(key, ", ".join(map(_cell, v)) if isinstance(v, list) else v) for key, v in flat if v is not None]
-    return _section("provenance", shown[:200])
+    return _section("provenance", [(key, item) for key, item in flat if item is not None][:200])

@@ -9,8 +9,11 @@ import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
+from markupsafe import Markup
+
 from rca import words
-from rca.types import Cause, Investigation, Rejected, Remainder
+from rca.report.html import template
+from rca.types import Cause, Investigation, Remainder
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -33,7 +36,7 @@ def render(investigation: Investigation, stream: TextIO, *, width: int | None = 
     view = io.StringIO()
     tone = {"force_terminal": colour, "color_system": "standard" if colour else None}
     console = Console(file=view, width=width, markup=False, emoji=False, highlight=False, **tone)  # type: ignore[arg-type]
-    for part in _parts(investigation, verbose, width >= 110):
+    for part in filter(None, _parts(investigation, verbose, width >= 110)):
         console.print(part)
     text = view.getvalue()
     if not (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf"):
@@ -46,47 +49,27 @@ def _parts(found: Investigation, verbose: bool, wide: bool) -> Iterator[Renderab
     from rich.padding import Padding
     from rich.text import Text
 
-    yield from (_header(found), "", Text(words.clean(found.summary), style="bold"), "")
+    known = {"found": found, "gap": found.gap, "digits": words.digits(found), "verbose": verbose, "MOST": _MOST}
+    view = template("terminal.txt.j2").make_module({**known, "show": _show})
+    parts = (str(getattr(view, part)()).removesuffix("\n") for part in ("top", "middle", "bottom"))
+    top, middle, bottom = (Text.from_markup(part, emoji=False) for part in parts)
+    yield top
     if found.gap is not None and (found.causes or found.unexplained is not None):
-        yield from (Padding(_causes(found, wide), (0, 0, 0, 2)), "")
-    elif found.gap is None and found.findings:
-        for f in found.findings[:_MOST]:
-            facts = f"{words.clean(f.subject, 120)}: {words.clean(f.text, 400)}"
-            stage = f" (stage {words.clean(f.stage)})" if f.stage else ""
-            yield Text.assemble(("✗ ", "red"), (f"{words.clean(f.code)} ", "bold"), facts, (stage, "dim"))
-        more = len(found.findings) - _MOST
-        yield f"  and {more} more in the document\n" if more > 0 else ""
-    for title, rejected in (("Ruled out", found.ruled_out), ("Not testable", found.not_testable)):
-        if rejected:
-            yield f"{title}: {'; '.join(_refused(found, r, verbose) for r in rejected)}"
-    yield from (f"Note: {words.clean(note, 300)}" for note in found.provenance.get("notes", ()))
-    if found.outcomes:
-        yield words.tally(found.outcomes) + ("" if verbose else " (-v shows them)")
+        yield Padding(_causes(found, wide), (0, 0, 0, 2))
+    yield middle
     if verbose:
         grid = _grid(*[""] * 5)
         for o in words.by_state(found.outcomes):
             cells = (o.code, o.title, words.STATES[o.status], o.reason or "")
             grid.add_row(_MARKS[o.status], *[words.clean(cell, 300) for cell in cells])
         yield Padding(grid, (0, 0, 0, 2))
-    if found.gap is not None or found.findings:
-        yield ""
-        for cause in found.causes[:1]:
-            yield from (f"Repair     {words.clean(what, 200)}" for what in cause.mitigations[:1])
-            yield from (f"Then       {words.clean(what, 200)}" for what in [cause.counterfactual] if what)
-        yield "Next       the same with --format json --output FILE, then: rca report FILE"
+    yield bottom
 
 
-def _header(found: Investigation) -> str:
-    gap, digits = found.gap, words.digits(found)
-    parts = [words.clean(found.system)]
-    if gap is None:
-        size = len(found.findings)
-        parts.append(words.count(size, "finding") if size else words.VERDICTS[found.verdict])
-    else:
-        values = f"{words.number(gap.reference, digits)} → {words.number(gap.current, digits)}"
-        change = f"{words.number(gap.difference, digits, True)} {words.interval(gap.low, gap.high, digits)}".rstrip()
-        parts += [f"{words.clean(gap.metric)} {values}", change, f"{gap.n_reference:,} and {gap.n_current:,} rows"]
-    return "   ".join(parts + ([] if found.severity is None else [f"severity {found.severity} proposed"]))
+def _show(text: object, limit: int = 2000) -> Markup:
+    from rich.markup import escape
+
+    return Markup(escape(words.clean(text, limit)))  # noqa: S704  a terminal reads no HTML
 
 
 def _grid(*titles: str) -> Table:
@@ -130,11 +113,3 @@ def bar(share: float | None) -> str:
     if share < 0:
         return "▒" * max(1, round(eighths / 8))
     return "█" * (eighths // 8) + (_EIGHTHS[eighths % 8].strip() or ("▏" if eighths == 0 else ""))
-
-
-def _refused(found: Investigation, rejected: Rejected, verbose: bool) -> str:
-    """Name a hypothesis with its number; its reason where there is none, or where all is asked for."""
-    name, size = words.clean(f"{rejected.subject}, {rejected.kind.replace('_', ' ')}"), rejected.contribution
-    if size is None or verbose:
-        return f"{name} ({words.clean(rejected.reason, 160)})"
-    return f"{name} {words.number(size, words.digits(found), sign=True)}"

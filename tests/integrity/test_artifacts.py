@@ -5,11 +5,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import dvc_data.hashfile.hash as hashing
 import pytest
 
 import rca
 from rca import case as cases
-from rca import demo, versions
+from rca import demo
 from rca.errors import NotApplicable
 from rca.integrity.artifacts import corrupt_artifact
 from rca.types import Artifact, Case, Finding, Roles, Version
@@ -109,14 +110,14 @@ def test_whole_stores_are_silent(stored: Path) -> None:
 
 
 def test_each_object_is_hashed_once(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hashed: list[Path] = []
-    real = versions._md5
+    hashed: list[str] = []
+    real = hashing.file_md5
 
-    def counted(path: Path, unix: bool) -> str:
+    def counted(path: str, name: str) -> str:
         hashed.append(path)
-        return real(path, unix)
+        return str(real(path, name=name))
 
-    monkeypatch.setattr(versions, "_md5", counted)
+    monkeypatch.setattr(hashing, "file_md5", counted)
     assert verified(stored) == []
     # three raw files and the listing, the intermediate table (equal to raw/a.csv), the output and its listing
     assert len(hashed) == len(set(hashed)) == 6
