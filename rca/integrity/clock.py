@@ -6,19 +6,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from rca.errors import NotApplicable
 from rca.integrity._common import FEWEST, Mask, columns, filled, iso, locate, paired, report, time_of
-from rca.integrity._law import Seen, law_of, seen_of
+from rca.integrity._law import Rows, law_of, seen_of
 from rca.integrity._views import part_of, settle, views
 from rca.registry import check
 from rca.stats import Floats
 from rca.tables import SAMPLE, Table
 from rca.types import Case, Finding, Pair, Roles
 
-Rows = NDArray[np.intp]
 _LAGS = range(1, 31)
 _HOUR, _DAY = 3600e6, 24 * 3600e6
 #: Time zones differ by quarters of an hour; the smallest shift that is looked for without a key is half an hour.
@@ -83,7 +81,7 @@ def stale_column(case: Case) -> Iterator[Finding]:
             recent = Table(recent.expr.filter(recent.expr[time] >= edge.to_pydatetime()), recent.name)
         frame, groups = ordered(recent, time, entity)
         frame, groups = frame.iloc[-law.most :], groups[-law.most :]
-        sight = Seen(law, frame)
+        sight = law.look(frame, np.arange(len(frame)))
         for name in law.names:
             relation = law.relation(name, seen)
             if name not in frame.columns or not relation.known or relation.slope > 0.92:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from rca.errors import NotApplicable
 from rca.integrity._common import FEWEST, chosen, filled, lost, paired, percent, report, rows, samples, time_of
-from rca.integrity._law import Law, Relation, Seen, law_of, seen_of, usual_of
+from rca.integrity._law import Law, Relation, Seen, law_of, seen_of
 from rca.integrity._views import View, counterpart, settle, traces, views
 from rca.registry import check
 from rca.stats import rate_change
@@ -55,12 +55,12 @@ def label_noise(case: Case, *, floor: float = 0.005, least: float = 0.1) -> Iter
             text = "{column} is another than in the reference in {share} of the rows of {table}{where}."
             yield from report(pair, target, case, hit, "label_noise", text, floor, key=keys)
             continue
-        law, whole, usual = law_of(pair.reference, case), seen_of(pair, case), usual_of(pair, case)
+        law, whole = law_of(pair.reference, case), seen_of(pair, case)
         if law.relation(target, whole).slope >= 1 - least / 3:
             continue
         # labels that are wrong in a part only make the whole of the relations a little smaller
         parts = views(pair, case, *traces(pair, case, target)[-1:])
-        if found := settle(parts, partial(_noisy, pair, law, whole, usual, target, least)):
+        if found := settle(parts, partial(_noisy, pair, law, whole, target, least)):
             text = "{column} of {table}{where} lost {share} of its relation to the inputs, which are as they were."
             yield lost(pair, target, "label_noise", found[1], found[0].where, text)
 
@@ -71,14 +71,14 @@ def _same_rows(before: pd.DataFrame, after: pd.DataFrame, others: list[str]) -> 
     return bool(others) and float(np.median((sides[0] == sides[1]).mean())) > 0.5
 
 
-def _noisy(pair: Pair, law: Law, whole: Seen, usual: Seen, target: str, least: float, view: View) -> Relation | None:
+def _noisy(pair: Pair, law: Law, whole: Seen, target: str, least: float, view: View) -> Relation | None:
     """Return what became of the target's relations in a view, if noise did it."""
     seen = whole.part(view.mask)
     relation = law.relation(target, seen)
     if not _attenuated(law, seen, target, relation, least):
         return None
     # the target may have less to do with the inputs there, and always had
-    due = law.relation(target, usual.part(counterpart(pair, view))).slope if view.where else 2.0
+    due = law.relation(target, law.seen.part(counterpart(pair, view))).slope if view.where else 2.0
     return relation if relation.slope < due - least - 6 * relation.error else None
 
 
