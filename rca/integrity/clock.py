@@ -9,13 +9,13 @@ import pandas as pd
 from scipy.special import ndtr
 
 from rca.errors import NotApplicable
-from rca.integrity._common import FEWEST, Mask, columns, filled, iso, locate, paired, report, time_of
+from rca.integrity._common import FEWEST, Mask, beside, columns, filled, iso, locate, report, time_of
 from rca.integrity._law import Rows, law_of, seen_of
 from rca.integrity._views import part_of, settle, views
 from rca.registry import check
 from rca.stats import Floats
 from rca.tables import SAMPLE, Table
-from rca.types import Case, Finding, Pair, Roles
+from rca.types import Case, Finding, Roles
 
 _LAGS = range(1, 31)
 _HOUR, _DAY = 3600e6, 24 * 3600e6
@@ -44,16 +44,6 @@ def ordered(table: Any, time: str, entity: tuple[str, ...]) -> tuple[pd.DataFram
 def micros(times: pd.Series) -> Floats:
     """Return times as microseconds; NaN where there is none."""
     return np.where(times.isna(), np.nan, times.to_numpy().astype("datetime64[us]").astype(float))
-
-
-@functools.lru_cache(maxsize=8)
-def beside(before: Any, now: Any, key: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-    """Return the rows of both tables that have a key in common, side by side; None for few."""
-    if any(before.kinds.get(name) != now.kinds.get(name) for name in key):
-        return None
-    names = sorted(set(before.sample.columns) & set(now.sample.columns))
-    both = paired(Pair("", before, now), Case((), Roles(key=key)), names)
-    return both if both is not None and len(both[0]) >= max(30, 0.01 * len(now.sample)) else None
 
 
 @check("RCA118", "a column lags behind the others")
