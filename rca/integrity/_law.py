@@ -30,8 +30,6 @@ _MOST = 600
 _RARE = 0.02
 #: A relation counts from this share of dependence on (Cramer's V squared, without bias).
 _RELATED = 0.02
-#: With less relation than this in all, nothing can be said about a column.
-ENOUGH = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ class Relation:
     @property
     def known(self) -> bool:
         """Whether the reference knows enough of the column."""
-        return self.strength >= ENOUGH and self.error < 0.2
+        return self.strength >= 0.05 and self.error < 0.2
 
 
 class Law:
@@ -73,7 +71,7 @@ class Law:
         self.scale = np.outer(width, width)
         self.relations = (self.seen.joint - np.outer(self.seen.shares, self.seen.shares)) / self.scale
         spread = self.seen.shares * (1 - self.seen.shares) / width**2
-        used = np.add.reduceat(spread, self.starts) if self.names else np.zeros(0)
+        used = np.add.reduceat(spread, self.starts)
         # what the sum of squares is expected to be where two columns have nothing to do with each other
         self.freedom = np.outer(used, used)
         phi = self.sums(self.relations**2) - self.freedom / max(self.rows - 1, 1)
@@ -93,19 +91,15 @@ class Law:
 
     def sums(self, cells: Floats) -> Floats:
         """Add up the cells of each pair of columns."""
-        if not self.names:
-            return np.zeros((0, 0))
         return np.asarray(np.add.reduceat(np.add.reduceat(cells, self.starts, axis=0), self.starts, axis=1))
 
     def relation(self, name: str, seen: Seen, values: Any = None, without: frozenset[str] = frozenset()) -> Relation:
         """Return what became of a column's relations, with other values in its place if given."""
-        if name not in self.place:
-            return Relation(1.0, np.inf, 0.0, 1.0)
-        i, weights = self.names.index(name), self._weights(name, without)
+        weights = self._weights(name, without) if name in self.place else np.zeros(1)
         strength = float(weights.sum())
         if not strength or not seen.rows:
             return Relation(1.0, np.inf, 0.0, 1.0)
-        own = self.place[name]
+        i, own = self.names.index(name), self.place[name]
         if values is None:
             shares, joint = seen.shares[own], seen.block(own)
         else:

@@ -39,7 +39,7 @@ def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> I
         for rule, hit, before in broken_rules(pair, case):
             text = "{said} does not hold in {share} of the rows of {table}{where}, {before} in the reference."
             told: dict[str, Any] = {"columns": list(rule.columns), "rule": list(rule.terms), "said": rule.text}
-            yield from report(pair, rule.column, case, hit, "broken_relation", text, floor, before=before, **told)
+            yield from report(pair, rule.columns[0], case, hit, "broken_relation", text, floor, before=before, **told)
         law, seen = law_of(pair.reference, case), seen_of(pair, case)
         torn = sorted(law.names, key=lambda name: law.relation(name, seen).slope)[:_MOST]
         scores = [score for name in torn for score in traces(pair, case, name)[-1:]]
