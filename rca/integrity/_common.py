@@ -1,6 +1,7 @@
 """What the checks share: which tables and columns can be looked at, where a damage is, and how it reads."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from rca.tables import SAMPLE, Column, open_table
 from rca.types import Case, Finding, Pair, Roles
 
 Mask = NDArray[np.bool_]
+Where = Mapping[str, Any]
 
 #: A share counts as risen above its floor when chance would do it less often than this.
 ALPHA = 0.01
@@ -27,12 +29,10 @@ FEWEST = 100
 def filled(case: Case) -> list[Pair]:
     """Return the pairs with at least two rows on both sides; if there is none, NotApplicable tells their rows."""
     pairs = [pair for pair in case.pairs if min(rows(pair)) > 1]
-    if pairs:
-        return pairs
-    short = [f"{pair.name} has {rows(pair)[0]:,} and {rows(pair)[1]:,}" for pair in case.pairs]
-    raise NotApplicable(
-        f"at least two rows are needed on both sides: {', '.join(short)}." if short else "there is no pair of tables."
-    )
+    if not pairs:
+        short = ", ".join(f"{pair.name} has {rows(pair)[0]:,} and {rows(pair)[1]:,}" for pair in case.pairs)
+        raise NotApplicable(f"at least two rows are needed on both sides: {short or 'there is no pair of tables'}.")
+    return pairs
 
 
 def rows(pair: Pair) -> tuple[int, int]:
@@ -65,27 +65,29 @@ def numbers(case: Case) -> Iterator[tuple[Pair, Column, Column]]:
             yield pair, reference, current
 
 
-def paired(pair: Pair, case: Case, names: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-    """Return the rows whose key both tables have exactly once, side by side, with some columns; None without a key.
+@functools.lru_cache(maxsize=8)
+def beside(before: Any, now: Any, key: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """Return the rows whose key both tables have exactly once, side by side; None without a key, or for few rows."""
+    sides = chosen((before, now), key, sorted(set(before.sample.columns) & set(now.sample.columns)))
+    if sides is None or any(before.kinds[name] != now.kinds[name] for name in key):
+        return None
+    unique = [side.drop_duplicates(key, keep=False).dropna(subset=key) for side in sides]
+    both = unique[0][[*key]].merge(unique[1][[*key]], on=key)
+    first, last = (both.merge(side, on=key, how="left") for side in unique)
+    return (first, last) if len(both) >= max(30, 0.01 * len(sides[1])) else None
 
-    Of large tables the keys that a hash chooses are taken, the same on both sides.
-    """
-    key, tables = list(case.roles.key), (pair.reference, pair.current)
+
+def chosen(tables: Sequence[Any], key: Sequence[str], names: Iterable[str]) -> list[pd.DataFrame] | None:
+    """Return the rows of tables that a hash of their key chooses, one key in so many; None without a key."""
     if not key or any(set(key) - set(table.sample) for table in tables):
         return None
-    step, asked = -(-max(rows(pair)) // SAMPLE), [n for n in names if n not in key]
-    sides = [chosen(table, key, asked, step) for table in tables]
-    unique = [side.drop_duplicates(key, keep=False).dropna(subset=key) for side in sides]
-    both = unique[0][key].merge(unique[1][key], on=key)
-    before, after = (both.merge(side, on=key, how="left") for side in unique)
-    return before, after
-
-
-def chosen(table: Any, key: list[str], names: list[str], step: int) -> pd.DataFrame:
-    """Return the rows of a table that a hash of their key chooses, one key in `step`, as checks read them."""
-    found: pd.DataFrame = table.sample[[*key, *names]] if step <= 1 else table.keyed(key, names, step)
-    # keys of two tables are compared as text or numbers, not as the categories of one of them
-    return found.assign(**{k: found[k].astype("object") for k in key if found[k].dtype == "category"})
+    found, step = [], -(-max(table.rows for table in tables) // SAMPLE)
+    for table in tables:
+        asked = [n for n in names if n not in key and n in table.sample]
+        side = table.sample[[*key, *asked]] if step <= 1 else table.keyed([*key], asked, step)
+        # keys of two tables are compared as text or numbers, not as the categories of one of them
+        found.append(side.assign(**{k: side[k].astype("object") for k in key if side[k].dtype == "category"}))
+    return found
 
 
 def time_of(pair: Pair, case: Case) -> str | None:
@@ -96,50 +98,54 @@ def time_of(pair: Pair, case: Case) -> str | None:
 
 def locate(sample: pd.DataFrame, hit: Mask, case: Case, column: str | None = None) -> dict[str, Any]:
     """Return where damaged rows are: of `time`, `onset`, `until`, `all_since` and `segment`, those that can be told."""
-    found: dict[str, Any] = {}
-    n = int(hit.sum())
+    n, time = int(hit.sum()), case.roles.time
     if n < 5 or hit.all():
+        return {}
+    timed = time is not None and time in sample.columns and sample[time].dtype.kind == "M" and time != column
+    if timed and (found := _span(sample[time].to_numpy(), hit, str(time))):
         return found
-    time = case.roles.time
-    if time is not None and time in sample.columns and sample[time].dtype.kind == "M" and time != column:
-        found |= _span(sample[time].to_numpy(), hit, time)
     for name in sorted(sample.columns):
         values = sample[name]
-        if values.dtype != "category" or name == column or len(values.cat.categories) > 50 or "onset" in found:
+        if values.dtype != "category" or name == column or len(values.cat.categories) > 50:
             continue
         counts = values[hit].value_counts()
         level, most = counts.index[0], int(counts.iloc[0])
         # one value holds the damage, which it would not if the damage were spread
         if most >= 0.95 * n and (values == level).mean() < 0.8 and most >= 0.5 * (values == level).sum():
-            return found | {"segment": {name: str(level)}}
-    return found
+            return {"segment": {name: str(level)}}
+    return {}
+
+
+def cumulated(times: NDArray[Any], score: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], Floats]:
+    """Return moments in order, their scores, and these cumulated less their mean.
+
+    It turns where a span of another level begins and ends (Page, 1954); NaN between rows of one moment, which belong
+    together.
+    """
+    known = np.flatnonzero(~np.isnat(times) & np.isfinite(score))
+    order = known[np.argsort(times[known], kind="stable")]
+    moments, score = times[order], score[order]
+    total = np.append(0.0, np.cumsum(score - score.mean())) if len(order) else np.zeros(1)
+    total[1:-1][moments[1:] == moments[:-1]] = np.nan
+    return moments, score, total
 
 
 def _span(times: NDArray[Any], hit: Mask, time: str) -> dict[str, Any]:
-    """Return the span of time that holds the hits: where their cumulated excess turns (Page, 1954)."""
-    known = ~np.isnat(times)
-    order = np.argsort(times[known], kind="stable")
-    moments, struck = times[known][order], hit[known][order]
-    excess = np.concatenate([[0.0], np.cumsum(struck - struck.mean())])
-    start = int(excess.argmin())
-    stop = start + int(excess[start:].argmax())
-    if stop <= start:
+    """Return the span of time that holds the hits."""
+    moments, struck, excess = cumulated(times, hit)
+    start = int(np.nanargmin(excess))
+    stop = start + int(np.nanargmax(excess[start:]))
+    inside, n = struck[start:stop], len(struck)
+    outside = (struck.sum() - inside.sum()) / max(n - len(inside), 1)
+    if not len(inside) or outside > 0.1 * inside.mean() or len(inside) > 0.95 * n:
         return {}
-    # rows of one moment belong together
-    start = int(np.searchsorted(moments, moments[start], "left"))
-    inside = float(struck[start:stop].mean())
-    outside = (struck.sum() - struck[start:stop].sum()) / max(len(struck) - (stop - start), 1)
-    if outside > 0.1 * inside or stop - start > 0.95 * len(struck):
-        return {}
-    first = start + int(np.argmax(struck[start:stop]))
-    onset = iso(moments[first])
-    found = {"time": time, "onset": onset, "all_since": inside >= 0.99, "before": first / len(struck)}
-    if stop < 0.99 * len(struck):
-        found["until"] = iso(moments[stop - 1])
-    return found
+    first = start + int(np.argmax(inside))
+    until = {"until": iso(moments[stop - 1])} if stop < 0.99 * n else {}
+    all_since = float(inside.mean()) >= 0.99
+    return {"time": time, "onset": iso(moments[first]), "all_since": all_since, "before": first / n, **until}
 
 
-def told(where: Mapping[str, Any]) -> str:
+def told(where: Where) -> str:
     """Return where a damage is as the end of a sentence."""
     if where.get("segment"):
         ((name, level),) = where["segment"].items()
@@ -162,7 +168,7 @@ def report(  # noqa: PLR0913  each argument is one fact of the finding
     before: float = 0.0,
     p_value: float = 0.0,
     tail: float = 1.0,
-    where: Mapping[str, Any] | None = None,
+    where: Where | None = None,
     **evidence: Any,
 ) -> Iterator[Finding]:
     """Report the rows of the current sample that are damaged, if they are more than the floor and than chance.
@@ -189,14 +195,7 @@ def report(  # noqa: PLR0913  each argument is one fact of the finding
 
 
 def lost(
-    pair: Pair,
-    column: str,
-    kind: str,
-    relation: Any,
-    where: Mapping[str, Any],
-    text: str,
-    due: float = 1.0,
-    **evidence: Any,
+    pair: Pair, column: str, kind: str, relation: Any, where: Where, text: str, due: float = 1.0, **evidence: Any
 ) -> Finding:
     """Report that a column lost relations, which single rows do not show; `due` is what chance leaves of them."""
     gone, error = 1 - relation.slope, 1.645 * relation.error
@@ -208,10 +207,13 @@ def lost(
     return Finding("", kind, subject, said, None, gone, gone - error, gone + error, p_value, facts)
 
 
-def texts(check: Callable[[Case], Iterator[Finding]], reference: Any, current: Any, **roles: Any) -> list[str]:
-    """Return what a check says of two tables, for its examples."""
-    pair = Pair("train", open_table(reference), open_table(current))
-    return [finding.text for finding in check(Case((pair,), Roles(**roles)))]
+def texts(
+    check: Callable[[Case], Iterator[Finding]], *tables: Any, names: Sequence[str] = ("train", "evaluate"), **roles: Any
+) -> list[str]:
+    """Return what a check says of a reference and a current table for each name, for its examples."""
+    sides = zip(names, tables[::2], tables[1::2], strict=False)
+    pairs = [Pair(name, open_table(old), open_table(new), name != "production") for name, old, new in sides]
+    return [finding.text for finding in check(Case(tuple(pairs), Roles(**roles)))]
 
 
 def noise(n0: int, n1: int) -> float:
@@ -219,14 +221,18 @@ def noise(n0: int, n1: int) -> float:
     return 1.63 * float(np.sqrt(1 / max(n0, 1) + 1 / max(n1, 1)))
 
 
-def apart(first: Floats, second: Floats) -> float:
-    """Return the largest difference of two distributions, given values of both; 1 where one has none."""
+def apart(first: Floats, second: Floats, both: bool = False) -> float:
+    """Return the largest difference of two distributions, given values of both; 1 where one has none.
+
+    With `both` it is the sum of the largest to either side, which a change of spread moves more (Kuiper, 1960).
+    """
     first, second = (np.sort(side[np.isfinite(side)]) for side in (first, second))
     if not len(first) or not len(second):
         return 1.0
     points = np.concatenate([first, second])
     shares = [np.searchsorted(side, points, "right") / len(side) for side in (first, second)]
-    return float(np.abs(shares[0] - shares[1]).max())
+    gap = np.append(shares[0] - shares[1], 0.0)
+    return float(np.ptp(gap) if both else np.abs(gap).max())
 
 
 def differ(first: Floats, second: Floats) -> float:

@@ -32,11 +32,6 @@ class Rule:
     settled: Mapping[object, object] = field(default_factory=dict, repr=False)  # what a value makes of the first column
 
     @property
-    def column(self) -> str:
-        """The column that the rule is about."""
-        return self.columns[0]
-
-    @property
     def terms(self) -> tuple[str, ...]:
         """The rule as plain text, part by part."""
         return (self.kind, *self.columns)
@@ -45,7 +40,7 @@ class Rule:
     def text(self) -> str:
         """The rule as a person reads it."""
         joined = f" {self.kind} ".join(self.columns[1:])
-        return f"{self.column} = {joined}" if self.kind in "+*" else f"{self.column} {self.kind} {joined}"
+        return f"{self.columns[0]} {'=' if self.kind in '+*' else self.kind} {joined}"
 
     def broken(self, table: pd.DataFrame) -> Mask:
         """Return the rows of a table, as checks read it, that break the rule."""
@@ -94,15 +89,10 @@ def rules_of(sample: pd.DataFrame, names: list[str]) -> Iterator[Rule]:
 
 def _numbers(sample: pd.DataFrame, names: list[str]) -> dict[str, Floats]:
     """Return the numeric columns and times that vary, as floats."""
-    found = {}
-    for name in names:
-        kind = sample[name].dtype.kind
-        if kind in {"f", "M"}:
-            values = as_numbers(sample[name])
-            known = values[np.isfinite(values)]
-            if len(known) >= FEWEST and known[:_FIRST].min() < known[:_FIRST].max():
-                found[name] = values
-    return dict(list(found.items())[:_MOST])
+    values = {n: as_numbers(sample[n]) for n in names if sample[n].dtype.kind in "fM"}
+    known = {n: v[np.isfinite(v)] for n, v in values.items()}
+    varied = [n for n, v in known.items() if len(v) >= FEWEST and np.ptp(v[:_FIRST]) > 0]
+    return {n: values[n] for n in varied[:_MOST]}
 
 
 def as_numbers(column: pd.Series) -> Floats:

@@ -21,6 +21,8 @@ from rca.integrity._common import Mask, noise
 from rca.stats import Floats
 from rca.types import Case
 
+Rows = NDArray[np.intp]
+
 _ROWS = 20_000
 _BINS = 8
 _WIDE = 150  # more columns get fewer bins and rows, so that memory stays bounded
@@ -28,8 +30,6 @@ _MOST = 600
 _RARE = 0.02
 #: A relation counts from this share of dependence on (Cramer's V squared, without bias).
 _RELATED = 0.02
-#: With less relation than this in all, nothing can be said about a column.
-ENOUGH = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +45,17 @@ class Relation:
     @property
     def known(self) -> bool:
         """Whether the reference knows enough of the column."""
-        return self.strength >= ENOUGH and self.error < 0.2
+        return self.strength >= 0.05 and self.error < 0.2
 
 
 class Law:
     """The law of a reference sample, without the columns to skip: keys and times."""
 
-    def __init__(self, sample: pd.DataFrame, skip: tuple[str, ...]) -> None:
-        names = [n for n in sorted(sample.columns) if n not in skip and sample[n].dtype.kind != "M"][:_MOST]
+    def __init__(self, whole: pd.DataFrame, skip: tuple[str, ...], order: Rows) -> None:
+        names = [n for n in sorted(whole.columns) if n not in skip and whole[n].dtype.kind != "M"][:_MOST]
         self.most, bins = (_ROWS, _BINS) if len(names) <= _WIDE else (_ROWS // 4, 4)
-        self.skip, self.sample = skip, sample.iloc[: self.most]
-        sample = self.sample
+        self.skip = skip
+        self.sample = sample = whole.iloc[order[: self.most]]
         bins = int(np.clip(round(len(sample) ** (1 / 3) / 2), 3, bins))
         cuts = {name: _cut(sample[name], bins) for name in names}
         self.cuts = {name: cut for name, cut in cuts.items() if cut is not None}
@@ -65,13 +65,13 @@ class Law:
         self.starts = starts[:-1]
         self.sizes = np.array([cut.size for cut in self.cuts.values()], dtype=int)
         self.rows = len(sample)
-        self.seen = Seen(self, sample)
+        self.seen = self.look(whole, order)
         # the metric of correspondence analysis, in which rare bins weigh no more than bins of two percent
         width = np.sqrt(np.maximum(self.seen.shares, _RARE))
         self.scale = np.outer(width, width)
         self.relations = (self.seen.joint - np.outer(self.seen.shares, self.seen.shares)) / self.scale
         spread = self.seen.shares * (1 - self.seen.shares) / width**2
-        used = np.add.reduceat(spread, self.starts) if self.names else np.zeros(0)
+        used = np.add.reduceat(spread, self.starts)
         # what the sum of squares is expected to be where two columns have nothing to do with each other
         self.freedom = np.outer(used, used)
         phi = self.sums(self.relations**2) - self.freedom / max(self.rows - 1, 1)
@@ -82,21 +82,24 @@ class Law:
         chance = 6 * np.sqrt(2 * self.freedom) / max(self.rows - 1, 1) / least
         self.partners = self.dependence > np.maximum(_RELATED, chance)
 
+    def look(self, sample: pd.DataFrame, order: Rows) -> Seen:
+        """Return the rows of a sample in the bins of the law, the first in an order where they are many."""
+        at = order[: self.most]
+        sample, blank = sample.iloc[at], np.full(len(at), np.nan)
+        parts = [cut.cells(sample[n] if n in sample.columns else blank) for n, cut in self.cuts.items()]
+        return Seen(np.hstack(parts) if parts else np.zeros((len(at), 0), dtype=np.float32), at)
+
     def sums(self, cells: Floats) -> Floats:
         """Add up the cells of each pair of columns."""
-        if not self.names:
-            return np.zeros((0, 0))
         return np.asarray(np.add.reduceat(np.add.reduceat(cells, self.starts, axis=0), self.starts, axis=1))
 
     def relation(self, name: str, seen: Seen, values: Any = None, without: frozenset[str] = frozenset()) -> Relation:
         """Return what became of a column's relations, with other values in its place if given."""
-        if name not in self.place:
-            return Relation(1.0, np.inf, 0.0, 1.0)
-        i, weights = self.names.index(name), self._weights(name, without)
+        weights = self._weights(name, without) if name in self.place else np.zeros(1)
         strength = float(weights.sum())
         if not strength or not seen.rows:
             return Relation(1.0, np.inf, 0.0, 1.0)
-        own = self.place[name]
+        i, own = self.names.index(name), self.place[name]
         if values is None:
             shares, joint = seen.shares[own], seen.block(own)
         else:
@@ -134,8 +137,8 @@ class Law:
         halves = self.sample.iloc[::2], self.sample.iloc[1::2]
         found = []
         for learned, other in (halves, halves[::-1]):
-            law = Law(learned, self.skip)
-            seen = Seen(law, other)
+            law = Law(learned, self.skip, np.arange(len(learned)))
+            seen = law.look(other, np.arange(len(other)))
             found.append({n: r.slope for n in law.names if (r := law.relation(n, seen)).strength})
         return {n: float(np.mean([side.get(n, 0.0) for side in found]).clip(0, 1)) for n in self.names}
 
@@ -154,27 +157,14 @@ class Law:
 class Seen:
     """Rows of a sample in the bins of a law."""
 
-    whole = True
-
-    def __init__(self, law: Law, sample: pd.DataFrame) -> None:
-        sample = sample.iloc[: law.most]
-        blank = np.full(len(sample), np.nan)
-        parts = [cut.cells(sample[name] if name in sample.columns else blank) for name, cut in law.cuts.items()]
-        self._keep(np.hstack(parts) if parts else np.zeros((len(sample), 0), dtype=np.float32), np.arange(len(sample)))
-
-    def _keep(self, cells: NDArray[np.float32], at: NDArray[np.intp]) -> Seen:
-        self.cells, self.at, self.rows = cells, at, len(at)
+    def __init__(self, cells: NDArray[np.float32], at: Rows, whole: bool = True) -> None:
+        self.cells, self.at, self.rows, self.whole = cells, at, len(at), whole
         self.shares = cells.mean(axis=0, dtype=np.float64) if len(at) else np.zeros(cells.shape[1])
-        return self
 
     def part(self, mask: Mask) -> Seen:
         """Return those of the rows that a mask over the sample marks."""
         inside = mask[self.at]
-        if inside.all():
-            return self
-        part = Seen.__new__(Seen)._keep(self.cells[inside], self.at[inside])
-        part.whole = False
-        return part
+        return self if inside.all() else Seen(self.cells[inside], self.at[inside], whole=False)
 
     def block(self, own: slice) -> Floats:
         """Return the share of rows in each pair of some bins and all, all that one question needs."""
@@ -200,7 +190,7 @@ class Cut:
         """Number of bins."""
         return len(self.edges) + 2 if self.edges is not None else len(self.levels or ()) + 2
 
-    def codes(self, values: Any) -> NDArray[np.intp]:
+    def codes(self, values: Any) -> Rows:
         """Return the bin of each value."""
         column = pd.Series(values)
         if self.edges is not None:
@@ -246,22 +236,14 @@ def seen_of(pair: Any, case: Case) -> Seen:
     return _seen(pair.reference, pair.current, skipped(case))
 
 
-def usual_of(pair: Any, case: Case) -> Seen:
-    """Return the reference's own sample in the bins of its law."""
-    return _seen(pair.reference, pair.reference, skipped(case))
-
-
 @functools.lru_cache(maxsize=8)
 def _law(table: Any, skip: tuple[str, ...]) -> Law:
-    return Law(_mixed(table), skip)
+    return Law(table.sample, skip, _order(table))
 
 
 @functools.lru_cache(maxsize=8)
 def _seen(reference: Any, current: Any, skip: tuple[str, ...]) -> Seen:
-    law = _law(reference, skip)
-    seen = Seen(law, _mixed(current))
-    order = _order(current)
-    return seen if order is None else seen._keep(seen.cells, order[: law.most])
+    return _law(reference, skip).look(current.sample, _order(current))
 
 
 def kinship(sides: tuple[Any, Any], skip: tuple[str, ...], name: str, values: list[str], olds: list[str]) -> Floats:
@@ -283,11 +265,7 @@ def kinship(sides: tuple[Any, Any], skip: tuple[str, ...], name: str, values: li
     return far
 
 
-def _order(table: Any) -> NDArray[np.intp] | None:
-    """Return an order of a large sample's rows that has nothing to do with how they were stored."""
-    return np.argsort(table.hashes, kind="stable") if len(table.sample) > _ROWS // 4 else None
-
-
-def _mixed(table: Any) -> pd.DataFrame:
-    order = _order(table)
-    return table.sample if order is None else table.sample.iloc[order]  # type: ignore[no-any-return]  # a frame
+def _order(table: Any) -> Rows:
+    """Return an order of a sample's rows that, where they are many, has nothing to do with how they were stored."""
+    n = len(table.sample)
+    return np.argsort(table.hashes, kind="stable") if n > _ROWS // 4 else np.arange(n)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from rca.integrity._common import Mask, apart, beyond_chance, differ, noise, time_of
@@ -131,7 +132,9 @@ def _whole(sides: Sides, tolerance: float) -> Unit | None:
     if np.abs(q1 - q0).max() <= 0.02 * (q0[-1] - q0[0]):
         return None
     bar = tolerance + noise(len(sides.old), len(known))
-    fit = [u for u in (*UNITS, *_constant(q0, q1, len(sides.old), len(known))) if _near(u.undo(q1), q0, bar)]
+    units = (*UNITS, *_constant(q0, q1, len(sides.old), len(known)))
+    # a look at the quantiles alone spares most of them
+    fit = [unit for unit in units if _distance(q0, unit.undo(q1)) <= bar + 0.15]
     before = apart(sides.old, known) if fit else 0.0
     if before < max(2 * bar, 0.1):
         return None
@@ -151,18 +154,9 @@ def _whole(sides: Sides, tolerance: float) -> Unit | None:
     return min(found, key=lambda item: item[0])[1] if found else None
 
 
-def _distance(old: Floats, new: Floats) -> float:
-    hair = 1e-9 * max(float(np.ptp(old)), 1e-300)
-    return apart(np.round(old / hair) * hair, np.round(new / hair) * hair)
-
-
-def _near(undone: Floats, expected: Floats, bar: float) -> bool:
-    """Say whether quantiles are worth a closer look: each between two that are apart by more than the bar."""
-    steps = 1 + int(np.ceil(bar / 0.05))
-    inner = np.arange(steps, len(GRID) - steps)
-    hair = 1e-9 * (expected[-1] - expected[0])
-    above = undone[inner] >= expected[inner - steps] - hair
-    return bool((above & (undone[inner] <= expected[inner + steps] + hair)).all())
+def _distance(old: Floats, new: Floats, both: bool = False) -> float:
+    hair = 1e-9 * (float(np.ptp(old)) or 1.0)
+    return apart(np.round(old / hair), np.round(new / hair), both)
 
 
 def _constant(before: Floats, after: Floats, n0: int, n1: int) -> tuple[Unit, ...]:
@@ -258,14 +252,11 @@ def _step(sides: Sides, outside: Mask) -> float:
     since = np.isfinite(sides.new) & (now >= onset)
     if not since.any() or outside[since].mean() < 0.95:
         return float("nan")
-    sound = np.isfinite(sides.new) & (now < onset)
-    all_times = np.concatenate([before[before < onset], now[sound]])
-    all_values = np.concatenate([sides.old[before < onset], sides.new[sound]])
-    last = all_values[np.argsort(all_times, kind="stable")[-_NEIGHBOURS:]]
-    first = sides.new[since][np.argsort(now[since], kind="stable")[:_NEIGHBOURS]]
-    if not len(last) or not np.median(last):
-        return float("nan")
-    return float(np.median(first) / np.median(last))
+    moments, values = (np.concatenate(both) for both in ((before, now[~since]), (sides.old, sides.new[~since])))
+    sound = pd.Series(values, moments).dropna().sort_index(kind="stable")
+    last = sound[sound.index < onset][-_NEIGHBOURS:].median()
+    first = pd.Series(sides.new[since], now[since]).sort_index(kind="stable")[:_NEIGHBOURS].median()
+    return float(first / last) if last else float("nan")
 
 
 def _fit(sides: Sides, unit: Unit, bounds: tuple[float, float], outside: Mask) -> tuple[float, float] | None:
@@ -284,27 +275,16 @@ def _fit(sides: Sides, unit: Unit, bounds: tuple[float, float], outside: Mask) -
     sound = sides.new[~outside & beyond(sides.new * unit.factor + unit.offset, bounds)]
     laws = [sides.old[visible], sound]
     if sides.times is not None:
-        hits = sides.times[1][outside]
-        hits = hits[~np.isnat(hits)]
-        if len(hits):
-            laws.append(sides.old[visible & (sides.times[0] >= hits.min()) & (sides.times[0] <= hits.max())])
-    gap = min(_misfit(law, moved) for law in laws)
+        then, hits = pd.Series(sides.times[0]), pd.Series(sides.times[1][outside])
+        laws.append(sides.old[visible & then.between(hits.min(), hits.max())])
+    gap = 1.0
+    for law in (law for law in laws if len(law) >= 20):
+        bar = min(0.05 + 2.0 * (1 / len(law) + 1 / len(moved)) ** 0.5, 0.5)
+        gap = min(gap, _distance(law, moved, both=True) - bar)
     known = _values_known(sides, unit, sides.new[outside])
     if known >= 0.9 or (gap <= 0 and (unit.sharp or (sides.reference.distinct or 0) >= 50)):
         return gap - known, seen
     return None
-
-
-def _misfit(expected: Floats, moved: Floats) -> float:
-    """Return by how much two laws differ beyond noise (Kuiper, 1960: the sum of the largest gaps to both sides)."""
-    if len(expected) < 20 or not len(moved):
-        return 1.0
-    points = np.unique(np.quantile(expected, GRID))
-    hair = 1e-9 * max(float(np.ptp(points)), 1e-300)
-    shares = [np.searchsorted(np.sort(side), points + hair, "right") / len(side) for side in (expected, moved)]
-    gap = shares[1] - shares[0]
-    distance = float(np.max(gap, initial=0.0) + np.max(-gap, initial=0.0))
-    return distance - min(0.05 + 2.0 * float(np.sqrt(1 / len(expected) + 1 / len(moved))), 0.5)
 
 
 def beyond(values: Floats, bounds: tuple[float, float]) -> Mask:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from rca.integrity._common import FEWEST, Mask, iso, time_of
+from rca.integrity._common import FEWEST, Mask, cumulated, iso, time_of
 from rca.integrity._law import law_of, seen_of
 from rca.stats import Floats
 from rca.types import Case, Pair
@@ -37,8 +37,14 @@ def views(pair: Pair, case: Case, *scores: Floats) -> Iterator[View]:
     time = time_of(pair, case)
     for score in scores if time is not None else ():
         yield from _spans(sample[time], score)
-    for name, level, mask in segments(sample, pair.reference.sample):
-        yield View(mask, {"segment": {name: level}})
+    for name in sorted(sample.columns):
+        values = sample[name]
+        if values.dtype != "category" or name not in pair.reference.sample or len(values.cat.categories) > _LEVELS:
+            continue
+        for level in sorted(map(str, values.cat.categories)):
+            mask = (values == level).to_numpy()
+            if FEWEST <= mask.sum() < 0.8 * len(sample):
+                yield View(mask, {"segment": {name: level}})
 
 
 def settle(parts: Iterable[View], holds: Callable[[View], T | None]) -> tuple[View, T] | None:
@@ -59,18 +65,11 @@ def settle(parts: Iterable[View], holds: Callable[[View], T | None]) -> tuple[Vi
 
 def _spans(times: pd.Series, score: Floats) -> Iterator[View]:
     """Yield the span between the two turns of a cumulated score, or what is before and after its only turn."""
-    usable = np.flatnonzero(np.isfinite(score) & times.notna().to_numpy())
-    moments = times.to_numpy()[usable]
-    order = np.argsort(moments, kind="stable")
-    moments, score, n = moments[order], score[usable][order], len(order)
-    if n < 2 * FEWEST or not score.std():
+    moments, score, total = cumulated(times.to_numpy(), score)
+    n = len(score)
+    if n < 2 * FEWEST or not score.std() or np.nanmax(total) - np.nanmin(total) < _TURN * score.std() * np.sqrt(n):
         return
-    total = np.append(0.0, np.cumsum(score - score.mean())) / score.std() / np.sqrt(n)
-    # rows of one moment belong together
-    total[1:-1][moments[1:] == moments[:-1]] = 0.0
-    start, stop = sorted((int(total.argmin()), int(total.argmax())))
-    if np.ptp(total) < _TURN:
-        return
+    start, stop = sorted((int(np.nanargmin(total)), int(np.nanargmax(total))))
     ends = [(start, stop)] if 0.02 * n < start and stop < 0.98 * n else []
     turn = stop if start <= 0.02 * n else start
     for first, last in ends or [(turn, n), (0, turn)]:
@@ -95,18 +94,6 @@ def traces(pair: Pair, case: Case, name: str) -> list[Floats]:
         score[seen.at] = (law.pulls(name, seen) * seen.cells[:, law.place[name]]).sum(axis=1)
         found.append(score)
     return found
-
-
-def segments(sample: pd.DataFrame, reference: pd.DataFrame) -> Iterator[tuple[str, str, Mask]]:
-    """Each part of the rows that one value of a category with few values makes up."""
-    for name in sorted(sample.columns):
-        values = sample[name]
-        if values.dtype != "category" or name not in reference.columns or len(values.cat.categories) > _LEVELS:
-            continue
-        for level in sorted(map(str, values.cat.categories)):
-            mask = (values == level).to_numpy()
-            if FEWEST <= mask.sum() < 0.8 * len(sample):
-                yield name, level, mask
 
 
 def part_of(pair: Pair, view: View) -> Mask:

@@ -38,14 +38,11 @@ it has 10 of 2,000 bytes.')]
         for artifact, members in _corrupt(version, known):
             detail = f": {artifact.problem.rstrip('.')}" if artifact.problem else ""
             listed = {"members": members[:10], "damaged": len(members)} if members else {}
-            yield Finding(
-                code="RCA100",
-                kind="corrupt_artifact",
-                subject=roles.get(artifact.path, f"data.{artifact.path}"),
-                text=f"{artifact.path} of the {side} version is not {'what' if members else 'the file that'} "
-                f"was recorded (hash {artifact.md5}){detail}.",
-                evidence={"path": artifact.path, "md5": artifact.md5, "side": side, "rev": version.rev, **listed},
-            )
+            kept = "what" if members else "the file that"
+            text = f"{artifact.path} of the {side} version is not {kept} was recorded (hash {artifact.md5}){detail}."
+            subject = roles.get(artifact.path, f"data.{artifact.path}")
+            facts = {"path": artifact.path, "md5": artifact.md5, "side": side, "rev": version.rev, **listed}
+            yield Finding("RCA100", "corrupt_artifact", subject, text, evidence=facts)
     usable = any(a.file or a.corrupt for version in versions.values() for a in version.artifacts.values())
     if not usable and not any(found is not None for found in known.values()):
         raise NotApplicable(f"none of the {len(known):,} recorded files is in the local cache: run 'dvc fetch'.")

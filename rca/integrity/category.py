@@ -5,7 +5,7 @@ import html
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -181,9 +181,7 @@ def _levels(sides: tuple[Any, Any], name: str, skip: tuple[str, ...]) -> dict[st
     return {"nulls": nulls, "damaged": damaged, "renamed": renamed, "new": left}
 
 
-def _renamed(
-    reference: Column, now: Counter[Any], rest: Mapping[str, int], far: Callable[[list[str], list[str]], Floats]
-) -> dict[str, Any]:
+def _renamed(reference: Column, now: Counter[Any], rest: dict[str, int], far: Callable[..., Floats]) -> dict[str, Any]:
     """Map new values to the old ones that they stand for: by spelling, else by the share that those lost.
 
     Where old values of about one share were lost, what they have to do with the other columns decides; where that

@@ -6,19 +6,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from rca.errors import NotApplicable
-from rca.integrity._common import FEWEST, Mask, columns, filled, iso, locate, paired, report, time_of
-from rca.integrity._law import Seen, law_of, seen_of
+from rca.integrity._common import FEWEST, Mask, beside, columns, filled, iso, locate, report, time_of
+from rca.integrity._law import Rows, law_of, seen_of
 from rca.integrity._views import part_of, settle, views
 from rca.registry import check
 from rca.stats import Floats
 from rca.tables import SAMPLE, Table
-from rca.types import Case, Finding, Pair, Roles
+from rca.types import Case, Finding, Roles
 
-Rows = NDArray[np.intp]
 _LAGS = range(1, 31)
 _HOUR, _DAY = 3600e6, 24 * 3600e6
 #: Time zones differ by quarters of an hour; the smallest shift that is looked for without a key is half an hour.
@@ -48,16 +46,6 @@ def micros(times: pd.Series) -> Floats:
     return np.where(times.isna(), np.nan, times.to_numpy().astype("datetime64[us]").astype(float))
 
 
-@functools.lru_cache(maxsize=8)
-def beside(before: Any, now: Any, key: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-    """Return the rows of both tables that have a key in common, side by side; None for few."""
-    if any(before.kinds.get(name) != now.kinds.get(name) for name in key):
-        return None
-    names = sorted(set(before.sample.columns) & set(now.sample.columns))
-    both = paired(Pair("", before, now), Case((), Roles(key=key)), names)
-    return both if both is not None and len(both[0]) >= max(30, 0.01 * len(now.sample)) else None
-
-
 @check("RCA118", "a column lags behind the others")
 def stale_column(case: Case) -> Iterator[Finding]:
     """Find columns whose values are those of earlier rows, of the series, of each entity or of earlier days.
@@ -83,7 +71,7 @@ def stale_column(case: Case) -> Iterator[Finding]:
             recent = Table(recent.expr.filter(recent.expr[time] >= edge.to_pydatetime()), recent.name)
         frame, groups = ordered(recent, time, entity)
         frame, groups = frame.iloc[-law.most :], groups[-law.most :]
-        sight = Seen(law, frame)
+        sight = law.look(frame, np.arange(len(frame)))
         for name in law.names:
             relation = law.relation(name, seen)
             if name not in frame.columns or not relation.known or relation.slope > 0.92:

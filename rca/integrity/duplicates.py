@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from rca.integrity._common import Mask, chosen, filled, listed, locate, report, rows, samples
 from rca.registry import check
-from rca.tables import SAMPLE
 from rca.types import Case, Finding, Pair
 
 
@@ -62,12 +61,8 @@ def join_fanout(case: Case, *, floor: float = 0.01) -> Iterator[Finding]:
 @functools.lru_cache(maxsize=8)
 def _copies(pair: Pair, key: tuple[str, ...], time: str | None, floor: float) -> tuple[Any, ...] | None:
     """Return a sample, the copies in it, their usual share, what joined them, and the numbers in which they differ."""
-    sides = list(samples(pair))
-    key = key if all(set(key) <= set(side.columns) for side in sides) else ()
-    if key:
-        steps = [-(-n // SAMPLE) for n in rows(pair)]
-        tables = zip((pair.reference, pair.current), sides, steps, strict=True)
-        sides = [chosen(t, list(key), [n for n in side.columns if n not in key], step) for t, side, step in tables]
+    keyed = chosen((pair.reference, pair.current), key, pair.current.columns)
+    key, sides = (key, keyed) if keyed else ((), list(samples(pair)))
     old, new = sides
     names = sorted(set(old.columns) & set(new.columns))
     cells = [{n: _hash(side[n]) for n in names} for side in sides]

@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 
 from rca.errors import NotApplicable
-from rca.integrity._common import FEWEST, chosen, filled, lost, paired, percent, report, rows, samples, time_of
-from rca.integrity._law import Law, Relation, Seen, law_of, seen_of, usual_of
+from rca.integrity._common import FEWEST, beside, chosen, filled, lost, percent, report, rows, samples, time_of
+from rca.integrity._law import Law, Relation, Seen, law_of, seen_of
 from rca.integrity._views import View, counterpart, settle, traces, views
 from rca.registry import check
 from rca.stats import rate_change
-from rca.tables import SAMPLE
 from rca.types import Case, Finding, Pair
 
 _ALPHA = 1e-4
@@ -39,15 +38,9 @@ def label_noise(case: Case, *, floor: float = 0.005, least: float = 0.1) -> Iter
     >>> len(texts(label_noise, whole[:3000], noisy[3000:], target="y"))
     1
     """
-    target = case.roles.target
-    pairs = [p for p in filled(case) if p.same_role and target in p.reference.columns and target in p.current.columns]
-    if target is None or not pairs:
-        raise NotApplicable("no pair of tables with the same role has the target on both sides.")
-    for pair in pairs:
-        keys, columns = list(case.roles.key), set(pair.reference.sample) & set(pair.current.sample)
-        others = sorted(map(str, columns - {target, *keys}))[:8]  # enough to say whether rows are the same
-        joined = paired(pair, case, (target, *others))
-        if joined is not None and len(joined[0]) >= FEWEST and _same_rows(*joined, others):
+    for pair, target in _labelled(case):
+        keys, joined = list(case.roles.key), beside(pair.reference, pair.current, case.roles.key)
+        if joined is not None and len(joined[0]) >= FEWEST and _same_rows(*joined, {target, *keys}):
             before, after = (side[target] for side in joined)
             same = (before.astype(str) == after.astype(str)) | before.isna() | after.isna()
             wrong = joined[1].loc[~same.to_numpy(), keys].assign(wrong=True)
@@ -55,30 +48,40 @@ def label_noise(case: Case, *, floor: float = 0.005, least: float = 0.1) -> Iter
             text = "{column} is another than in the reference in {share} of the rows of {table}{where}."
             yield from report(pair, target, case, hit, "label_noise", text, floor, key=keys)
             continue
-        law, whole, usual = law_of(pair.reference, case), seen_of(pair, case), usual_of(pair, case)
+        law, whole = law_of(pair.reference, case), seen_of(pair, case)
         if law.relation(target, whole).slope >= 1 - least / 3:
             continue
         # labels that are wrong in a part only make the whole of the relations a little smaller
         parts = views(pair, case, *traces(pair, case, target)[-1:])
-        if found := settle(parts, partial(_noisy, pair, law, whole, usual, target, least)):
+        if found := settle(parts, partial(_noisy, pair, law, whole, target, least)):
             text = "{column} of {table}{where} lost {share} of its relation to the inputs, which are as they were."
             yield lost(pair, target, "label_noise", found[1], found[0].where, text)
 
 
-def _same_rows(before: pd.DataFrame, after: pd.DataFrame, others: list[str]) -> bool:
+def _labelled(case: Case) -> list[tuple[Any, str]]:
+    """Return the pairs of one role with the target on both sides, and its name; NotApplicable where there is none."""
+    target = case.roles.target or ""
+    pairs = [p for p in filled(case) if p.same_role and all(target in t.sample for t in (p.reference, p.current))]
+    if not pairs:
+        raise NotApplicable("no pair of tables with the same role has the target on both sides.")
+    return [(pair, target) for pair in pairs]
+
+
+def _same_rows(before: pd.DataFrame, after: pd.DataFrame, skip: set[str]) -> bool:
     """Say whether rows of one key are one row: a running number is the same on rows that have nothing in common."""
+    others = [name for name in before.columns if name not in skip][:8]
     sides = [table[others].astype("object").where(table[others].notna(), None) for table in (before, after)]
     return bool(others) and float(np.median((sides[0] == sides[1]).mean())) > 0.5
 
 
-def _noisy(pair: Pair, law: Law, whole: Seen, usual: Seen, target: str, least: float, view: View) -> Relation | None:
+def _noisy(pair: Pair, law: Law, whole: Seen, target: str, least: float, view: View) -> Relation | None:
     """Return what became of the target's relations in a view, if noise did it."""
     seen = whole.part(view.mask)
     relation = law.relation(target, seen)
     if not _attenuated(law, seen, target, relation, least):
         return None
     # the target may have less to do with the inputs there, and always had
-    due = law.relation(target, usual.part(counterpart(pair, view))).slope if view.where else 2.0
+    due = law.relation(target, law.seen.part(counterpart(pair, view))).slope if view.where else 2.0
     return relation if relation.slope < due - least - 6 * relation.error else None
 
 
@@ -112,11 +115,7 @@ def selection_bias(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
     >>> texts(selection_bias, whole, damaged, target="bought", key=("id",))
     ["train lost 50 % of the rows with bought 'yes', 0 % of the others."]
     """
-    target = case.roles.target
-    pairs = [p for p in filled(case) if p.same_role and all(target in t.sample for t in (p.reference, p.current))]
-    if not pairs:
-        raise NotApplicable("no table of one role has the target on both sides.")
-    for pair in pairs:
+    for pair, target in _labelled(case):
         found = lost_by_label(pair, case, floor)
         if found:
             which = f"'{found['value']}'" if "value" in found else f"{found['side']} {found['cut']:.6g}"
@@ -135,11 +134,9 @@ def lost_by_label(pair: Pair, case: Case, floor: float = 0.05) -> dict[str, Any]
     if target is None or not pair.same_role or any(target not in s or s[target].dtype.kind == "M" for s in sides):
         return {}
     scale = len(before) / rows(pair)[0] * rows(pair)[1] / len(after)
-    keyed = bool(key) and all(set(key) <= set(side.columns) for side in sides)
+    keyed = chosen((pair.reference, pair.current), key, before.columns)
     if keyed:
-        step = -(-max(rows(pair)) // SAMPLE)
-        before = chosen(pair.reference, key, [n for n in before.columns if n not in key], step)
-        there = chosen(pair.current, key, [], step)
+        before, there = keyed[0], keyed[1][key]
         after, scale = before[pd.MultiIndex.from_frame(before[key]).isin(pd.MultiIndex.from_frame(there))], 1.0
         if not 0.05 * len(before) <= len(after) <= (1 - floor / 5) * len(before):
             return {}

@@ -31,12 +31,8 @@ def train_test_overlap(case: Case, *, floor: float = 0.01) -> Iterator[Finding]:
 
     Examples
     --------
-    >>> from rca.tables import open_table
-    >>> from rca.types import Case, Pair, Roles
     >>> train, exam = (pd.DataFrame({"amount": [i + 0.5 for i in range(*ends)]}) for ends in ((0, 900), (900, 1200)))
-    >>> tables = [open_table(side) for side in (train, train, exam, pd.concat([exam[30:], train[:30]]))]
-    >>> pairs = Pair("train", *tables[:2]), Pair("evaluate", *tables[2:])
-    >>> [finding.text for finding in train_test_overlap(Case(pairs, Roles()))]
+    >>> texts(train_test_overlap, train, train, exam, pd.concat([exam[30:], train[:30]]))
     ['10 % of the rows of evaluate are in train as well, 0 % in the reference.']
     """
     pairs = filled(case)

@@ -154,23 +154,20 @@ def column_swap(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
         odd = [n for n in common if law.moved(n, seen) > 0 or _torn(law, seen, n, 0.9)]
         kinds = {n: {table.profile.columns[n].kind for table in (pair.reference, pair.current)} for n in odd}
         left = [(a, b) for a, b in combinations(sorted(odd)[:_MOST], 2) if len(kinds[a] | kinds[b]) == 1]
-        found: dict[tuple[str, str], tuple[Mask, Any, dict[str, Any]]] = {}
-        taken: set[str] = set()
         scores = [t for n in sorted({n for both in left for n in both}) for t in traces(pair, case, n)]
         parts = list(views(pair, case, *scores)) if left else []
-        held = {both: whole[0] for both in left if (whole := settle(parts, partial(_fits, pair, case, both)))}
-        for both, view in sorted(held.items(), key=lambda item: -item[1].mask.sum()):
-            if taken.isdisjoint(both):
-                found[both] = view.mask, dict(view.where), {}
-                taken.update(both)
-        for both in left:
-            if taken.isdisjoint(both) and (some := _of_rows(pair, *both)):
-                found[both] = some[0], None, {"score": some[1]}
-                taken.update(both)
-        for (one, other), (hit, where, rule) in sorted(found.items()):
-            text = "{column} and {other} are exchanged in {share} of the rows of {table}{where}."
-            told: dict[str, Any] = {"columns": [one, other], "other": other, "rule": rule}
-            yield from report(pair, one, case, hit, "column_swap", text, floor, where=where, **told)
+        held = {both: all_of[0] for both in left if (all_of := settle(parts, partial(_fits, pair, case, both)))}
+        whole = sorted(held.items(), key=lambda item: -item[1].mask.sum())
+        found: list[tuple[Any, Mask, Any, Any]] = [(both, view.mask, dict(view.where), {}) for both, view in whole]
+        # what is exchanged as a whole comes before what is in some rows
+        found += [(both, some[0], None, {"score": some[1]}) for both in left if (some := _of_rows(pair, *both))]
+        taken: set[str] = set()
+        for (one, other), hit, where, rule in found:
+            if taken.isdisjoint((one, other)):
+                taken |= {one, other}
+                text = "{column} and {other} are exchanged in {share} of the rows of {table}{where}."
+                told: dict[str, Any] = {"columns": [one, other], "other": other, "rule": rule}
+                yield from report(pair, one, case, hit, "column_swap", text, floor, where=where, **told)
 
 
 def _of_rows(pair: Pair, one: str, other: str) -> tuple[Mask, float] | None:

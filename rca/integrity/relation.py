@@ -8,7 +8,7 @@ import numpy as np
 
 from rca.integrity._common import FEWEST, filled, listed, lost, report
 from rca.integrity._exact import broken_rules
-from rca.integrity._law import Law, Relation, Seen, law_of, seen_of, usual_of
+from rca.integrity._law import Law, Relation, Seen, law_of, seen_of
 from rca.integrity._views import View, counterpart, traces, views
 from rca.registry import check
 from rca.types import Case, Finding, Pair
@@ -39,7 +39,7 @@ def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> I
         for rule, hit, before in broken_rules(pair, case):
             text = "{said} does not hold in {share} of the rows of {table}{where}, {before} in the reference."
             told: dict[str, Any] = {"columns": list(rule.columns), "rule": list(rule.terms), "said": rule.text}
-            yield from report(pair, rule.column, case, hit, "broken_relation", text, floor, before=before, **told)
+            yield from report(pair, rule.columns[0], case, hit, "broken_relation", text, floor, before=before, **told)
         law, seen = law_of(pair.reference, case), seen_of(pair, case)
         torn = sorted(law.names, key=lambda name: law.relation(name, seen).slope)[:_MOST]
         scores = [score for name in torn for score in traces(pair, case, name)[-1:]]
@@ -62,7 +62,8 @@ def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> I
 
 def _broken(pair: Pair, case: Case, view: View, kept: float) -> dict[str, tuple[Relation, float]]:
     """Return the columns whose relations are lost in a view, and what slope chance and nature leave them."""
-    law, usual = law_of(pair.reference, case), usual_of(pair, case).part(counterpart(pair, view))
+    law = law_of(pair.reference, case)
+    usual = law.seen.part(counterpart(pair, view))
     found = _lost(law, seen_of(pair, case).part(view.mask), kept)
     # the newest rows may hang together less by nature, and what was learned may be chance in part
     due = {name: min(law.relation(name, usual).slope, law.steady[name]) for name, _ in found}

@@ -17,6 +17,7 @@ from rca.types import Case, Finding, Pair
 #: What file formats and programs hold at most, with and without a header row.
 LIMITS = (65_535, 65_536, 1_048_575, 1_048_576)
 _STEPS = 20
+Which = dict[str, Any]  # which rows are gone, as the evidence has it; nothing where no one knows
 
 
 @check("RCA110", "rows were lost")
@@ -45,50 +46,55 @@ def truncation(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
         limit = after if after in LIMITS or (after < before and after % 1000 == 0 != before % 1000) else None
         missing, lost = _lost(pair, case.roles.key, time)
         facts = {"limit": limit, "key": list(case.roles.key), "missing_keys": missing}
-        found = _which(pair, case, lost, time) if lost > floor / 5 * before else ("", {})
+        which = _which(pair, case, lost, time) if lost > floor / 5 * before else {}
         # a key tells which rows are gone, so that a part that is gone as a whole is no accident
-        sure = missing and found[1].keys() & {"value", "until"}
-        if missing is None and not found[0] and limit not in LIMITS and _strangers(pair, case):
+        sure = missing and which.keys() & {"value", "until"}
+        if missing is None and not which and limit not in LIMITS and _strangers(pair, case):
             lost = 0
         if lost > (floor / 5 if sure else floor) * before or (lost > 0 and limit in LIMITS):
             # a loss by label has a check of its own
             if not lost_by_label(pair, case):
-                yield _finding(pair, found, lost, before, floor, facts)
+                yield _finding(pair, which, lost, before, floor, facts)
         elif limit in LIMITS and before != after:
             text = f"{pair.name} has exactly {after:,} rows, which is as many as a file of some formats can hold."
             yield Finding("", "truncation", f"data.{pair.name}", text, evidence={"rows_current": after, **facts})
         else:
             for find in (_gap, _vanished, _late) if time is not None else (_vanished,):
-                words, which = find(pair, case, time)
+                which = find(pair, case, time)
                 if which and which["lost"] > floor / 5 * after:
-                    yield _finding(pair, (words, which), round(which.pop("lost")), after, floor / 5, facts)
+                    yield _finding(pair, which, round(which.pop("lost")), after, floor / 5, facts)
                     break
 
 
 def _strangers(pair: Any, case: Case) -> bool:
     """Say whether two tables of no system have hardly a value in common: then one is no remnant of the other."""
     before, after = samples(pair)
-    alone = [
-        n for n, c in pair.reference.profile.columns.items() if n in after and (c.distinct or 0) >= 0.9 * len(before)
-    ]
-    sides = [(after[n], before[n]) for n in alone if n in before] or [(pair.current.hashes, pair.reference.hashes)]
+    columns = pair.reference.profile.columns.items()
+    alone = [n for n, c in columns if n in before and n in after and (c.distinct or 0) >= 0.9 * len(before)]
+    sides = [(after[n], before[n]) for n in alone] or [(pair.current.hashes, pair.reference.hashes)]
     return case.current is None and max(np.isin(now, then).mean() for now, then in sides) < 0.5
 
 
-def _finding(
-    pair: Pair, found: tuple[str, dict[str, Any]], lost: int, of: int, floor: float, facts: dict[str, Any]
-) -> Finding:
-    words, which = found
+def _finding(pair: Pair, which: Which, lost: int, of: int, floor: float, facts: dict[str, Any]) -> Finding:
     before, after = rows(pair)
     limit = f" and ends at {after:,} rows" if facts["limit"] else ""
-    words = f"{limit}, {words}" if words else limit or ", spread over the table"
-    text = f"{pair.name} lost {lost:,} of {of:,} rows ({percent(min(lost / of, 1.0))}){words}."
+    place = f"{limit}, those {_told(which)}" if which else limit or ", spread over the table"
+    text = f"{pair.name} lost {lost:,} of {of:,} rows ({percent(min(lost / of, 1.0))}){place}."
     kind = "missing_segment" if which.keys() & {"value", "until"} else "truncation"
     rate = rate_change(0, of, min(lost, of), of, floor)
     evidence = {**facts, **which, "rows": lost, "rows_reference": before, "rows_current": after}
     subject = f"data.{pair.name}"
     p_value = None if facts["missing_keys"] else rate.p_value
     return Finding("", kind, subject, text, None, rate.difference, rate.low, rate.high, p_value, evidence)
+
+
+def _told(which: Which) -> str:
+    since = (which.get("since") or which.get("onset") or "")[:10]
+    if "value" in which:
+        return f"with {which['column']} '{which['value']}'" + (f" after {since}" if since else "")
+    if "until" in which:
+        return f"between {since} and {which['until'][:10]}"
+    return f"after {since}" + (" in part" if "onset" in which else "")
 
 
 def _lost(pair: Pair, key: tuple[str, ...], time: str | None) -> tuple[int | None, int]:
@@ -125,44 +131,39 @@ def _counts(pair: Pair, skip: set[str | None]) -> Iterator[tuple[str, pd.DataFra
         yield name, pd.DataFrame(scaled).fillna(0.0)
 
 
-def _which(pair: Pair, case: Case, lost: int, time: str | None) -> tuple[str, dict[str, Any]]:
-    """Return which rows are gone: the newest, those of one category or of one span of time; or no one knows."""
+def _which(pair: Pair, case: Case, lost: int, time: str | None) -> Which:
+    """Return which rows are gone: the newest, those of one category or of one span of time."""
     before, after = samples(pair)
     share = lost * len(before) / rows(pair)[0]
     if time is not None:
         end = pair.current.profile.columns[time].max
         if (before[time] > end).sum() >= 0.9 * share:
-            return f"those after {str(iso(end))[:10]}", {"time": time, "since": iso(end), "newest": True}
+            return {"time": time, "since": iso(end), "newest": True}
     for name, counts in _counts(pair, {case.roles.target, *case.roles.key}):
         fell = counts[0] - counts[1]
         fits = fell.index[(fell >= 0.9 * counts[0].clip(1)) & ((fell - lost).abs() <= 0.1 * lost)]
         if len(fits):
-            return f"those with {name} '{_text(fits[0])}'", {"column": name, "value": _text(fits[0])}
+            return {"column": name, "value": _text(fits[0])}
     if time is not None:
         then, now = (np.sort(side[time].dropna().to_numpy()) for side in (before, after))
         place = np.searchsorted(now, then)
         between = np.bincount(place[~np.isin(then, now)], minlength=1)
         if between.max() >= 0.9 * share:
-            ends = np.concatenate([then[:1], now, then[-1:]])[between.argmax() :][:2]
-            return _between(time, *pd.to_datetime(ends))
-    return "", {}
-
-
-def _between(time: str, start: Any, stop: Any) -> tuple[str, dict[str, Any]]:
-    since, until = (str(iso(moment)) for moment in (start, stop))
-    return f"those between {since[:10]} and {until[:10]}", {"time": time, "since": since, "until": until}
+            since, until = np.concatenate([then[:1], now, then[-1:]])[between.argmax() :][:2]
+            return {"time": time, "since": iso(since), "until": iso(until)}
+    return {}
 
 
 def _text(value: Any) -> str:
     return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
-def _gap(pair: Pair, case: Case, time: Any) -> tuple[str, dict[str, Any]]:
+def _gap(pair: Pair, case: Case, time: Any) -> Which:
     """Return the span of time that holds no rows though its rhythm would have it."""
     then, now = (np.sort(micros(side[time].dropna()) / 1e6) for side in samples(pair))
     old, steps = np.diff(np.unique(then)), np.diff(np.unique(now))
     if len(steps) < _STEPS:
-        return "", {}
+        return {}
     order, start = np.sort(steps), float(np.unique(now)[steps.argmax()])
     longest, third = float(order[-1]), order[-3]
     stop = start + longest
@@ -173,31 +174,31 @@ def _gap(pair: Pair, case: Case, time: Any) -> tuple[str, dict[str, Any]]:
     natural = longest < 3 * max(third, old.max(initial=0.0)) or np.log(longest / third) < 5 * tail
     # more than there are is no gap, but a time that is none
     if natural or not 15 <= expected <= len(now):
-        return "", {}
-    words, which = _between(time, *(pd.Timestamp(round(s * 1e6), unit="us") for s in (start, stop)))
-    return words, {**which, "lost": expected * rows(pair)[1] / len(now)}
+        return {}
+    since, until = (iso(pd.Timestamp(round(s * 1e6), unit="us")) for s in (start, stop))
+    return {"time": time, "since": since, "until": until, "lost": expected * rows(pair)[1] / len(now)}
 
 
-def _late(pair: Pair, case: Case, time: Any) -> tuple[str, dict[str, Any]]:
+def _late(pair: Pair, case: Case, time: Any) -> Which:
     """Return since when rows come in part only: less than half as many as in any part of the table as long."""
     ticks = (micros(side[time].dropna()) for side in samples(pair))
     sides = [side for side in ticks if len(side) and side.min() < side.max()]
     if len(sides) < 2:
-        return "", {}
+        return {}
     (then, _), (now, edges) = (np.histogram(side, bins=_STEPS) for side in sides)
     expected = float(now[:-1].min())
     natural = then[-1] < then[:-1].min() / 2 or now[-1] >= expected / 2
     if natural or poisson.cdf(now[-1], expected) > 1e-6:
-        return "", {}
-    since = str(iso(pd.Timestamp(round(edges[-2]), unit="us")))
+        return {}
     lost = (np.median(now) - now[-1]) * rows(pair)[1] / now.sum()
-    return f"those after {since[:10]} in part", {"time": time, "onset": since, "lost": float(lost)}
+    return {"time": time, "onset": iso(pd.Timestamp(round(edges[-2]), unit="us")), "lost": float(lost)}
 
 
-def _vanished(pair: Pair, case: Case, time: str | None) -> tuple[str, dict[str, Any]]:
+def _vanished(pair: Pair, case: Case, time: str | None) -> Which:
     """Return the category that all of the reference has and the current table lacks, or lacks since a moment."""
     before, after = samples(pair)
-    scale, most, best = rows(pair)[1] / len(after), 0.0, None
+    scale = rows(pair)[1] / len(after)
+    best: Which = {"lost": 0.0}
     moments = after[time] if time else pd.Series(0, index=after.index)
     tenth = np.ceil(10 * before[time].rank(pct=True, method="first")) if time else pd.Series(0, index=before.index)
     for name in _few(pair, {*case.roles.key, case.roles.target, case.roles.prediction}):
@@ -209,16 +210,13 @@ def _vanished(pair: Pair, case: Case, time: str | None) -> tuple[str, dict[str, 
             gone = (moments > moments[hit].max()).to_numpy() if hit.any() else np.ones(len(after), dtype=bool)
             share = 0.8 * min(shares.loc[value].min(), hit[~gone].mean() if hit.any() else 1.0)
             lost = float(scale * share * gone.sum())
-            if lost <= most or (1 - share) ** gone.sum() > 1e-6:
+            if lost <= best["lost"] or (1 - share) ** gone.sum() > 1e-6:
                 continue
             # the others keep their shares, which they do not where the category has another name now
             early = last[~gone] if hit.any() else first
             rest = [side.value_counts(normalize=True, dropna=False) for side in (early[early != value], last[gone])]
             allowed = (0.5 if time else 0.3) * (early == value).mean() + noise(len(early), int(gone.sum())) / 2
             if rest[1].sub(rest[0], fill_value=0.0).abs().max() <= allowed:
-                most, best = lost, (name, _text(value), iso(moments[hit].max()) if hit.any() else None)
-    if best is None:
-        return "", {}
-    name, text, since = best
-    which = {"column": name, "value": text, "lost": most} | ({"time": time, "since": since} if since else {})
-    return f"those with {name} '{text}'" + (f" after {since[:10]}" if since else ""), which
+                best = {"column": name, "value": _text(value), "lost": lost}
+                best |= {"time": time, "since": iso(moments[hit].max())} if hit.any() else {}
+    return best if best["lost"] else {}

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from rca.errors import NotApplicable
-from rca.integrity._common import Mask, filled, locate, report
-from rca.integrity.clock import beside, entity_of
+from rca.integrity._common import Mask, beside, filled, locate, report
+from rca.integrity.clock import entity_of
 from rca.registry import check
 from rca.types import Case, Finding
 
@@ -23,12 +23,8 @@ def train_serve_skew(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
 
     Examples
     --------
-    >>> from rca.tables import open_table
-    >>> from rca.types import Case, Pair, Roles
     >>> train = pd.DataFrame({"id": range(500), "age": 20.25 + np.arange(500) % 50, "city": ["A", "B"] * 250})
-    >>> tables = [open_table(side) for side in (train, train.assign(age=train["age"].round()))]
-    >>> case = Case((Pair("production", *tables, same_role=False),), Roles(key=("id",)))
-    >>> [finding.text for finding in train_serve_skew(case)]
+    >>> texts(train_serve_skew, train, train.assign(age=train["age"].round()), names=["production"], key=("id",))
     ['age differs from train in 100 % of the 500 rows that production shares with it: rounded.']
     """
     pairs: list[Any] = [pair for pair in filled(case) if not pair.same_role]

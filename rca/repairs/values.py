@@ -82,8 +82,6 @@ def new_category(frame: Frame, finding: Finding, reference: Frame, rng: Draw) ->
     sure = {value: old for value, old in names.items() if old in known or (len(known) > _MANY and not marked(old))}
     fixed = fixed.mask(odd & text.isin(list(sure)), text.map(sure))
     strange = (odd & ~text.isin(list(sure))).to_numpy()
-    if not strange.any():
-        return frame.assign(**{column: restore(fixed, reference[column].dtype)})
     return frame.assign(**{column: resample(frame.assign(**{column: fixed}), column, strange, reference, rng)})
 
 
@@ -207,9 +205,7 @@ def frozen_column(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -
         ranked, groups = _order(frame, finding)
         rows &= (ranked[name] == ranked[name].groupby(groups).shift()).sort_index().to_numpy(dtype=bool)
     else:
-        text = isinstance(told["value"], str)
-        values = frame[name].astype("object").map(str, na_action="ignore").str.lower() if text else frame[name]
-        rows &= (values == (told["value"].lower() if text else told["value"])).to_numpy(dtype=bool, na_value=False)
+        rows &= plain(frame, [name])[name].eq(told["value"]).to_numpy(dtype=bool)
     return frame.assign(**{name: resample(frame, name, rows, reference, rng)})
 
 
