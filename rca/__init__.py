@@ -4,15 +4,7 @@
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from rca.api import bisect, check, diff, investigate, replay
-    from rca.errors import NotApplicable, RcaError
-    from rca.inputs.attribute import attribute
-    from rca.registry import Registry
-    from rca.report.document import read
-    from rca.types import Case, Cause, Finding, Investigation, Version
+from typing import Any
 
 _NAMES = {
     "rca.api": "bisect check diff investigate replay",

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-
 from rca import versions
 from rca.config import FILE, Config, load
 from rca.errors import ConfigError, DataError, InconclusiveError, VersionError, choices

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import yaml
-
 from rca.stats import Estimate, total
 from rca.tree import Branch, Term
 from rca.types import Cause, Gap, Investigation, Rejected, Remainder, Status

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-
 import rca
 from rca import registry
 from rca.errors import ConfigError, NotApplicable, RcaError

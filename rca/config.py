@@ -5,7 +5,6 @@ from typing import Annotated, Any, Self
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-
 from rca.errors import ConfigError, choices
 from rca.types import Roles
 

@@ -3,10 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from rca.integrity._common import texts
 
 
 @pytest.fixture(autouse=True)
 def _namespace(doctest_namespace: dict[str, object]) -> None:
-    from rca.integrity._common import texts
-
     doctest_namespace.update(np=np, pd=pd, texts=texts)

@@ -7,7 +7,6 @@ from typing import Any, Literal, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
-
 from rca.config import Strict
 from rca.errors import ConfigError, NotApplicable, choices
 from rca.integrity._common import listed, percent

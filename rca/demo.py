@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-
 from rca import plots
 from rca.api import investigate
 from rca.errors import ConfigError, ReplayError

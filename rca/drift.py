@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
 from rca.errors import choices
 from rca.registry import Entry, run
 from rca.types import Case, Outcome, Pair

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-
 from rca.profiles import Kind
 
 #: The first and the last moment that Python knows; engines know infinity.

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
 from rca.errors import ConfigError, DataError, InconclusiveError, ModelError, choices
 from rca.models import classes
 from rca.stats import Estimate, Floats, mean, scatter
@@ -55,21 +54,15 @@ def _brier(s: Scored) -> Floats:
     return np.asarray(np.square((s.y[:, None] == np.arange(s.response.shape[1])) - s.response).sum(axis=1))
 
 
-#: Losses of a row, lower is better, and the response that each judges.
-LOSSES: Mapping[str, tuple[Callable[[Scored], Floats], str]] = {
-    "log_loss": (_log_loss, "predict_proba"),
-    "brier": (_brier, "predict_proba"),
-    "zero_one": (lambda s: (s.y != s.response).astype(float), "predict"),
-    "squared_error": (lambda s: np.square(s.y - s.response), "predict"),
-    "absolute_error": (lambda s: np.abs(s.y - s.response), "predict"),
+#: Losses of a row, lower is better; the response that each judges, and the scorer that is its mean with another sign.
+LOSSES: Mapping[str, tuple[Callable[[Scored], Floats], str, str]] = {
+    "log_loss": (_log_loss, "predict_proba", "neg_log_loss"),
+    "brier": (_brier, "predict_proba", "neg_brier_score"),
+    "zero_one": (lambda s: (s.y != s.response).astype(float), "predict", "accuracy"),
+    "squared_error": (lambda s: np.square(s.y - s.response), "predict", "neg_mean_squared_error"),
+    "absolute_error": (lambda s: np.abs(s.y - s.response), "predict", "neg_mean_absolute_error"),
 }
-_SCORERS = {
-    "neg_log_loss": "log_loss",
-    "neg_brier_score": "brier",
-    "accuracy": "zero_one",
-    "neg_mean_squared_error": "squared_error",
-    "neg_mean_absolute_error": "absolute_error",
-}
+_SCORERS = {scorer: name for name, (_, _, scorer) in LOSSES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +123,7 @@ class Metric:
 def get(name: str) -> Metric:
     """Return a metric by the name of a scikit-learn scorer, or of a row loss."""
     if name in LOSSES or name in _SCORERS:
-        loss, response = LOSSES[_SCORERS.get(name, name)]
+        loss, response, _ = LOSSES[_SCORERS.get(name, name)]
         return Metric(name, response, loss, sign=-1.0 if name in _SCORERS else 1.0)
     from sklearn.metrics import get_scorer, get_scorer_names
 

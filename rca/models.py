@@ -84,7 +84,9 @@ def _load(file: str, name: str) -> Model:
 
     try:
         named = skops.io.get_untrusted_types(file=file)
-        foreign = [kind for kind in named if not _is_trusted(kind)]
+        last = {kind: kind.rsplit(".", 1)[-1] for kind in named if kind.startswith(TRUSTED)}
+        known = {kind for kind, name in last.items() if name in FUNCTIONS or name.lstrip("_")[:1].isupper()}
+        foreign = [kind for kind in named if kind not in known]
         found: Any = None if foreign else skops.io.load(file, trusted=named)
     except Exception as problem:  # noqa: BLE001  a damaged file may raise anything
         detail = " ".join(str(problem).split())[:300]
@@ -95,11 +97,6 @@ def _load(file: str, name: str) -> Model:
     if not hasattr(found, "predict"):
         raise ModelError(f"{name} is no model but a {type(found).__name__}: save the fitted estimator itself.")
     return found  # type: ignore[no-any-return]  # skops is untyped
-
-
-def _is_trusted(kind: str) -> bool:
-    name = kind.rsplit(".", 1)[-1]
-    return kind.startswith(TRUSTED) and (name in FUNCTIONS or name.lstrip("_")[:1].isupper())
 
 
 def classes(model: Model) -> list[Any] | None:

@@ -5,23 +5,22 @@ model, the pipeline is run again, and inside of that without the damages of the 
 """
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-
 from rca.errors import NotApplicable, RcaError
 from rca.evolution._runs import Options, retrain
 from rca.evolution.replay import Share, replay
 from rca.inputs.decompose import Decomposition, complete, decompose
 from rca.inputs.labels import LabelShift, label_shift
-from rca.inputs.timeline import change_points, read_events, said
+from rca.inputs.timeline import Groups, Sides, change_points, read_events, said
 from rca.metrics import linearised
-from rca.stats import Estimate, Floats, shapley
+from rca.stats import Estimate, shapley
 from rca.tables import LIMIT
-from rca.tree import CURRENT, REFERENCE, Branch, Damage, Setting, Tables, Term, damaged, damages
+from rca.tree import CURRENT, REFERENCE, Branch, Damage, Setting, Term, damaged, damages
 from rca.types import Model, Rejected
 
 #: Damages are told apart by exact Shapley values up to this many; smaller ones share a place.
@@ -45,7 +44,9 @@ def broken(setting: Setting) -> tuple[Branch, Setting]:
     def without(undone: frozenset[str]) -> pd.DataFrame:
         return functools.reduce(lambda t, d: d.undo(t) if d.subject in undone else t, found, table)
 
-    grid.make_room([without(frozenset({d.subject})) for d in found])
+    # a repair may bring rows back, for which the sample needs room
+    ends = [int(t.index.max()) + 1 for d in found if len(t := without(frozenset({d.subject})))]
+    grid.sizes[CURRENT] = max(grid.sizes[CURRENT], *ends, 0)
     cost: dict[str, float] = {}
     for d in found:
         try:
@@ -104,9 +105,7 @@ def moved(setting: Setting) -> Branch:
     return branch
 
 
-def _when(
-    setting: Setting, values: tuple[Floats, Floats], tables: Tables, groups: Mapping[str, Sequence[str]], rows: Any
-) -> dict[str, str]:
+def _when(setting: Setting, values: Sides, tables: Sides, groups: Groups, rows: Any) -> dict[str, str]:
     """Return since when the loss, its residual and each group of inputs are otherwise, where rows have a time."""
     time, known = setting.case.roles.time, setting.grid.tables
     if time is None or any(t.get(time) is None or t[time].dtype.kind != "M" for t in known.values()):

@@ -13,7 +13,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from joblib.compressor import BinaryZlibFile
-
 from rca.errors import ModelError
 
 #: More bytes than this, once decompressed, are no model that is read here.

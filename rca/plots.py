@@ -10,7 +10,6 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 from matplotlib.patches import Patch
-
 from rca.errors import NotApplicable
 from rca.inputs.attribute import Attribution
 from rca.metrics import LOSSES

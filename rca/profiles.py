@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
-
 from rca.errors import DataError
 from rca.types import plain
 
@@ -117,11 +116,9 @@ def imagine(profile: Profile) -> Any:
 def _column(name: str, told: Mapping[str, Any], rows: int) -> Column:
     column = TypeAdapter(Column).validate_python(told)
     ends = [end for end in (column.min, *column.quantiles, column.max) if end is not None]
+    sound = len(ends) in (0, 2 + len(GRID) * (column.kind == "number"))
     if column.kind == "number":
-        numbers = [float(end) for end in ends]
-        sound = sorted(numbers) == numbers and all(map(math.isfinite, numbers)) and len(numbers) in (0, len(GRID) + 2)
-    else:
-        sound = not column.quantiles and len(ends) in (0, 2)
+        sound = sound and sorted(map(float, ends)) == ends and all(map(math.isfinite, ends))
     if column.kind == "time" and ends:
         column = replace(column, min=datetime.fromisoformat(column.min), max=datetime.fromisoformat(column.max))
     counts = [column.missing, column.infinite, *column.top.values()]

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats import false_discovery_control
-
 from rca.types import Gap
 
 Floats = NDArray[np.float64]

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from rca.engine import fetch, finite, hash_of, infinite, is_spark, kind_of, missing, normal
 from rca.errors import DataError, choices
 from rca.profiles import GRID, SAMPLE, Column, Kind, Profile, imagine, load

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-
 from rca import registry
 from rca.errors import NotApplicable
 from rca.metrics import Metric, Scored, answers
@@ -48,11 +47,6 @@ class Grid:
     def value(self, model: Model, table: pd.DataFrame, sample: str) -> Estimate:
         """Return the metric of a model on a table."""
         return self.metric.estimate(self.scored(model, table, sample))
-
-    def make_room(self, tables: Iterable[pd.DataFrame]) -> None:
-        """Let the current sample hold the rows that repairs bring back."""
-        top = max((int(table.index.max()) + 1 for table in tables if len(table)), default=0)
-        self.sizes[CURRENT] = max(self.sizes[CURRENT], top)
 
     def both_exams(self, model: Model) -> Estimate:
         """Return the worth of a model: its metric, averaged over both exams."""

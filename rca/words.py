@@ -121,12 +121,11 @@ def rerun(investigation: Investigation, finding: Finding) -> list[str]:
     if of_causes := [c.reproduce for c in investigation.causes if c.reproduce and finding.id in c.findings]:
         return list(dict.fromkeys(of_causes))
     before, after = investigation.reference, investigation.current
+    asked: list[str | None] = ["check", "--reference-data", before.data, "--current-data", after.data]
     if before.rev and after.rev:
-        check = ["check", "--reference", before.rev, "--current", after.rev]
-        return [shlex.join(["rca", *(["diff", before.rev, after.rev] if finding.code.startswith("RCA2") else check)])]
-    if before.data and after.data:
-        return [shlex.join(["rca", "check", "--reference-data", before.data, "--current-data", after.data])]
-    return []
+        asked = ["check", "--reference", before.rev, "--current", after.rev]
+        asked = ["diff", before.rev, after.rev] if finding.code.startswith("RCA2") else asked
+    return [shlex.join(["rca", *map(str, asked)])] if all(asked) else []
 
 
 def sentence(found: Investigation, reason: str = "") -> str:

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from threadpoolctl import threadpool_limits
-
 from rca.registry import Entry, check, run
 from rca.tables import open_table
 from rca.types import Case, Finding, Outcome, Pair, Roles

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
-
 from rca import demo
 from rca.cli import app, exit_code
 from tests.report.example import checked, investigation

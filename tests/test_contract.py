@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 import yaml
 from sklearn.datasets import load_breast_cancer, load_diabetes
-
 from rca import api
 from rca.case import of_tables
 from rca.contract import Contract, Promise, Terms, hold, read, suggest, to_pandera, write

@@ -13,7 +13,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
-
 import rca
 from rca import config, demo, registry
 from rca.case import of_tables

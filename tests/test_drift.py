@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
-
 from rca import api
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-
 import rca
 from rca import demo
 from rca.evolution.replay import Options

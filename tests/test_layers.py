@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 import rca
 
 HOME = Path(rca.__file__).parent

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-
 from rca import case as cases
 from rca import demo, lineage, registry
 from rca.types import Case, Finding, Roles

@@ -13,7 +13,6 @@ from sklearn.metrics import (
     log_loss,
     roc_auc_score,
 )
-
 from rca.errors import ConfigError, InconclusiveError, ModelError
 from rca.metrics import Scored, answers, get, linearised, score
 

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-
 from rca import plots
 from rca.errors import NotApplicable
 from rca.inputs.attribute import attribute

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-
 from rca.registry import Entry, check, diff, fault, repair, run
 from tests.conftest import case_of
 

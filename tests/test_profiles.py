@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-
 from rca import api
 from rca.errors import DataError
 from rca.profiles import load

@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-
 from rca.errors import ReplayError
 from rca.gitrepo import Repository
 from rca.sandbox import sandbox

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from rca.stats import Estimate, benjamini_hochberg, mean, quantile, rate_change, shapley, total
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
 from rca.errors import DataError
 from rca.tables import GRID, Table, open_table
 

@@ -1,5 +1,4 @@
 import numpy as np
-
 from rca.types import Remainder, plain
 
 

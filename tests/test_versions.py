@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import joblib
 import pytest
 import skops.io
-
 import rca
 from rca import config, demo, versions
 from rca.errors import InconclusiveError, VersionError

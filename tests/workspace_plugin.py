@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
-
 from rca import case as cases
 from rca import demo
 from rca.report import share

@@ -10,7 +10,6 @@ from typing import Any
 import dpath
 import pandas as pd
 from dpath.exceptions import PathNotFound
-
 from rca import models
 from rca.errors import NotApplicable, ReplayError
 from rca.evolution._changes import PARAMS, between, producer, sides

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest, norm
-
 from rca import metrics
 from rca.errors import NotApplicable, RcaError
 from rca.evolution._changes import asked

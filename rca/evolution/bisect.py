@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-
 from rca.errors import NotApplicable, ReplayError
 from rca.evolution._changes import producer, same_program, sides, tracker, undeclared, upstream
 from rca.evolution._runs import Judge, Options, load_model, run, set_seed

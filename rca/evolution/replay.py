@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from joblib import Parallel, delayed
 from scipy.stats import t as student
-
 from rca.errors import ModelError, NotApplicable, ReplayError
 from rca.evolution._changes import Change, between, producer, repinned, root_changes, sides, upstream
 from rca.evolution._runs import Judge, Options, load_model, pull, set_param, set_seed

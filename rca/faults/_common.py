@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-
 from rca.errors import ConfigError, choices
 from rca.registry import fault
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
 from rca.errors import ConfigError, choices
 from rca.faults._common import Cells, Done, Draw, Frame, Mask, cells, require
 from rca.registry import fault

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
 from rca.errors import ConfigError
 from rca.faults._common import Done, Draw, Frame, Mask, chosen, require
 from rca.registry import fault

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from pandas.api import types
-
 from rca.errors import ConfigError, NotApplicable, choices
 from rca.inputs.decompose import Decomposition, complete, decompose
 from rca.inputs.judged import Tables, judge

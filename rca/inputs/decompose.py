@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom, iqr
 from threadpoolctl import threadpool_limits
-
 from rca.errors import ConfigError, DataError, choices
 from rca.inputs.encode import HINTS, Features, Mask, encode, is_number, labels, numbers, shuffled
 from rca.inputs.nuisance import FIT, Folds, expected, log_ratio, split

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from pandas.api import types
 from scipy.special import ndtri
 from scipy.stats import rankdata
-
 from rca.stats import Floats
 
 Order = NDArray[np.int64]

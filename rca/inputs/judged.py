@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-
 from rca.errors import ConfigError, DataError, choices
 from rca.inputs.encode import is_number, labels, numbers
 from rca.metrics import LOSSES, Metric, Scored, answers, get, linearised, score

@@ -10,7 +10,6 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
-
 from rca.inputs.encode import Order, encode, is_number, labels, numbers, shuffled
 from rca.inputs.nuisance import Folds, log_ratio, split, surprise
 from rca.stats import Estimate, Floats, mean, total

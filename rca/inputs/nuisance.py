@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-
 from rca.inputs.encode import Features, Mask, Order
 from rca.stats import Floats
 

@@ -13,23 +13,21 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kstwobign
 from threadpoolctl import threadpool_limits
-
 from rca.errors import DataError, choices
 from rca.inputs.encode import encode, shuffled
 from rca.inputs.nuisance import expected, log_ratio, split
 from rca.stats import Floats
 from rca.tables import open_table
 
-Pair = tuple[Floats, Floats]  # of the reference and the current side
-Tables = tuple[pd.DataFrame, pd.DataFrame]
-
+Sides = tuple[Any, Any]  # arrays, tables or columns of the reference and the current side
+Groups = Mapping[str, Sequence[str]]
 _ALPHA = 0.05  # over all series
 _FEWEST = 30  # rows of a part
 _SMALL = 0.1  # shift, in standard deviations of a row, below which it is none
 _BINS = 100  # of time, in which rows are counted
 _NEAR = 0.02  # an event this share of the time away may match
 _CHANCE = 0.2  # events that come this near by chance this often do not match
-COLUMNS = ["time", "low", "high", "series", "p_value", "event", "event_p_value", "shift"]
+_COLUMNS = ["time", "low", "high", "series", "p_value", "event", "event_p_value", "shift"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +43,7 @@ class Turn:
 
 
 def turns(values: Floats, moments: Floats, alpha: float = _ALPHA, start: int = 0, deep: int = 2) -> Iterator[Turn]:
-    """Yield the change points of a series that is in the order of its moments: the first, and one before and after it.
-
-    Rows of one moment stay together.
+    """Yield the strongest change point of a series in the order of its moments, and one before and one after it.
 
     Examples
     --------
@@ -75,7 +71,11 @@ def turns(values: Floats, moments: Floats, alpha: float = _ALPHA, start: int = 0
     parts = values[:at], values[at:]
     rest = np.concatenate([part - part.mean() for part in parts])
     spread = float(rest.std()) or 1e-12
-    noise = max(spread, *(_blocks(rest, size) for size in (round(n ** (1 / 3)), round(n**0.5))))
+    # what the means of blocks of neighbours say of the spread of rows
+    blocks = [
+        (rest[: n // size * size].reshape(-1, size).mean(axis=1), size) for size in (round(n**0.33), round(n**0.5))
+    ]
+    noise = max(spread, *(float(means.std() * size**0.5) for means, size in blocks))
     strength = float(np.abs(total).max() / (noise * n**0.5))
     p_value = float(kstwobign.sf(strength))
     shift = float(parts[1].mean() - parts[0].mean()) / spread
@@ -89,15 +89,7 @@ def turns(values: Floats, moments: Floats, alpha: float = _ALPHA, start: int = 0
     yield from turns(parts[1], moments[at:], alpha / 2, start + at, deep - 1)
 
 
-def _blocks(rest: Floats, size: int) -> float:
-    """Return the standard deviation of rows that the means of blocks of them have."""
-    whole = rest[: len(rest) // size * size].reshape(-1, size)
-    return float(whole.mean(axis=1).std() * size**0.5)
-
-
-def _series(
-    values: Pair, tables: Tables, groups: Mapping[str, Sequence[str]], seed: int
-) -> tuple[list[Any], dict[str, Floats]]:
+def _series(values: Sides, tables: Sides, groups: Groups, seed: int) -> tuple[list[Any], dict[str, Floats]]:
     """Return an order of each side's rows, and in it the loss, the residual, and how current each group looks."""
     rng = np.random.default_rng(seed)
     orders = [shuffled(v, table, rng) for v, table in zip(values, tables, strict=True)]
@@ -113,12 +105,7 @@ def _series(
 
 
 def change_points(
-    values: Pair,
-    tables: Tables,
-    times: tuple[pd.Series, pd.Series],
-    groups: Mapping[str, Sequence[str]],
-    events: pd.DataFrame | None = None,
-    seed: int = 0,
+    values: Sides, tables: Sides, times: Sides, groups: Groups, events: pd.DataFrame | None = None, seed: int = 0
 ) -> pd.DataFrame:
     """Return the change points of every series over both sides, strongest first, with the event that each matches."""
     sides = [moments(side) for side in times]
@@ -126,7 +113,7 @@ def change_points(
     clock = np.concatenate([side[order] for side, order in zip(sides, orders, strict=True)])
     order = np.argsort(clock, kind="stable")[: int(np.isfinite(clock).sum())]
     clock = clock[order]
-    alpha = _ALPHA / (len(scores) + 1)
+    alpha = _ALPHA / (tests := len(scores) + 1)
     rows = [
         (clock[t.at], clock[t.low], clock[t.high], name, t)
         for name, series in scores.items()
@@ -137,14 +124,13 @@ def change_points(
         if len(known := side[np.isfinite(side)]) >= 4 * _FEWEST and np.ptp(known) > 0:
             counts, edges = np.histogram(known, min(_BINS, len(known) // _FEWEST * 2 + 2 * _FEWEST))
             rows += [(edges[t.at], edges[t.low], edges[t.high], "volume", t) for t in turns(counts * 1.0, edges, alpha)]
-    rows.sort(key=lambda row: -row[-1].strength)
     told = []
-    for at, low, high, name, turn in rows:
-        event = _match((at, low, high), name, events, float(np.ptp(clock))) if events is not None else (None, None)
+    for at, low, high, name, turn in sorted(rows, key=lambda row: -row[-1].strength):
+        event = (None, None) if events is None else _match((at, low, high), name, events, float(np.ptp(clock)))
         stamps = [pd.Timestamp(round(t * 1e6), unit="us") for t in (at, low, high)]
-        told.append((*stamps, name, min(turn.p_value * (len(scores) + 1), 1.0), *event, turn.shift))
-    found = pd.DataFrame(told, columns=COLUMNS).astype({"event": object})
-    return found.assign(event=found["event"].where(found["event"].notna(), None))
+        told.append((*stamps, name, min(turn.p_value * tests, 1.0), *event, turn.shift))
+    found = pd.DataFrame(told, columns=_COLUMNS, dtype=object)
+    return found.infer_objects().assign(event=found["event"])
 
 
 def said(points: pd.DataFrame) -> dict[str, str]:
@@ -167,8 +153,7 @@ def read_events(source: Any) -> pd.DataFrame:
     table = open_table(source, "the event log")
     if missing := {"time", "name"} - set(table.columns):
         raise DataError(f"the event log has no column {choices(missing)}: it has {choices(table.columns)}.")
-    log = table.frame().rename(columns=str)
-    seconds = moments(log["time"])
+    seconds = moments((log := table.frame().rename(columns=str))["time"])
     if np.isnan(seconds).any():
         raise DataError(f"{int(np.isnan(seconds).sum())} events of the log have no time: give them one.")
     return log.assign(time=seconds, input=log.get("input"))

@@ -9,7 +9,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr
 from scipy.stats import poisson
-
 from rca.errors import NotApplicable
 from rca.stats import Floats, rate_change
 from rca.tables import SAMPLE, Column, open_table

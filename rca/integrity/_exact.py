@@ -7,7 +7,6 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-
 from rca.integrity._common import FEWEST, Mask
 from rca.stats import Floats
 from rca.types import Case, Pair

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-
 from rca.integrity._common import Mask, noise
 from rca.stats import Floats
 from rca.types import Case

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-
 from rca.integrity._common import Mask, apart, beyond_chance, differ, noise, time_of
 from rca.integrity._law import law_of, seen_of
 from rca.integrity._views import View, part_of, settle, traces, views

@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
-
 from rca.integrity._common import FEWEST, Mask, cumulated, iso, time_of
 from rca.integrity._law import law_of, seen_of
 from rca.stats import Floats
@@ -98,11 +97,9 @@ def traces(pair: Pair, case: Case, name: str) -> list[Floats]:
 
 def part_of(pair: Pair, view: View) -> Mask:
     """Return the rows of the reference that a view is held against: the same segment, or all."""
-    reference = pair.reference.sample
-    mask = np.ones(len(reference), dtype=bool)
-    for name, level in view.where.get("segment", {}).items():
-        mask &= (reference[name] == level).to_numpy()
-    return mask
+    sample, segment = pair.reference.sample, view.where.get("segment", {})
+    found = [(sample[name] == level).to_numpy() for name, level in segment.items()]
+    return found[0] if found else np.ones(len(sample), dtype=bool)
 
 
 def counterpart(pair: Pair, view: View) -> Mask:

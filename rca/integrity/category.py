@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
-
 from rca.integrity._common import columns, listed, report
 from rca.integrity._law import kinship, skipped
 from rca.registry import check

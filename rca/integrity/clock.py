@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr
-
 from rca.errors import NotApplicable
 from rca.integrity._common import FEWEST, Mask, beside, columns, filled, iso, locate, report, time_of
 from rca.integrity._law import Rows, law_of, seen_of

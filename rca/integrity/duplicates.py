@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-
 from rca.integrity._common import Mask, chosen, filled, listed, locate, report, rows, samples
 from rca.registry import check
 from rca.types import Case, Finding, Pair

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.stats import mode
-
 from rca.integrity._common import Mask, columns, report, time_of
 from rca.integrity._law import law_of, seen_of
 from rca.integrity.clock import entity_of, micros, ordered

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
 from rca.errors import NotApplicable
 from rca.integrity._common import FEWEST, beside, chosen, filled, lost, percent, report, rows, samples, time_of
 from rca.integrity._law import Law, Relation, Seen, law_of, seen_of

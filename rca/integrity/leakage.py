@@ -6,7 +6,6 @@ from typing import Any
 import ibis
 import numpy as np
 import pandas as pd
-
 from rca.errors import NotApplicable
 from rca.integrity._common import ALPHA, filled, iso, percent, rows, samples, time_of
 from rca.registry import check

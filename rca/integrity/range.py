@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
 from rca.integrity._common import Mask, beyond_chance, differ, numbers, report, samples, tail_chance
 from rca.integrity._units import beyond, explain
 from rca.integrity._views import View, part_of, settle, views

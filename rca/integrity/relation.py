@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-
 from rca.integrity._common import FEWEST, filled, listed, lost, report
 from rca.integrity._exact import broken_rules
 from rca.integrity._law import Law, Relation, Seen, law_of, seen_of

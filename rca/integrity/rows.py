@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.stats import poisson
-
 from rca.integrity._common import filled, iso, noise, percent, rows, samples, time_of
 from rca.integrity.clock import micros
 from rca.integrity.labels import lost_by_label

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-
 from rca.integrity._common import FEWEST, filled, noise, rows
 from rca.integrity._law import law_of
 from rca.registry import check

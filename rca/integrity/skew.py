@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
 from rca.errors import NotApplicable
 from rca.integrity._common import Mask, beside, filled, locate, report
 from rca.integrity.clock import entity_of

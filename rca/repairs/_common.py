@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-
 from rca.errors import NotApplicable
 from rca.stats import Floats
 from rca.types import Finding

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
 from rca.errors import NotApplicable
 from rca.registry import repair
 from rca.repairs._common import Draw, Frame

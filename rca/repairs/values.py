@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-
 from rca.errors import NotApplicable
 from rca.integrity.category import marked, mended
 from rca.registry import repair

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
-
 from rca import words
 from rca.types import Investigation, plain
 from rca.versions import flatten

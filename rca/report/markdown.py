@@ -4,7 +4,6 @@ import html
 import re
 
 from markupsafe import Markup
-
 from rca import words
 from rca.report.html import template
 from rca.types import Investigation

@@ -17,7 +17,6 @@ from markupsafe import Markup
 from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 from papermill.translators import PythonTranslator
-
 from rca.errors import ConfigError, ReportError, choices
 from rca.report.html import template
 from rca.words import clean

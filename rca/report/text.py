@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from markupsafe import Markup
-
 from rca import words
 from rca.report.html import template
 from rca.types import Cause, Investigation, Remainder

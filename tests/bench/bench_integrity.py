@@ -26,7 +26,6 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.datasets import load_breast_cancer, load_diabetes
-
 from rca import demo, registry
 from rca.api import check
 

@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.datasets import load_digits
-
 from rca.api import check
 
 BANK = Path(__file__).parents[2] / "data/raw/bank_marketing.parquet"

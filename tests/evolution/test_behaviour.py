@@ -9,7 +9,6 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import accuracy_score
 from sklearn.tree import DecisionTreeClassifier
-
 from rca import registry
 from rca.tables import open_table
 from rca.types import Case, Finding, Pair, Roles, Version

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 import rca
 from rca import case as cases
 from rca import demo

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
 from rca import case as cases
 from rca import demo, registry
 from rca.evolution._changes import kind_of_key, root_changes, same_program

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 import skops.io
-
 from rca import case as cases
 from rca import demo, metrics
 from rca.errors import NotApplicable, ReplayError

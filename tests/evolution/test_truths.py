@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-
 import rca
 from rca import demo, metrics
 from rca.evolution.replay import Options

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-
 from rca.errors import ConfigError
 from rca.registry import fault
 

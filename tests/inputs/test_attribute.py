@@ -9,7 +9,6 @@ import pytest
 from scipy.special import expit
 from scipy.stats import norm
 from sklearn.linear_model import LinearRegression, LogisticRegression
-
 from rca.errors import ConfigError, DataError, InconclusiveError
 from rca.inputs.attribute import Attribution, attribute
 

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from rca.errors import ConfigError, DataError
 from rca.inputs.decompose import Decomposition, by_group, decompose, outside
 from rca.stats import Estimate, shapley

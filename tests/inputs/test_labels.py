@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-
 from rca.inputs.labels import LabelShift, label_shift
 
 if TYPE_CHECKING:

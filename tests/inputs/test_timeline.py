@@ -1,7 +1,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from rca.errors import ConfigError, DataError, NotApplicable
 from rca.inputs.attribute import Attribution, attribute
 from rca.inputs.timeline import turns

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import dvc_data.hashfile.hash as hashing
 import pytest
-
 import rca
 from rca import case as cases
 from rca import demo

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-
 from rca.registry import fault
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer
-
 from rca import api
 from rca.registry import check, fault
 from rca.tables import open_table

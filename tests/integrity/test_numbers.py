@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-
 from rca.integrity._units import UNITS, Unit
 from rca.registry import check, fault, run
 from rca.tables import open_table

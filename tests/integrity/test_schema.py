@@ -4,13 +4,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-
 from rca.errors import NotApplicable
 from rca.repairs.values import schema_change
 
 if TYPE_CHECKING:
     import numpy as np
-
     from tests.conftest import Findings
 
 WHOLE = pd.DataFrame(

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-
 from rca.registry import fault, repair
 
 if TYPE_CHECKING:
     import pandas as pd
-
     from tests.conftest import Findings
 
 ROLES: dict[str, Any] = {"key": ("client",), "time": "at", "target": "y", "same_role": False}

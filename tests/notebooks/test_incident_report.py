@@ -11,7 +11,6 @@ from typing import Any
 
 import nbformat
 import pytest
-
 from rca import report
 from rca.report import document, share
 from tests.report.example import checked, investigation

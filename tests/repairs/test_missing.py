@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-
 from rca.errors import NotApplicable
 from rca.repairs.values import missing_values
 from rca.types import Finding

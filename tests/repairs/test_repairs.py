@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-
 from rca.registry import fault, repair
 from rca.tables import Table, open_table
 from rca.types import Finding

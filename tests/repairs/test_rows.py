@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
-
 from rca.errors import NotApplicable
 from rca.registry import repair
 from rca.types import Finding

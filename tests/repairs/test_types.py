@@ -4,14 +4,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-
 from rca.errors import NotApplicable
 from rca.repairs.values import type_change
 from rca.types import Finding
 
 if TYPE_CHECKING:
     import numpy as np
-
     from tests.conftest import Findings
 
 WHOLE = pd.DataFrame(

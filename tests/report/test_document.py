@@ -5,7 +5,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from rca.errors import ConfigError
 from rca.report import document
 from tests.report.example import checked, investigation

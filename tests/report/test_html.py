@@ -6,7 +6,6 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-
 from rca.report import document, html
 from rca.types import Finding, Investigation
 from tests.report.example import checked, investigation

@@ -5,7 +5,6 @@ import re
 from dataclasses import replace
 
 import pytest
-
 from rca.report import document, markdown
 from rca.types import Finding
 from tests.report.example import checked, investigation

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
-
 from rca import report
 from rca.errors import ConfigError, ReportError
 from rca.report import notebook

@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import nbformat
-
 from rca.report import notebook
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from rca import report
 from rca.errors import ConfigError
 from tests.report.example import checked, investigation

@@ -5,7 +5,6 @@ import json
 from dataclasses import replace
 
 import pytest
-
 from rca.report import document, text
 from rca.types import Finding, Investigation
 from tests.report.example import checked, investigation
