@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-
 import pandas as pd
 import skops.io
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score

@@ -2,7 +2,6 @@
 
 from itertools import pairwise
 from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import yaml

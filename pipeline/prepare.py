@@ -1,7 +1,6 @@
 """Raw calls to the prepared calls of the training and the evaluation clients."""
 
 from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import yaml

@@ -4,7 +4,6 @@ This is no stage: a log is not made again when the pipeline changes.
 """
 
 from pathlib import Path
-
 import pandas as pd
 import yaml
 from features import make_features

@@ -5,7 +5,6 @@ import re
 import zipfile
 from pathlib import Path
 from typing import Any
-
 import pandas as pd
 import skops.io
 import yaml

@@ -7,7 +7,6 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
 from rca import case as cases
 from rca import drift, metrics, registry
 from rca.causes import SHARE, judge

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from typing import Any
-
 import pandas as pd
 from rca import versions
 from rca.config import FILE, Config, load

@@ -4,7 +4,6 @@ import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-
 import yaml
 from rca.stats import Estimate, total
 from rca.tree import Branch, Term

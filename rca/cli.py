@@ -11,7 +11,6 @@ from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
-
 import typer
 import rca
 from rca import registry

@@ -2,7 +2,6 @@
 
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Self
-
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from rca.errors import ConfigError, choices

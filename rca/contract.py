@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, Self
-
 import yaml
 from pydantic import Field, ValidationError, model_validator
 from rca.config import Strict

@@ -8,7 +8,6 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from rca import plots

@@ -5,7 +5,6 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
 import numpy as np
 import pandas as pd
 from rca.errors import choices

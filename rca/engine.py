@@ -4,7 +4,6 @@ import functools
 import sys
 from collections.abc import Iterable
 from typing import Any
-
 import numpy as np
 from rca.profiles import Kind
 

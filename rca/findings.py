@@ -3,7 +3,6 @@
 from collections import defaultdict
 from dataclasses import replace
 from typing import Any
-
 from rca.registry import check, run
 from rca.stats import benjamini_hochberg
 from rca.tables import Table

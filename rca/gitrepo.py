@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
-
 from rca.errors import ConfigError, RcaError, VersionError, choices
 
 _COMMENT = re.compile(r"(^\s*(--|//)|(^|\s)#).*")

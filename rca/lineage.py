@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
-
 from rca import registry
 from rca.errors import DataError
 from rca.evolution._changes import Change, of_stage, producer, repinned

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from inspect import signature
 from typing import Any
-
 import numpy as np
 import pandas as pd
 from rca.errors import ConfigError, DataError, InconclusiveError, ModelError, choices

@@ -5,7 +5,6 @@ import sys
 import tempfile
 from pathlib import Path, PurePosixPath
 from typing import Any
-
 from rca import pickles
 from rca.errors import ModelError, choices
 from rca.types import Model

@@ -8,7 +8,6 @@ import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
-
 import numpy as np
 import pandas as pd
 from rca.errors import NotApplicable, RcaError

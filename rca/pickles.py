@@ -10,7 +10,6 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
-
 import numpy as np
 from joblib.compressor import BinaryZlibFile
 from rca.errors import ModelError

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
-
 from pydantic import TypeAdapter
 from rca.errors import DataError
 from rca.types import plain

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
-
 from rca.errors import ConfigError, NotApplicable, choices
 from rca.types import Case, Finding, Outcome, Seen, State
 

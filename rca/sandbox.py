@@ -14,7 +14,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
 from rca.errors import ReplayError, VersionError
 from rca.gitrepo import Repository, git
 from rca.versions import Snapshot, cache_folder, dvc_config, scratch

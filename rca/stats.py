@@ -7,7 +7,6 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TypeVar
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
 import numpy as np
 from numpy.typing import NDArray
 from rca.engine import fetch, finite, hash_of, infinite, is_spark, kind_of, missing, normal

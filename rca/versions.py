@@ -18,7 +18,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
-
 from rca import models
 from rca.config import Config
 from rca.errors import DataError, InconclusiveError, ModelError, VersionError

@@ -4,7 +4,6 @@ import math
 import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
-
 from rca.types import Cause, Finding, Gap, Investigation, Outcome
 
 #: How sure the intervals of the document are.

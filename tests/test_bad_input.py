@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -15,7 +14,6 @@ from rca.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from pathlib import Path
-
     from rca.types import Investigation
 
 N = 600

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest

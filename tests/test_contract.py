@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,7 +17,6 @@ from tests.conftest import RAW, case_of
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
     from rca import demo
     from rca.types import Finding
 

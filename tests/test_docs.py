@@ -9,7 +9,6 @@ import shlex
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
-
 import pandas as pd
 import pytest
 from typer.testing import CliRunner

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
 import pytest
 from rca.errors import ConfigError
 from rca.gitrepo import Repository
@@ -9,7 +8,6 @@ from rca.gitrepo import Repository
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
     from rca import demo
 
 

@@ -4,7 +4,6 @@ import functools
 import os
 import zipfile
 from typing import TYPE_CHECKING, Any
-
 import joblib
 import numpy as np
 import pytest

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import pickle
 from typing import TYPE_CHECKING, Any
-
 import joblib
 import numpy as np
 import pytest

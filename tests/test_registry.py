@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
 import pytest
 from rca.errors import ConfigError, NotApplicable
 from rca.registry import Registry, check, run

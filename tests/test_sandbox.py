@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
-
 import pytest
 from rca.errors import ReplayError
 from rca.gitrepo import Repository

@@ -3,7 +3,6 @@ from __future__ import annotations
 import time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa

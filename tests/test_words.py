@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-
 import pytest
 from rca import words
 from tests.report.example import checked, investigation

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,7 +16,6 @@ from rca.report import share
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
     from rca.types import Case
 
 HEALTHY = "healthy"

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
-
 from rca.errors import NotApplicable
 from rca.gitrepo import is_code
 from rca.types import Case, Model, Stage, Version

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-
 import dpath
 import pandas as pd
 from dpath.exceptions import PathNotFound

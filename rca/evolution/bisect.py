@@ -5,7 +5,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-
 import numpy as np
 from rca.errors import NotApplicable, ReplayError
 from rca.evolution._changes import producer, same_program, sides, tracker, undeclared, upstream

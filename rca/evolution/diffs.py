@@ -3,7 +3,6 @@
 import ast
 import difflib
 from collections.abc import Iterator
-
 from packaging.version import InvalidVersion, Version
 from rca.errors import NotApplicable
 from rca.evolution._changes import PARAMS, kind_of_key, producer, relative, repinned, root_changes, same_program, sides

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-
 import numpy as np
 from rca.evolution._changes import asked, kind_of_key, relative
 from rca.registry import diff

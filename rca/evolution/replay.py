@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
 from pathlib import Path
-
 import numpy as np
 from joblib import Parallel, delayed
 from scipy.stats import t as student

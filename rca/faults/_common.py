@@ -4,7 +4,6 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray

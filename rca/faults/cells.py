@@ -3,7 +3,6 @@
 import html
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-
 import numpy as np
 import pandas as pd
 from rca.errors import ConfigError, choices

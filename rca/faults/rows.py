@@ -1,7 +1,6 @@
 """The faults of rows: lost, or there more than once."""
 
 from typing import Any
-
 import numpy as np
 import pandas as pd
 from rca.errors import ConfigError

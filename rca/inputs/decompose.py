@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-
 import numpy as np
 import pandas as pd
 from scipy.stats import binom, iqr

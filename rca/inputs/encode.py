@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray

@@ -1,7 +1,6 @@
 """What a metric judges, on both sides: targets as numbers beside predictions, or beside a model's answers."""
 
 from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from rca.errors import ConfigError, DataError, choices

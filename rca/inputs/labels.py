@@ -6,7 +6,6 @@ outcome is (classifier two-sample tests; Lopez-Paz and Oquab, 2017); it is never
 
 from dataclasses import dataclass
 from typing import Any, Literal
-
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits

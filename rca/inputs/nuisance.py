@@ -7,7 +7,6 @@ Both are fitted by a linear model and by boosted trees, out of fold, and stacked
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-
 import numpy as np
 from rca.inputs.encode import Features, Mask, Order
 from rca.stats import Floats

@@ -8,7 +8,6 @@ of the likelihood over all places of the cut. Changes that are small beside the 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
 import numpy as np
 import pandas as pd
 from scipy.stats import kstwobign

@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray

@@ -12,7 +12,6 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray

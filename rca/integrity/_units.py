@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
-
 import numpy as np
 import pandas as pd
 from rca.integrity._common import FEWEST, Mask, cumulated, iso, time_of

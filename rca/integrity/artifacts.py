@@ -1,7 +1,6 @@
 """RCA100, whether the files are what the lock says they are."""
 
 from collections.abc import Iterator
-
 from rca.errors import NotApplicable
 from rca.registry import check
 from rca.types import Artifact, Case, Finding, Version

@@ -7,7 +7,6 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
-
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment

@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
-
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr

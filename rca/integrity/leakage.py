@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from typing import Any
-
 import ibis
 import numpy as np
 import pandas as pd

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from typing import Any
-
 import numpy as np
 from rca.integrity._common import DISTINCT, FEWEST, Mask, columns, iso, listed, locate, percent, report, time_of
 from rca.integrity.category import NULLS, changed

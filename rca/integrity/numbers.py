@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import combinations
 from typing import Any
-
 import numpy as np
 import pandas as pd
 from rca.integrity._common import Mask, differ, filled, noise, numbers, report, tail_chance
@@ -17,6 +16,7 @@ from rca.tables import Column
 from rca.types import Case, Finding, Pair
 
 _MOST = 40  # columns that are looked at in pairs
+_BINS = 32
 #: What a column with another one's values may look like.
 _LIKE = (
     *("unit_change", "sign_flip", "sentinel_values", "frozen_column", "stale_column"),
@@ -134,10 +134,10 @@ def _torn(law: Law, seen: Seen, name: str, kept: float) -> bool:
 
 @check("RCA122", "two columns were exchanged", explains=_LIKE)
 def column_swap(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
-    """Find pairs of columns that hold each other's values, in all rows, for a time or in a segment.
+    """Find pairs of columns that hold each other's values, in all rows, since a moment, in a segment or in some.
 
-    The subject is the first of the two, `columns` of the evidence has both. Columns with the same values are told apart
-    by their relations to the others.
+    The subject is the first of the two, `columns` of the evidence has both. Columns with the same values are
+    told apart by their relations to the others; single rows by values that fit the other column far better.
 
     Examples
     --------
@@ -155,13 +155,32 @@ def column_swap(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
         scores = [t for n in sorted({n for both in left for n in both}) for t in traces(pair, case, n)]
         parts = list(views(pair, case, *scores)) if left else []
         held = {both: all_of[0] for both in left if (all_of := settle(parts, partial(_fits, pair, case, both)))}
+        whole = sorted(held.items(), key=lambda item: -item[1].mask.sum())
+        found: list[tuple[Any, Mask, Any, Any]] = [(both, view.mask, dict(view.where), {}) for both, view in whole]
+        # what is exchanged as a whole comes before what is in some rows
+        found += [(both, some[0], None, {"score": some[1]}) for both in left if (some := _of_rows(pair, *both))]
         taken: set[str] = set()
-        for (one, other), view in sorted(held.items(), key=lambda item: -item[1].mask.sum()):
+        for (one, other), hit, where, rule in found:
             if taken.isdisjoint((one, other)):
                 taken |= {one, other}
                 text = "{column} and {other} are exchanged in {share} of the rows of {table}{where}."
-                told: Any = {"columns": [one, other], "other": other, "where": view.where}
-                yield from report(pair, one, case, view.mask, "column_swap", text, floor, **told)
+                told: dict[str, Any] = {"columns": [one, other], "other": other, "rule": rule}
+                yield from report(pair, one, case, hit, "column_swap", text, floor, where=where, **told)
+
+
+def _of_rows(pair: Pair, one: str, other: str) -> tuple[Mask, float] | None:
+    """Return the single rows that are exchanged, and the score from which on they are."""
+    before, now = pair.reference.sample, pair.current.sample
+    first, second = (score(table, before, one, other) for table in (before, now))
+    # so much likelier the other way round that hardly a sound row is
+    bar = max(np.log(1e3), float(np.quantile(first, 0.999)) if len(first) else 0.0)
+    hit = second > bar
+    if hit.sum() < 5 or hit.mean() < 5 * float((first > bar).mean()):
+        return None
+    back = now.assign(**{one: now[other].to_numpy(), other: now[one].to_numpy()})[hit]
+    if any(_gap(before[n], back[n]) > 0.2 for n in (one, other)):
+        return None
+    return hit, bar
 
 
 def _fits(pair: Pair, case: Case, both: tuple[str, str], view: View) -> bool | None:
@@ -189,3 +208,25 @@ def _gap(old: pd.Series, new: pd.Series) -> float:
         return differ(old.to_numpy(), new.to_numpy())
     shares = [side.astype("object").value_counts(normalize=True) for side in (old, new)]
     return float(shares[0].sub(shares[1], fill_value=0.0).abs().sum() / 2) - noise(old.count(), new.count())
+
+
+def score(table: pd.DataFrame, reference: pd.DataFrame, one: str, other: str) -> Floats:
+    """Return how much likelier a row's two values are the other way round (a log ratio, by the reference's shares)."""
+    if reference[one].dtype == "category":
+        cuts: Any = reference[one].cat.categories.union(reference[other].cat.categories)
+    else:
+        known = reference[[one, other]].to_numpy(dtype=float)
+        cuts = np.unique(np.quantile(known[np.isfinite(known)], np.arange(1, _BINS) / _BINS))
+
+    def place(side: pd.Series) -> Any:
+        if side.dtype == "category":
+            return side.cat.set_categories(cuts).cat.codes.to_numpy()
+        return np.where(np.isfinite(side), np.searchsorted(cuts, side), -1)
+
+    ratio = np.zeros(len(table))
+    for name, twin in ((one, other), (other, one)):
+        own, size = place(reference[name]), len(cuts) + 1
+        counts = np.bincount(own[own >= 0], minlength=size) + 0.1
+        weight = np.log(np.append(counts / counts.sum(), 1.0 / size))
+        ratio += weight[place(table[twin])] - weight[place(table[name])]
+    return ratio

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
-
 import numpy as np
 import pandas as pd
 from rca.integrity._common import Mask, beyond_chance, differ, numbers, report, samples, tail_chance

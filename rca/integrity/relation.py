@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
-
 import numpy as np
 from rca.integrity._common import FEWEST, filled, listed, lost, report
 from rca.integrity._exact import broken_rules

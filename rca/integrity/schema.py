@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from typing import Any
-
 import numpy as np
 from rca.integrity._common import FEWEST, filled, noise, rows
 from rca.integrity._law import law_of

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from typing import Any
-
 import numpy as np
 import pandas as pd
 from rca.errors import NotApplicable

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from rca.errors import NotApplicable
 from rca.integrity._exact import rule_of
+from rca.integrity.numbers import score
 from rca.registry import repair
 from rca.repairs._common import Draw, Frame, column_of, plain, resample, restore, where
 from rca.types import Finding
@@ -84,7 +85,9 @@ def range_violation(frame: Frame, finding: Finding, reference: Frame, rng: Draw)
 
 @repair("column_swap", "exchange the columns back")
 def column_swap(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
-    """Exchange two columns back in all rows of the part; both take the reference's types.
+    """Exchange two columns back, in all rows of the part, or in those that fit far better the other way round.
+
+    Both take the reference's types.
 
     Examples
     --------
@@ -97,6 +100,8 @@ def column_swap(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> 
     one, other = finding.evidence["columns"]
     column_of(frame, finding, reference)
     rows = where(frame, finding)
+    if (rule := (finding.evidence.get("rule") or {}).get("score")) is not None:
+        rows = score(plain(frame, (one, other)), plain(reference, (one, other)), one, other) > rule
     back = {n: frame[n].astype("object").mask(rows, frame[twin]) for n, twin in ((one, other), (other, one))}
     return frame.assign(**{name: restore(values, reference[name].dtype) for name, values in back.items()})
 

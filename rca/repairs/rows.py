@@ -1,7 +1,6 @@
 """The repairs of lost rows and of rows that are there more than once."""
 
 from typing import Any
-
 import numpy as np
 import pandas as pd
 from rca.errors import NotApplicable

@@ -3,7 +3,6 @@
 import shutil
 import tempfile
 from pathlib import Path
-
 from rca import words
 from rca.errors import ConfigError, ReportError, choices
 from rca.report import document, markdown

@@ -7,7 +7,6 @@ import math
 import typing
 from pathlib import Path
 from typing import Any
-
 from rca.errors import ConfigError
 from rca.types import Investigation
 

@@ -4,7 +4,6 @@ import base64
 import functools
 import re
 from pathlib import Path
-
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 from rca import words

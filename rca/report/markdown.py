@@ -2,7 +2,6 @@
 
 import html
 import re
-
 from markupsafe import Markup
 from rca import words
 from rca.report.html import template

@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
 import nbformat
 import papermill.execute
 from jupyter_client.kernelspec import KernelSpec

@@ -8,7 +8,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
-
 from markupsafe import Markup
 from rca import words
 from rca.report.html import template

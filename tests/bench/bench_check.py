@@ -14,7 +14,6 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-
 import numpy as np
 import pandas as pd
 

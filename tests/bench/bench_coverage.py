@@ -6,7 +6,6 @@ import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 

@@ -21,7 +21,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed

@@ -13,7 +13,6 @@ import argparse
 from collections import Counter
 from pathlib import Path
 from typing import Any
-
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed

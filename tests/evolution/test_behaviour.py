@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -5,7 +5,6 @@ import math
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-
 import pytest
 import rca
 from rca import case as cases

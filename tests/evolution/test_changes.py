@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-
 import pandas as pd
 import pytest
 from rca import case as cases

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -244,7 +243,7 @@ def errors(rng: Rng) -> list[tuple[type[Exception], str, dict[str, Any]]]:
         (ConfigError, "there is no metric 'roc_aux'", {**both, "metric": "roc_aux"}),
         (ConfigError, "names the column 'b', which is no input", {**both, "groups": {"g": ["b"]}}),
         (ConfigError, "'a' is named by the group 'g' and again by 'h'", {**both, "groups": {"g": ["a"], "h": ["a"]}}),
-        (ConfigError, "time and events are not supported", {**both, "time": "at"}),
+        (ConfigError, "name their column as time", {**both, "events": table}),
         (ConfigError, "both a prediction column and a model", {**both, "model": LogisticRegression()}),
         (ConfigError, "share no input column", {"reference": table[["y", "score"]], "current": table}),
         (ConfigError, "'y' has 3 values", {**both, "current": table.assign(y=2)}),

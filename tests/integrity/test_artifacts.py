@@ -4,7 +4,6 @@ import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-
 import dvc_data.hashfile.hash as hashing
 import pytest
 import rca

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +8,6 @@ from rca.registry import fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
     from tests.conftest import Findings
 
 damage = fault.get("label_noise").function

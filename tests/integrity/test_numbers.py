@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +12,6 @@ from rca.types import Case, Pair, Roles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
     from tests.conftest import Findings
 
 DRAW = np.random.default_rng(0)

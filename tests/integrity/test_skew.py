@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-
 import numpy as np
 import pytest
 from rca.registry import fault, repair

@@ -8,7 +8,6 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-
 import nbformat
 import pytest
 from rca import report

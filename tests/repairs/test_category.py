@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
 import pandas as pd
 from rca.repairs.values import new_category
 from rca.types import Finding

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
 import pandas as pd
 import pytest
 from rca.errors import NotApplicable

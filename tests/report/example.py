@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-
 from rca.types import Cause, Finding, Gap, Investigation, Outcome, Rejected, Remainder, Side
 
 _ATTRIBUTE = "rca attribute --reference v1 --current v2"

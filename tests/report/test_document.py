@@ -3,7 +3,6 @@ from __future__ import annotations
 import copy
 import json
 from typing import TYPE_CHECKING, Any
-
 import pytest
 from rca.errors import ConfigError
 from rca.report import document
@@ -11,7 +10,6 @@ from tests.report.example import checked, investigation
 
 if TYPE_CHECKING:
     from pathlib import Path
-
     from rca.types import Investigation
 
 

@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
-
 import pytest
 from rca.report import document, html
 from rca.types import Finding, Investigation

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-
 import pytest
 from rca.report import document, markdown
 from rca.types import Finding

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
-
 import nbformat
 import pytest
 from rca import report

@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
-
 import pytest
 from rca.report import document, text
 from rca.types import Finding, Investigation
