@@ -1,6 +1,7 @@
 """The questions, as functions: why did the metric move; and the parts of that which are asked for by themselves."""
 
 import platform
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -11,7 +12,7 @@ from rca import case as cases
 from rca import drift, metrics, registry
 from rca.causes import SHARE, judge
 from rca.config import FILE, MATERIAL, Config
-from rca.contract import hold, read, write
+from rca.contract import CODE, TITLE, hold, read, write
 from rca.contract import suggest as learn
 from rca.errors import InconclusiveError, ModelError, NotApplicable, ReplayError, VersionError
 from rca.evolution import bisect as search
@@ -25,7 +26,7 @@ from rca.lineage import trace
 from rca.parts import broken, model_part, moved, shifted
 from rca.profiles import store
 from rca.registry import Entry, Registry, Say, silent
-from rca.stats import gap_of, total
+from rca.stats import Estimate, gap_of, total
 from rca.tree import ALARM, Branch, Grid, Setting, Term, is_material, measure
 from rca.types import Case, Finding, Gap, Investigation, Remainder, Seen, Side, Verdict
 from rca.words import sentence
@@ -130,7 +131,7 @@ def check(  # noqa: PLR0913  each is one option of the verb
     more: list[Entry] = []
     if contract is not None:
         held = partial(hold, read(contract))
-        more.append(Entry("RCA190", "a promise of the contract is broken", held, alone=True))
+        more.append(Entry(CODE, TITLE, held, alone=True))
     looked = look(case, say, [registry.check], more)
     if suggest is not None:
         write(learn(case), suggest)
@@ -201,9 +202,13 @@ def _replayed(case: Case, settings: Config, options: Options, seed: int) -> Inve
     gap = gap_of(settings.metric, worth[0], worth[1], healthy.rows, ALARM)
     branch = model_part(healthy, SHARE * abs(gap.difference), options)
     found = judge(start, [branch], gap, difference, command(case, None, seed))
-    large = is_material(gap, difference, settings.material)
-    verdict: Verdict = "cause_found" if found.causes else "inconclusive" if large else "no_incident"
-    return conclude(found, verdict)
+    return _weighed(found, difference, settings)
+
+
+def _weighed(found: Investigation, difference: Estimate, settings: Config) -> Investigation:
+    """Conclude about the difference between two models; one that is not material, and has no cause, is no incident."""
+    large = found.gap is not None and is_material(found.gap, difference, settings.material)
+    return conclude(found, "cause_found" if found.causes else "inconclusive" if large else "no_incident")
 
 
 def bisect(
@@ -243,14 +248,14 @@ def bisect(
     several = grid is not None and len(changes) > 1
     found = _replayed(inner, settings, how, seed) if several else _changed(inner, settings, seed, say)
     if grid is not None and len(changes) == 1:
-        found = _alone(found, setting(inner, grid.metric, found.findings, seed), changes[0])
+        found = _alone(found, setting(inner, grid.metric, found.findings, seed), changes[0], settings)
     if found.gap is not None and found.verdict == "no_incident":
         said += " But between it and its parent the models differ by no more than chance makes them:"
     provenance = {**found.provenance, "culprit": asdict(culprit)}
     return replace(found, summary=f"{said} {found.summary}", provenance=provenance)
 
 
-def _alone(start: Investigation, on: Setting, change: Change) -> Investigation:
+def _alone(start: Investigation, on: Setting, change: Change, settings: Config) -> Investigation:
     """Return the only change between two versions as the cause of all that differs between their models."""
     before, after = (on.grid.both_exams(model) for model in on.grid.models)
     counter = f"the version without it, and all else the same, has {on.grid.metric.name} {before.value:.4g}"
@@ -259,7 +264,7 @@ def _alone(start: Investigation, on: Setting, change: Change) -> Investigation:
     term = Term("evolution", *told, True, counter, stage=change.stage, findings=ids)
     gap = gap_of(on.grid.metric.name, before, after, on.rows, ALARM)
     found = judge(start, [Branch([term])], gap, after - before, command(on.case, None, on.seed))
-    return conclude(found, "cause_found" if found.causes else "inconclusive")
+    return _weighed(found, after - before, settings)
 
 
 def shift_of_tables(
@@ -274,7 +279,10 @@ def shift_of_tables(
     if not is_material(found.gap, difference, MATERIAL):
         return conclude(start, "no_incident", found.gap)
     since = {} if time is None else timeline.said(found.change_points)
-    again = f"rca attribute --reference-data {reference} --current-data {current} --target {target}"
+    asked = {"reference-data": reference, "current-data": current, "target": target, "time": time, **how, "seed": seed}
+    again = shlex.join(
+        ["rca", "attribute", *(w for n, v in asked.items() if v is not None for w in (f"--{n}", str(v)))]
+    )
     done = judge(start, [shifted(found.parts, found.label_shift(), since)], found.gap, difference, again)
     return conclude(done, "cause_found" if done.causes else "inconclusive")
 

@@ -255,12 +255,14 @@ def demo(keep: Path | None, healthy: bool, format: Format, output: Path | None, 
 @verb("format quiet verbose")
 def list_(format: Format, **_: Any) -> None:
     """Every check, diff, repair and fault."""
+    from rca import contract
+
     rows = [
         {"type": kind, "code": code, "title": entry.title}
         for kind in ("check", "diff", "repair", "fault")
         for code, entry in getattr(registry, kind).load().items()
     ]
-    rows.append({"type": "check", "code": "RCA190", "title": "a promise of the contract is broken"})
+    rows.append({"type": "check", "code": contract.CODE, "title": contract.TITLE})
     lines = ["{type:<8} {code:<18} {title}".format(**row) for row in rows]
     typer.echo(json.dumps(rows, indent=2) if format is Format.json else "\n".join(lines))
 

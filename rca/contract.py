@@ -14,6 +14,7 @@ from rca.profiles import FEWEST, Kind
 from rca.tables import Table
 from rca.types import Case, Finding, Pair, plain
 
+CODE, TITLE = "RCA190", "a promise of the contract is broken"
 #: More values than this are no closed list, and more rules than this nobody reads.
 LEVELS, RULES = 50, 40
 _KINDS = {

@@ -99,19 +99,26 @@ def moved(setting: Setting) -> Branch:
         return Branch(not_testable=[Rejected("inputs", "covariate_shift", "inputs", str(problem))])
     outcomes = pairs[0][0].y, pairs[0][1].y
     shift = label_shift(values_p, values_q, *outcomes, p, q, np.random.default_rng(setting.seed + 1))
-    branch = shifted(found, shift, _when(setting, (values_p, values_q), (p, q), complete(groups, columns), rows))
+    since, notes = _when(setting, (values_p, values_q), (p, q), complete(groups, columns), rows)
+    branch = shifted(found, shift, since)
+    branch.notes += notes
     branch.terms = [replace(term, part=grid.spread(term.part, rows)) for term in branch.terms]
     return branch
 
 
-def _when(setting: Setting, values: Sides, tables: Sides, groups: Groups, rows: Any) -> dict[str, str]:
+def _when(
+    setting: Setting, values: Sides, tables: Sides, groups: Groups, rows: Any
+) -> tuple[dict[str, str], list[str]]:
     """Return since when the loss, its residual and each group of inputs are otherwise, where rows have a time."""
     time, known = setting.case.roles.time, setting.grid.tables
     if time is None or any(t.get(time) is None or t[time].dtype.kind != "M" for t in known.values()):
-        return {}
+        return {}, []
     times = known[REFERENCE].loc[rows[REFERENCE], time], known[CURRENT].loc[rows[CURRENT], time]
-    events = read_events(setting.case.events) if setting.case.events else None
-    return said(change_points(values, tables, times, groups, events, setting.seed))
+    try:
+        events = read_events(setting.case.events) if setting.case.events else None
+        return said(change_points(values, tables, times, groups, events, setting.seed)), []
+    except RcaError as problem:  # a broken log must not cost the answer
+        return {}, [f"since when is not known: {problem}"]
 
 
 def shifted(found: Decomposition, shift: LabelShift, since: Mapping[str, str]) -> Branch:

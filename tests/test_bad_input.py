@@ -161,3 +161,10 @@ def test_a_contract_that_makes_no_sense_is_refused(tmp_path: Path, text: str) ->
     path.write_text(f"schema: rca/contract/1\ntables:\n  current:\n{text}\n" if len(text) > 1 else "[" * 3000)
     with pytest.raises(ConfigError):
         api.check(WHOLE, WHOLE, contract=path)
+
+
+@pytest.mark.parametrize("rows", [(0, 0), (0, N), (N, 1)])
+def test_where_nothing_can_be_looked_at_nothing_is_cleared(rows: tuple[int, int]) -> None:
+    found = sound(api.check(WHOLE[: rows[0]], WHOLE[: rows[1]]))
+    assert (found.verdict, found.findings) == ("inconclusive", ())
+    assert found.summary.startswith("Inconclusive: nothing could be looked at: ")

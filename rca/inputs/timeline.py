@@ -65,16 +65,13 @@ def turns(values: Floats, moments: Floats, alpha: float = _ALPHA, start: int = 0
     # what a cut there takes from the sum of squares
     taken = total**2 * n / (places * (n - places))
     squares = float(np.square(values - values.mean()).sum())
-    best = int(taken.argmax())
-    at = int(places[best])
+    at = int(places[taken.argmax()])
     parts = values[:at], values[at:]
     rest = np.concatenate([part - part.mean() for part in parts])
     spread = float(rest.std()) or 1e-12
     # what the means of blocks of neighbours say of the spread of rows
-    blocks = [
-        (rest[: n // size * size].reshape(-1, size).mean(axis=1), size) for size in (round(n**0.33), round(n**0.5))
-    ]
-    noise = max(spread, *(float(means.std() * size**0.5) for means, size in blocks))
+    blocks = [rest[: n // k * k].reshape(-1, k) for k in (round(n**0.33), round(n**0.5))]
+    noise = max(spread, *(float(block.mean(axis=1).std() * block.shape[1] ** 0.5) for block in blocks))
     strength = float(np.abs(total).max() / (noise * n**0.5))
     p_value = float(kstwobign.sf(strength))
     shift = float(parts[1].mean() - parts[0].mean()) / spread
@@ -112,7 +109,7 @@ def change_points(
     clock = np.concatenate([side[order] for side, order in zip(sides, orders, strict=True)])
     order = np.argsort(clock, kind="stable")[: int(np.isfinite(clock).sum())]
     clock = clock[order]
-    alpha = _ALPHA / (tests := len(scores) + 1)
+    alpha = _ALPHA / (tests := len(scores) + len(sides))
     rows = [
         (clock[t.at], clock[t.low], clock[t.high], name, t)
         for name, series in scores.items()
@@ -121,7 +118,7 @@ def change_points(
     # both sides may be samples of their times, so that rows are counted in each alone
     for side in sides:
         if len(known := side[np.isfinite(side)]) >= 4 * _FEWEST and np.ptp(known) > 0:
-            counts, edges = np.histogram(known, min(_BINS, len(known) // _FEWEST * 2 + 2 * _FEWEST))
+            counts, edges = np.histogram(known, _BINS)
             rows += [(edges[t.at], edges[t.low], edges[t.high], "volume", t) for t in turns(counts * 1.0, edges, alpha)]
     told = []
     for at, low, high, name, turn in sorted(rows, key=lambda row: -row[-1].strength):

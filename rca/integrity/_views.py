@@ -86,12 +86,17 @@ def traces(pair: Pair, case: Case, name: str) -> list[Floats]:
         known = np.sort(old.dropna().to_numpy())
         rank = np.where(new.isna(), np.nan, np.searchsorted(known, new) / max(len(known), 1))
         found = [rank, np.abs(rank - 0.5)]
+    return [*found, *ties(pair, case, name)]
+
+
+def ties(pair: Pair, case: Case, name: str) -> list[Floats]:
+    """Return how well each row keeps what a column says of the others: on average 1; nothing where it says nothing."""
     law, seen = law_of(pair.reference, case), seen_of(pair, case)
-    if name in law.names and law.partners[law.names.index(name)].any():
-        score = np.full(len(new), np.nan)
-        score[seen.at] = (law.pulls(name, seen) * seen.cells[:, law.place[name]]).sum(axis=1)
-        found.append(score)
-    return found
+    if name not in law.names or not law.partners[law.names.index(name)].any():
+        return []
+    score = np.full(len(pair.current.sample), np.nan)
+    score[seen.at] = (law.pulls(name, seen) * seen.cells[:, law.place[name]]).sum(axis=1)
+    return [score]
 
 
 def part_of(pair: Pair, view: View) -> Mask:

@@ -8,7 +8,7 @@ import pandas as pd
 from rca.errors import NotApplicable
 from rca.integrity._common import FEWEST, beside, chosen, filled, lost, percent, report, rows, samples, time_of
 from rca.integrity._law import Law, Relation, Seen, law_of, seen_of
-from rca.integrity._views import View, counterpart, settle, traces, views
+from rca.integrity._views import View, counterpart, settle, ties, views
 from rca.registry import check
 from rca.stats import rate_change
 from rca.types import Case, Finding, Pair
@@ -50,7 +50,7 @@ def label_noise(case: Case, *, floor: float = 0.005, least: float = 0.1) -> Iter
         if law.relation(target, whole).slope >= 1 - least / 3:
             continue
         # labels that are wrong in a part only make the whole of the relations a little smaller
-        parts = views(pair, case, *traces(pair, case, target)[-1:])
+        parts = views(pair, case, *ties(pair, case, target))
         if found := settle(parts, partial(_noisy, pair, law, whole, target, least)):
             text = "{column} of {table}{where} lost {share} of its relation to the inputs, which are as they were."
             yield lost(pair, target, "label_noise", found[1], found[0].where, text)

@@ -7,7 +7,7 @@ import numpy as np
 from rca.integrity._common import FEWEST, filled, listed, lost, report
 from rca.integrity._exact import broken_rules
 from rca.integrity._law import Law, Relation, Seen, law_of, seen_of
-from rca.integrity._views import View, counterpart, traces, views
+from rca.integrity._views import View, counterpart, ties, views
 from rca.registry import check
 from rca.types import Case, Finding, Pair
 
@@ -40,7 +40,7 @@ def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> I
             yield from report(pair, rule.columns[0], case, hit, "broken_relation", text, floor, before=before, **told)
         law, seen = law_of(pair.reference, case), seen_of(pair, case)
         torn = sorted(law.names, key=lambda name: law.relation(name, seen).slope)[:_MOST]
-        scores = [score for name in torn for score in traces(pair, case, name)[-1:]]
+        scores = [score for name in torn for score in ties(pair, case, name)]
         found: dict[str, tuple[View, Relation, float]] = {}
         for view in (v for v in views(pair, case, *scores) if "segment" not in v.where):
             for name, (relation, due) in _broken(pair, case, view, kept).items():

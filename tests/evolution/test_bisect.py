@@ -125,3 +125,18 @@ def test_what_cannot_be_searched_is_said(mini: Path, copy_of: Copy) -> None:
         bisect(back, "neg_log_loss", None, ONCE)
     found = rca.bisect("good", "HEAD", config=work.root / "rca.yaml")
     assert found.verdict == "inconclusive"
+
+
+def test_a_recorded_step_that_the_models_do_not_show_is_said_to_be_chance(mini: Path, copy_of: Copy) -> None:
+    work = copy_of(mini)
+    with_metrics(work)
+    edit(work.root / "train.py", "SHIFT = 0", "SHIFT = 0\nUNUSED = 1")
+    save(work, "aside")
+    bad = {name: (work.root / name).read_text() for name in ("train.py", "dvc.lock")}
+    bad["metrics.json"] = json.dumps({"test": {"log_loss": 0.7}})
+    work.git("reset", "--quiet", "--hard", "measured")
+    fast(work.root, [("Nothing", {"notes.md": "1"}), ("Hardly anything", bad)])
+    found = rca.bisect("measured", "HEAD", config=work.root / "rca.yaml", options=ONCE)
+    assert (found.verdict, found.causes) == ("no_incident", ())
+    assert "'Hardly anything'" in found.summary
+    assert "by no more than chance makes them: No incident: " in found.summary
