@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -162,6 +163,21 @@ def test_two_tables(tmp_path: Path) -> None:
     refused(tmp_path, 2, "two tables need both", "check", "--reference-data", "good.parquet")
     refused(tmp_path, 2, "two tables need --target", "attribute", *sides)
     refused(tmp_path, 2, "there is no file no.csv", "check", *sides[:3], "no.csv")
+    done = run(tmp_path, "check", *sides, "--key", "age", "--time", "age", "-q")
+    assert "the time column 'age' holds" in done.stderr
+
+
+def test_the_command_of_a_cause_gives_it_again(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    for name, mean in (("good", 0.0), ("bad", 1.0)):
+        table = pd.DataFrame({"rate": draw.normal(mean, 1, 2000)})
+        chance = 1 / (1 + np.exp(-table["rate"]))
+        table.assign(y=(draw.random(2000) < chance).astype(int), p=chance).to_csv(tmp_path / f"{name}.csv", index=False)
+    sides = ("--reference-data", "good.csv", "--current-data", "bad.csv")
+    more = ("--target", "y", "--prediction", "p", "--metric", "brier", "--seed", "3", "--format", "json", "-q")
+    first = json.loads(run(tmp_path, "attribute", *sides, *more).stdout)
+    again = run(tmp_path, *shlex.split(first["causes"][0]["reproduce"])[1:], "--format", "json", "-q")
+    assert json.loads(again.stdout)["causes"] == first["causes"]
 
 
 def test_usage_errors_exit_with_two(tmp_path: Path) -> None:
