@@ -42,7 +42,10 @@ MAKE = {"make demo", "make test"}
 
 @pytest.mark.slow
 def test_every_command_runs(demo_workspace: Path, copy_of: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(copy_of(demo_workspace).root)
+    work = copy_of(demo_workspace)
+    work.git("checkout", "--quiet", "bad")  # where the reader's own workspace is
+    work.dvc("checkout", "--quiet", "--force")
+    monkeypatch.chdir(work.root)
     for command in commands():
         if command in MAKE or command.startswith("cd "):
             continue
