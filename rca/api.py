@@ -165,7 +165,9 @@ def _changed(case: Case, settings: Config, seed: int, say: Say) -> Investigation
 def _stated(found: Investigation) -> Investigation:
     """Conclude from findings alone: they prove no incident; where there is none, something must have been looked at."""
     ran = any(o.status in ("found", "clear") for o in found.outcomes)
-    why = next((o.reason for o in found.outcomes if o.reason), "there is nothing to look at")
+    # the reason that most checks give is that of the tables
+    reasons = [o.reason for o in found.outcomes if o.reason]
+    why = max(reasons, key=reasons.count, default="there is nothing to look at")
     verdict: Verdict = "no_incident" if ran and not found.findings else "inconclusive"
     return conclude(found, verdict, reason="" if ran else f"nothing could be looked at: {why}")
 

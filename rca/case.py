@@ -49,6 +49,8 @@ def of_versions(
 def of_tables(reference: Any, current: Any, **roles: Any) -> Case:
     """Make a case of two tables (paths, DataFrames, Arrow or Ibis tables)."""
     tables = open_table(reference, "the reference table"), open_table(current, "the current table")
+    if tables[1].imagined:
+        raise ConfigError("a stored profile can stand for the reference only: give the current table itself.")
     unknown = [name for name in roles if name not in Roles.__dataclass_fields__]
     if unknown:
         raise ConfigError(f"there is no role '{unknown[0]}': choose from {choices(Roles.__dataclass_fields__)}.")

@@ -29,6 +29,8 @@ app = typer.Typer(
 Format = StrEnum("Format", ["text", "json", "md"])
 FailOn = StrEnum("FailOn", ["none", "possible", "likely", "confirmed"])
 CONFIG = Path("rca.yaml")
+#: What goes wrong with a file that a user named.
+PLACES = IsADirectoryError, NotADirectoryError, FileExistsError, FileNotFoundError, PermissionError
 
 
 def _option(kind: Any, default: Any, help: str, *names: str, **limits: Any) -> inspect.Parameter:
@@ -92,7 +94,7 @@ def verb(options: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
                 raise typer.Exit(getattr(end, "exit_code", 0)) from None
             except KeyboardInterrupt:
                 message, code = "interrupted.", 130
-            except (IsADirectoryError, NotADirectoryError, FileExistsError, PermissionError) as problem:
+            except PLACES as problem:
                 message, code = f"{problem.filename} cannot be written ({problem.strerror}): name another file.", 2
             except Exception as problem:  # noqa: BLE001  the last resort: still one sentence and the contract's code
                 code = problem.exit_code if isinstance(problem, RcaError) else 3

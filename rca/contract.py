@@ -24,6 +24,7 @@ _KINDS = {
     "range": "range_violation",
     "values": "new_category",
     "key": "duplicate_rows",
+    "rows": "truncation",
 }
 
 
@@ -163,8 +164,8 @@ def hold(contract: Contract, case: Case) -> Iterator[Finding]:
         raise NotApplicable(f"the contract speaks of {choices(contract.tables)}, and the tables are {roles}.")
     for pair, terms in known:
         for sort, names, share, text in broken(terms, pair) if terms is not None else ():
-            subject = f"data.{pair.name}" + (f".{names[0]}" if sort != "key" else "")
-            told = {"columns": list(names)} if len(names) > 1 else {"column": names[0]}
+            subject = f"data.{pair.name}" + (f".{names[0]}" if sort not in ("key", "rows") else "")
+            told = {"columns": list(names)} if len(names) != 1 else {"column": names[0]}
             facts = {**told, "share": share, "rows": round(share * pair.current.profile.rows)}
             yield Finding("", _KINDS.get(sort, "broken_relation"), subject, text, effect=share, evidence=facts)
 
@@ -173,7 +174,10 @@ def broken(terms: Terms, pair: Pair) -> Iterator[tuple[str, tuple[str, ...], flo
     """Yield the promises that the current table breaks: the sort, the columns, the share of rows, and a sentence."""
     table, role = pair.current, pair.name
     slack, seen, sample = 1 - terms.mostly + 1e-9, table.profile.columns, table.sample
-    rows = max(table.profile.rows, 1)
+    rows = table.profile.rows
+    if not rows:
+        yield "rows", (), 1.0, f"{role} has no rows."
+        return
     for name, promise in terms.columns.items():
         for sort, share, text in _kept(promise, seen.get(name), sample.get(name)):
             if share > slack + (promise.missing if sort == "missing" else 0.0):

@@ -172,7 +172,8 @@ def open_table(source: Any, name: str = "table", like: str | None = None) -> Tab
         if repeated := {c for c in names if names.count(c) > 1}:
             raise DataError(f"{name} has the column {choices(repeated)} more than once: rename one of them.")
         if not names:
-            raise DataError(f"{name} has no columns: give a table with at least one.")
+            kind = "has no columns" if hasattr(source, "columns") else f"is a {type(source).__name__}, and no table"
+            raise DataError(f"{name} {kind}: give a path, a DataFrame, an Arrow or an Ibis table with columns.")
         if odd := [c for c in names if not c or "\0" in c]:
             raise DataError(f"{name} has the column name {odd[0]!r}, which no engine knows: rename it.")
         return Table(ibis.memtable(_named(source)), name)

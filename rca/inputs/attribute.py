@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from pandas.api import types
-from rca.errors import ConfigError, NotApplicable, choices
+from rca.errors import ConfigError, DataError, NotApplicable, choices
 from rca.inputs.decompose import Decomposition, complete, decompose
 from rca.inputs.judged import Tables, judge
 from rca.inputs.labels import LabelShift, label_shift
@@ -128,8 +128,11 @@ def attribute(  # noqa: PLR0913  the contract
     """
     if events is not None and time is None:
         raise ConfigError("events need the rows' times to be matched with: name their column as time.")
+    if not isinstance(target, str) or not isinstance(seed, int) or seed < 0 or not isinstance(groups or {}, Mapping):
+        raise ConfigError("attribute takes the target's name, a seed from 0 on, and groups as {name: [columns]}.")
     log = None if events is None else read_events(events)
     answer_columns = [name for name in (target, prediction, time) if name is not None]
+    groups = None if groups is None else {str(name): columns for name, columns in groups.items()}
     p = _frame(reference, "the reference table", answer_columns, seed)
     q = _frame(current, "the current table", answer_columns, seed)
     judged = judge((p, q), target, prediction, model, metric)
@@ -170,7 +173,10 @@ def _inputs(tables: Tables, answers: Sequence[str], groups: Mapping[str, Sequenc
         discrete = not types.is_float_dtype(p[name]) and not types.is_bool_dtype(p[name])
         return not (discrete and p[name].is_unique and q[name].is_unique)
 
-    found = [name for name in shared if name in named or serves(name)]
+    nested = {n for n in shared if any(t[n].map(types.is_list_like).any() for t in tables if t[n].dtype == "O")}
+    if nested & named:
+        raise DataError(f"the input {choices(nested & named)} holds lists: take them apart into columns of their own.")
+    found = [name for name in shared if name not in nested and (name in named or serves(name))]
     if not found:
         raise ConfigError(f"the two sides share no input column beside {choices(answers)}: give some.")
     return found

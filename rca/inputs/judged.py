@@ -59,6 +59,8 @@ def _complete(tables: Tables, target: str, prediction: str | None) -> tuple[Tabl
             raise DataError(f"the {side} side has no value in '{target}': labels are needed to split a gap.")
         if prediction is not None:
             rows &= table[prediction].notna()
+        if not rows.any():
+            raise DataError(f"the {side} side has no row with both '{target}' and '{prediction}': give some.")
         if not rows.all():
             notes.append(f"{int((~rows).sum())} rows of the {side} side without target or prediction are left out")
         kept.append(table[rows].reset_index(drop=True))

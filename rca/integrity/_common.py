@@ -94,22 +94,28 @@ def time_of(pair: Pair, case: Case) -> str | None:
     return time if all(time in t.columns and t.profile.columns[time].kind == "time" for t in tables) else None
 
 
-def locate(sample: pd.DataFrame, hit: Mask, case: Case, column: str | None = None) -> dict[str, Any]:
-    """Return where damaged rows are: of `time`, `onset`, `until`, `all_since` and `segment`, those that can be told."""
-    n, time = int(hit.sum()), case.roles.time
+def locate(
+    sample: pd.DataFrame, hit: Mask, case: Case, column: str | None = None, usual: float = 0.0
+) -> dict[str, Any]:
+    """Return where damaged rows are: of `time`, `onset`, `until`, `all_since` and `segment`, those that can be told.
+
+    Everywhere the `usual` share of rows counts as damaged by nature.
+    """
+    n, time = int(hit.sum()) - usual * len(hit), case.roles.time
     if n < 5 or hit.all():
         return {}
     timed = time is not None and time in sample.columns and sample[time].dtype.kind == "M" and time != column
-    if timed and (found := _span(sample[time].to_numpy(), hit, str(time))):
+    if timed and (found := _span(sample[time].to_numpy(), hit, str(time), usual)):
         return found
     for name in sorted(sample.columns):
         values = sample[name]
         if values.dtype != "category" or name == column or len(values.cat.categories) > 50:
             continue
-        counts = values[hit].value_counts()
-        level, most = counts.index[0], int(counts.iloc[0])
+        sizes = values.value_counts()
+        excess = values[hit].value_counts() - usual * sizes
+        level, most = excess.idxmax(), excess.max()
         # one value holds the damage, which it would not if the damage were spread
-        if most >= 0.95 * n and (values == level).mean() < 0.8 and most >= 0.5 * (values == level).sum():
+        if most >= 0.95 * n and sizes[level] < 0.8 * len(sample) and most >= 0.5 * sizes[level]:
             return {"segment": {name: str(level)}}
     return {}
 
@@ -128,14 +134,14 @@ def cumulated(times: NDArray[Any], score: NDArray[Any]) -> tuple[NDArray[Any], N
     return moments, score, total
 
 
-def _span(times: NDArray[Any], hit: Mask, time: str) -> dict[str, Any]:
+def _span(times: NDArray[Any], hit: Mask, time: str, usual: float) -> dict[str, Any]:
     """Return the span of time that holds the hits."""
     moments, struck, excess = cumulated(times, hit)
     start = int(np.nanargmin(excess))
     stop = start + int(np.nanargmax(excess[start:]))
     inside, n = struck[start:stop], len(struck)
     outside = (struck.sum() - inside.sum()) / max(n - len(inside), 1)
-    if not len(inside) or outside > 0.1 * inside.mean() or len(inside) > 0.95 * n:
+    if not len(inside) or outside - usual > 0.1 * (inside.mean() - usual) or len(inside) > 0.95 * n:
         return {}
     first = start + int(np.argmax(inside))
     until = {"until": iso(moments[stop - 1])} if stop < 0.99 * n else {}
@@ -180,7 +186,7 @@ def report(  # noqa: PLR0913  each argument is one fact of the finding
     p_value = max(rate.p_value, p_value)
     if rate.difference <= floor or p_value > ALPHA:
         return
-    place = dict(locate(pair.current.sample, hit, case, column) if where is None else where)
+    place = dict(locate(pair.current.sample, hit, case, column, before) if where is None else where)
     shown = told(place) if place.get("before", 1.0) >= 0.05 else ""
     share = float(hit.mean())
     words = {"column": column, "table": pair.name, "share": percent(share), "where": shown, "before": percent(before)}
@@ -197,7 +203,8 @@ def lost(
 ) -> Finding:
     """Report that a column lost relations, which single rows do not show; `due` is what chance leaves of them."""
     gone, error = 1 - relation.slope, 1.645 * relation.error
-    words = {"column": column, "table": pair.name, "share": percent(min(gone, 1.0)), "where": told(where)}
+    place = told(where).replace(", all of them", "")
+    words = {"column": column, "table": pair.name, "share": percent(min(gone, 1.0)), "where": place}
     facts = {"column": column, "slope": relation.slope, **evidence, **where}
     said = text.format(**{**evidence, **words})
     p_value = min(float(ndtr((relation.slope - due) / relation.error)), ALPHA)
@@ -261,6 +268,11 @@ def tail_chance(old: Floats, low: float, high: float, count: int, rows: int) -> 
         elif np.isfinite(bound):
             return 1.0
     return float(poisson.sf(count - 1, expected))
+
+
+def text_of(value: Any) -> str:
+    """Return a value as text, whole numbers without decimals."""
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def percent(share: float) -> str:

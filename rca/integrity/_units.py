@@ -54,6 +54,8 @@ UNITS: tuple[Unit, ...] = (
     *_both("hours", "seconds", 3600.0),
     Unit("Celsius to Fahrenheit", 1.8, 32.0),
     Unit("Fahrenheit to Celsius", 1 / 1.8, -32 / 1.8),
+    Unit("Celsius to kelvins", 1.0, 273.15),
+    Unit("kelvins to Celsius", 1.0, -273.15),
 )
 _COMMON = 12  # so many of them are powers of ten
 _NEIGHBOURS = 100
@@ -130,7 +132,7 @@ def _whole(sides: Sides, tolerance: float) -> Unit | None:
     if np.abs(q1 - q0).max() <= 0.02 * (q0[-1] - q0[0]):
         return None
     bar = tolerance + noise(len(sides.old), len(known))
-    units = (*UNITS, *_constant(q0, q1, len(sides.old), len(known)))
+    units = (*UNITS, *_constant(q0, q1, len(sides.old), len(known)), *_offset(sides, q0, q1))
     # a look at the quantiles alone spares most of them
     fit = [unit for unit in units if _distance(q0, unit.undo(q1)) <= bar + 0.15]
     before = apart(sides.old, known) if fit else 0.0
@@ -170,6 +172,21 @@ def _constant(before: Floats, after: Floats, n0: int, n1: int) -> tuple[Unit, ..
     if not even or abs(np.log(factor)) < 0.15 or any(abs(np.log(u.factor / factor)) < close for u in UNITS):
         return ()
     return (Unit(f"a constant x{factor:.3g}", factor),)
+
+
+def _offset(sides: Sides, before: Floats, after: Floats) -> tuple[Unit, ...]:
+    """Return a constant that was added, or from which the values were taken: all of them lie where none ever was.
+
+    Numbers that only go on, as dates and running numbers do, are all distinct, or move little for what they are.
+    """
+    old, new = before[[0, -1]], after[[0, -1]]
+    far = max(new[0] - old[1], old[0] - new[1]) > old[1] - old[0] and (sides.reference.distinct or 0) >= 30
+    if not far or (sides.reference.type.startswith("int") and sides.reference.distinct == sides.reference.present):
+        return ()
+    added, taken = float(np.median(after - before)), float(np.median(after + before[::-1]))
+    found = Unit(f"{added:+.6g}", 1.0, added), Unit(f"{taken:.6g} minus its value", -1.0, taken)
+    named = any(u.factor == 1 and abs(u.offset - added) < 0.1 * (old[1] - old[0]) for u in UNITS)
+    return () if named or abs(np.median(new) - np.median(old)) <= np.abs(old).max() else found
 
 
 def _whole_numbers(sides: Sides, unit: Unit, values: Floats, part: bool = False) -> bool:

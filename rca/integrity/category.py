@@ -65,9 +65,9 @@ def renamed_category(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     --------
     >>> whole = pd.DataFrame({"city": ["Rome", "Bonn", "Bonn", "Oslo"] * 200})
     >>> texts(renamed_category, whole, whole.replace("Rome", "Roma")), texts(renamed_category, whole, whole)
-    (["city of train has 'Roma' in 25 % of the rows where the reference has 'Rome'."], [])
+    (["city of train has 'Roma' where the reference has 'Rome', in 25 % of the rows."], [])
     """
-    text = "{column} of {table} has {names} in {share} of the rows{where} where the reference has {old}."
+    text = "{column} of {table} has {names} where the reference has {old}, in {share} of the rows{where}."
     for pair, reference, renamed in changed(case, "renamed"):
         mapping = {v: old for v, old in sorted(renamed.items()) if old and reference.top[old] >= _FEW}
         names, olds = sorted([*mapping, *(v for v in renamed if renamed[v] is None)]), list(mapping.values())

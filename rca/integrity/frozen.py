@@ -18,7 +18,7 @@ _FLOOR = 0.05
 _NEVER = np.log(1e-8)
 
 
-@check("RCA117", "a column became constant")
+@check("RCA117", "a column became constant", explains=("label_noise",))
 def frozen_column(case: Case) -> Iterator[Finding]:
     """Find columns that hold on to one value: in all rows, for a time, in part of the rows, or in each entity.
 
@@ -41,7 +41,8 @@ def frozen_column(case: Case) -> Iterator[Finding]:
             levels = both[0].cat.categories.union(both[1].cat.categories)
             both = [(codes := side.cat.set_categories(levels).cat.codes).where(codes >= 0) for side in both]
         sides = [side.to_numpy(dtype=float) for side in both]
-        hit = _whole(pair, case, name, *sides) if time is None else _run(pair, time, *sides)
+        most = 0.97 if name == case.roles.target else 0.8  # other flags are as rare by nature
+        hit = _whole(pair, case, name, *sides) if time is None else _run(pair, time, *sides, most)
         if hit is None and now.kind == "number" and (before.distinct or 0) >= 50 and now.distinct:
             hit, was = _part(before, now, *sides)
         if hit is None and time and now.distinct != 1 and (entity := entity_of(pair.current, case.roles)):
@@ -79,7 +80,7 @@ def _whole(pair: Pair, case: Case, name: str, first: Floats, second: Floats) -> 
     return known
 
 
-def _run(pair: Any, time: str, first: Floats, second: Floats) -> Mask | None:
+def _run(pair: Any, time: str, first: Floats, second: Floats, most: float) -> Mask | None:
     """Return the longest run of one value, if it is longer than any of the reference by rows and by time."""
     sides = []
     for table, values in ((pair.reference, first), (pair.current, second)):
@@ -97,7 +98,7 @@ def _run(pair: Any, time: str, first: Floats, second: Floats) -> Mask | None:
     stays = same[again[:-1]] if again[:-1].sum() > 20 else same
     chance = np.log(len(new)) + (stop - start) * np.log(max(stays.mean(), again.mean(), 1e-9))
     # a habit that began later than the table, such as a new level of few, is history and no damage
-    natural = top > 0.8 or (start == 0 and share < 1 and top > _FLOOR)
+    natural = top > most or (start == 0 and share < 1 and top > _FLOOR)
     if natural or stop - start < max(20, _FLOOR * len(new)) or factor < 5 or chance >= _NEVER:
         return None
     return np.isin(np.arange(len(second)), rows[start:stop])

@@ -6,7 +6,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from rca.errors import NotApplicable
-from rca.integrity._common import FEWEST, beside, chosen, filled, lost, percent, report, rows, samples, time_of
+from rca.integrity._common import (
+    FEWEST,
+    beside,
+    chosen,
+    filled,
+    lost,
+    percent,
+    report,
+    rows,
+    samples,
+    text_of,
+    time_of,
+)
 from rca.integrity._law import Law, Relation, Seen, law_of, seen_of
 from rca.integrity._views import View, counterpart, settle, ties, views
 from rca.registry import check
@@ -52,7 +64,8 @@ def label_noise(case: Case, *, floor: float = 0.005, least: float = 0.1) -> Iter
         # labels that are wrong in a part only make the whole of the relations a little smaller
         parts = views(pair, case, *ties(pair, case, target))
         if found := settle(parts, partial(_noisy, pair, law, whole, target, least)):
-            text = "{column} of {table}{where} lost {share} of its relation to the inputs, which are as they were."
+            said = "lost {share} of its" if found[1].slope > -0.5 else "has the opposite of its"
+            text = f"{{column}} of {{table}}{{where}} {said} relation to the inputs, which are as they were."
             yield lost(pair, target, "label_noise", found[1], found[0].where, text)
 
 
@@ -87,9 +100,9 @@ def _attenuated(law: Law, seen: Seen, target: str, relation: Relation, least: fl
     """Say whether the target's relations, and they alone, are smaller by one factor, beyond chance."""
     if not relation.known or relation.slope > 1 - least - 3 * relation.error:
         return False
-    if relation.slope < 0.25 or relation.shape < 0.9:
-        # hardly a relation is left, or another one: that is more than wrong labels, unless all are turned round
-        return relation.slope < -0.5 and relation.shape < -0.9
+    # other relations, as strong as before, are another concept; none, or all turned round, are other labels
+    if abs(relation.shape) < 0.9 and relation.size > max(abs(relation.slope) / 0.7, 0.3 + 3 * relation.error):
+        return False
     others = [n for n in law.names if n != target]
     kept = [r.slope for n in others if (r := law.relation(n, seen, None, frozenset({target}))).known]
     still = np.median([law.moved(n, seen) for n in others]) <= 0.02
@@ -163,7 +176,7 @@ def _classes(before: pd.Series, after: pd.Series) -> Iterator[tuple[dict[str, An
     levels = before.dropna().unique()
     if before.dtype == "category" or len(levels) <= 10:
         for level in sorted(levels)[:50]:
-            yield {"value": str(level)}, before.eq(level).to_numpy(), after.eq(level).to_numpy()
+            yield {"value": text_of(level)}, before.eq(level).to_numpy(), after.eq(level).to_numpy()
         return
     for cut in map(float, before.quantile([i / 10 for i in range(1, 10)])):
         yield {"side": "above", "cut": cut}, before.gt(cut).to_numpy(), after.gt(cut).to_numpy()

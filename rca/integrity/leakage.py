@@ -150,7 +150,7 @@ def _left(values: pd.Series, target: pd.Series) -> Floats:
     else:
         answer = target.rank(pct=True).to_numpy()[:, None]
     known = (values.cat.codes if values.dtype == "category" else values).to_numpy().astype(float)[:, None]
-    known = np.where(np.isfinite(known), known, np.nan)
+    known = np.where(np.isfinite(known), known.clip(-1e38, 1e38), np.nan)  # a tree reads single precision
     odd = np.arange(len(values)) % 2 == 1
     left, variance = np.ones(len(values)), answer.var(axis=0).sum()
     for learn in (odd, ~odd) if variance > 0 else ():

@@ -14,7 +14,7 @@ _NUMBERS = {0.0, -1.0, -9.0, 32767.0, -32768.0, 65535.0, 2147483647.0, -21474836
 _DAYS = {"0001-01-01", "1753-01-01", "1899-12-30", "1900-01-01", "1970-01-01", "2099-12-31", "9999-12-31"}
 
 
-@check("RCA101", "values went missing", alone=True)
+@check("RCA101", "values went missing", alone=True, explains=("label_noise",))
 def missing_values(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
     """Find columns whose share of missing values (null, NaN or blank text) rose beyond what it ever was.
 

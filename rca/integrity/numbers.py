@@ -49,11 +49,12 @@ def unit_change(case: Case, *, tolerance: float = 0.02, floor: float = 0.001) ->
         change = explain(pair, reference, current, case, tolerance)
         if change is None:
             continue
+        by = f"x{change.unit.factor:.4g}" if change.unit.factor != 1 else f"{change.unit.offset:+.6g}"
         unit, some = change.unit, change.low is not None or bool(change.where)
         rows = "{least}{share} of the rows of {table}{where}." if some else "all rows of {table}."
         told: dict[str, Any] = {
             "unit": unit.name,
-            "said": unit.name if unit.name.startswith(("x", "/", "a ")) else f"x{unit.factor:.4g} ({unit.name})",
+            "said": unit.name if " to " not in unit.name else f"{by} ({unit.name})",
             "least": "at least " if change.seen < 0.99 else "",
             **{"factor": unit.factor, "offset": unit.offset, "low": change.low, "high": change.high},
             **{"seen": change.seen, "where": change.where or (None if some else {}), "p_value": change.p_value},

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.stats import poisson
-from rca.integrity._common import filled, iso, noise, percent, rows, samples, time_of
+from rca.integrity._common import filled, iso, noise, percent, rows, samples, text_of, time_of
 from rca.integrity.clock import micros
 from rca.integrity.labels import lost_by_label
 from rca.registry import check
@@ -39,7 +39,12 @@ def truncation(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
     >>> texts(truncation, whole, whole[whole["shop"] != "B"], time="at")
     ["train lost 500 of 2,000 rows (25 %), those with shop 'B'."]
     """
-    for pair in filled(case):
+    told = filled(case)
+    for pair in case.pairs:
+        if rows(pair)[1] == 0 < rows(pair)[0]:
+            facts = {"missing_keys": None, "limit": None}
+            yield _finding(pair, {}, rows(pair)[0], rows(pair)[0], floor, facts)
+    for pair in told:
         (before, after), time = rows(pair), time_of(pair, case)
         limit = after if after in LIMITS or (after < before and after % 1000 == 0 != before % 1000) else None
         missing, lost = _lost(pair, case.roles.key, time)
@@ -76,7 +81,7 @@ def _strangers(pair: Any, case: Case) -> bool:
 def _finding(pair: Pair, which: Which, lost: int, of: int, floor: float, facts: dict[str, Any]) -> Finding:
     before, after = rows(pair)
     limit = f" and ends at {after:,} rows" if facts["limit"] else ""
-    place = f"{limit}, those {_told(which)}" if which else limit or ", spread over the table"
+    place = f"{limit}, those {_told(which)}" if which else limit or ", which are not one category or span of time"
     text = f"{pair.name} lost {lost:,} of {of:,} rows ({percent(min(lost / of, 1.0))}){place}."
     kind = "missing_segment" if which.keys() & {"value", "until"} else "truncation"
     rate = rate_change(0, of, min(lost, of), of, floor)
@@ -141,7 +146,7 @@ def _which(pair: Pair, case: Case, lost: int, time: str | None) -> Which:
         fell = counts[0] - counts[1]
         fits = fell.index[(fell >= 0.9 * counts[0].clip(1)) & ((fell - lost).abs() <= 0.1 * lost)]
         if len(fits):
-            return {"column": name, "value": _text(fits[0])}
+            return {"column": name, "value": text_of(fits[0])}
     if time is not None:
         then, now = (np.sort(side[time].dropna().to_numpy()) for side in (before, after))
         place = np.searchsorted(now, then)
@@ -150,10 +155,6 @@ def _which(pair: Pair, case: Case, lost: int, time: str | None) -> Which:
             since, until = np.concatenate([then[:1], now, then[-1:]])[between.argmax() :][:2]
             return {"time": time, "since": iso(since), "until": iso(until)}
     return {}
-
-
-def _text(value: Any) -> str:
-    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def _gap(pair: Pair, case: Case, time: Any) -> Which:
@@ -215,6 +216,6 @@ def _vanished(pair: Pair, case: Case, time: str | None) -> Which:
             rest = [side.value_counts(normalize=True, dropna=False) for side in (early[early != value], last[gone])]
             allowed = (0.5 if time else 0.3) * (early == value).mean() + noise(len(early), int(gone.sum())) / 2
             if rest[1].sub(rest[0], fill_value=0.0).abs().max() <= allowed:
-                best = {"column": name, "value": _text(value), "lost": lost}
+                best = {"column": name, "value": text_of(value), "lost": lost}
                 best |= {"time": time, "since": iso(moments[hit].max())} if hit.any() else {}
     return best if best["lost"] else {}

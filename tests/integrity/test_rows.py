@@ -45,7 +45,7 @@ def test_finds_that_a_span_of_time_is_gone(findings: Findings) -> None:
 def test_rows_lost_here_and_there(findings: Findings) -> None:
     (found,) = findings("RCA110", WHOLE, WHOLE.sample(frac=0.7, random_state=0), **ROLES)
     assert found.kind == "truncation"
-    assert found.text.endswith("spread over the table.")
+    assert found.text.endswith("which are not one category or span of time.")
     assert found.evidence["missing_keys"] == N - round(0.7 * N)
 
 
