@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 import typer
+import yaml
 import rca
 from rca import registry
 from rca.errors import ConfigError, NotApplicable, RcaError
@@ -33,57 +34,26 @@ CONFIG = Path("rca.yaml")
 PLACES = IsADirectoryError, NotADirectoryError, FileExistsError, FileNotFoundError, PermissionError
 
 
-def _option(kind: Any, default: Any, help: str, *names: str, **limits: Any) -> inspect.Parameter:
-    about = typer.Argument(help=help) if default is ... else typer.Option(*names, help=help, **limits)
-    default = inspect.Parameter.empty if default is ... else default
-    return inspect.Parameter("_", inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, about])
+#: What an option may be; one without a default may be left out.
+KINDS = {"word": str, "words": list[str], "file": Path, "flag": bool, "count": int, "number": float}
+KINDS |= {"format": Format, "status": FailOn}
 
 
-#: Every option of every verb: type, default and help; those in capitals are arguments.
-OPTIONS = {
-    "REFERENCE": _option(str, ..., "Git revision."),
-    "CURRENT": _option(str, ..., "Git revision."),
-    "GOOD": _option(str, ..., "Git revision that is well."),
-    "BAD": _option(str, ..., "Git revision after it that is not."),
-    "INVESTIGATION": _option(Path, ..., "The JSON document of an investigation."),
-    "reference": _option(str | None, None, "Git revision of the good version."),
-    "current": _option(str | None, None, "Git revision of the version in question."),
-    "since": _option(str | None, None, "Judge production from this time on against the time before."),
-    "reference_data": _option(Path | None, None, "A table instead of a version."),
-    "current_data": _option(Path | None, None, "The table to compare with it."),
-    "contract": _option(Path | None, None, "Hold the current tables to this contract too."),
-    "suggest": _option(Path | None, None, "Write a contract learned from the reference tables here."),
-    "profile": _option(Path | None, None, "Write the profile of the reference table here; it holds no rows."),
-    "evidently": _option(Path | None, None, "Write evidently's report here."),
-    "target": _option(str | None, None, "The target column, for two tables."),
-    "key": _option(list[str] | None, None, "A column of the key of two tables; again for each."),
-    "time": _option(str | None, None, "The time column, for two tables."),
-    "prediction": _option(str | None, None, "The score column, for two tables."),
-    "events": _option(Path | None, None, "A log of events (time, name, input), for two tables."),
-    "metric": _option(str, "log_loss", "The metric, for two tables."),
-    "no_replay": _option(bool, False, "Run nothing again.", "--no-replay"),
-    "repeats": _option(int, 5, "Paired seeds where noise decides.", min=1),
-    "max_runs": _option(int, 96, "Runs of the pipeline at most.", min=2),
-    "jobs": _option(int, 2, "Runs side by side.", min=1),
-    "timeout": _option(float, 3600.0, "Seconds after which a run is given up.", min=1),
-    "env": _option(bool, False, "Install each side's packages, and weigh them as a change.", "--env"),
-    "dry": _option(bool, False, "Say what would be run, and run nothing.", "--dry-run"),
-    "page": _option(Path, Path("report.html"), "By its extension: .html, .ipynb or .md.", "--output"),
-    "title": _option(str, "", "What stands on top."),
-    "keep": _option(Path | None, None, "Make the workspace here and leave it."),
-    "healthy": _option(bool, False, "The same without the damage.", "--healthy"),
-    "trust": _option(bool, False, "Load pickled models, in a process apart, which is no sandbox.", "--trust"),
-    "config": _option(Path, CONFIG, "The configuration of the project."),
-    "format": _option(Format, Format.text, "How the result is written."),
-    "output": _option(Path | None, None, "Write the result to a file instead of stdout."),
-    "seed": _option(int, 0, "The same seed gives the same numbers.", min=0),
-    "fail_on": _option(FailOn, FailOn.likely, "Exit with 1 from this status on."),
-    "quiet": _option(bool, False, "No progress.", "--quiet", "-q"),
-    "verbose": _option(bool, False, "Every check, and where errors come from.", "--verbose", "-v"),
-}
+@functools.cache
+def options() -> dict[str, Any]:
+    """Return every option of every verb, as ``options.yaml`` has them."""
+    return yaml.safe_load(Path(__file__).with_name("options.yaml").read_text(encoding="utf-8"))  # type: ignore[no-any-return]
 
 
-def verb(options: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def _option(name: str, kind: str, help: str, default: Any = None, names: tuple[str, ...] = (), **limits: Any) -> Any:
+    about = typer.Argument(help=help) if name.isupper() else typer.Option(*names, help=help, **limits)
+    optional: Any = KINDS[kind] if name.isupper() or default is not None else KINDS[kind] | None
+    default = inspect.Parameter.empty if name.isupper() else default if default is None else KINDS[kind](default)
+    key = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name.lower(), key, default=default, annotation=Annotated[optional, about])
+
+
+def verb(asked: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a verb of a function, with the options that are named; every error becomes a sentence and an exit code."""
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
@@ -106,7 +76,7 @@ def verb(options: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
             raise typer.Exit(code)
 
         # typer asks for the signature
-        named = [OPTIONS[name].replace(name=name.lower()) for name in options.split()]
+        named = [_option(name, **options()[name]) for name in asked.split()]
         run.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]  # functions may have one
         run.__annotations__ = {option.name: option.annotation for option in named}
         return app.command(function.__name__.strip("_"), help=function.__doc__)(run)
@@ -146,7 +116,7 @@ def exit_code(found: Investigation, fail_on: str) -> int:
     return int(any(status >= least for status in reached))
 
 
-def analysis(options: str) -> Callable[[Callable[..., Investigation]], Callable[..., None]]:
+def analysis(asked: str) -> Callable[[Callable[..., Investigation]], Callable[..., None]]:
     """Make a verb of a function that investigates: with the options that all of them have, written, and judged."""
 
     def register(function: Callable[..., Investigation]) -> Callable[..., None]:
@@ -163,7 +133,7 @@ def analysis(options: str) -> Callable[[Callable[..., Investigation]], Callable[
             # a check finds facts and answers nothing, so only the question why can stay open without a gap
             raise typer.Exit(4 if why and found.verdict == "inconclusive" else exit_code(found, fail_on.value))
 
-        return verb(f"{options} config format output seed fail_on quiet verbose")(run)
+        return verb(f"{asked} config format output seed fail_on quiet verbose")(run)
 
     return register
 

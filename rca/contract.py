@@ -88,8 +88,6 @@ def suggest(case: Case) -> Contract:
 
     Examples
     --------
-    >>> from rca.tables import open_table
-    >>> from rca.types import Roles
     >>> draw = np.random.default_rng(0)
     >>> net = draw.lognormal(3, 1, 2000)
     >>> whole = pd.DataFrame({"net": net, "gross": net * draw.uniform(1, 1.2, 2000), "city": ["A", "B"] * 1000})

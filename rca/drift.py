@@ -51,8 +51,7 @@ def _report(pair: Pair, case: Case, path: str | Path) -> str:
     )
     left = sorted(map(str, set(both) - set(used)))
     tail = f"; not shown to it, as empty, of two types or of too many values: {choices(left, 5)}" if left else ""
-    named = f": {', '.join(moved[:10])}{' and others' if len(moved) > 10 else ''}" if moved else ""
-    return f"evidently calls {len(moved)} of {len(looked)} columns drifted{named}{tail}."
+    return f"evidently calls {len(moved)} of {len(looked)} columns drifted: {choices(moved, 10)}{tail}."
 
 
 def _rows(table: Any) -> pd.DataFrame:

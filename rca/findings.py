@@ -23,7 +23,6 @@ def significant(case: Case, outcomes: tuple[Outcome, ...], findings: tuple[Findi
 
     Examples
     --------
-    >>> from rca.types import Case, Finding, Outcome, Roles
     >>> weak = Finding("RCA101", "missing_values", "data.train.a", "", p_value=0.5, id="F1")
     >>> fact = Finding("RCA201", "hyperparameter", "params.depth", "", id="F2")
     >>> outcomes = (Outcome("RCA101", "", "found", findings=("F1",)), Outcome("RCA201", "", "found", findings=("F2",)))

@@ -53,7 +53,7 @@ HEAVY = {
 
 
 def modules() -> list[Path]:
-    return sorted(p for p in HOME.rglob("*.py") if p.parent != HOME or p.name not in ("__init__.py", "conftest.py"))
+    return sorted(p for p in HOME.rglob("*.py") if p.parent != HOME or p.name != "__init__.py")
 
 
 def layer(dotted: str) -> str:

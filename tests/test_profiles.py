@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from rca import api
-from rca.errors import DataError
+from rca.errors import ConfigError, DataError
 from rca.profiles import load
 from rca.tables import open_table
 
@@ -91,3 +91,10 @@ def test_what_is_no_profile_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(DataError, match="no stored profile"):
         open_table(path)
+
+
+def test_a_profile_stands_for_the_reference_alone(tmp_path: Path) -> None:
+    whole = pd.DataFrame({"a": np.arange(500.0)})
+    api.check(whole, whole, profile=tmp_path / "p.json")
+    with pytest.raises(ConfigError, match="the reference only"):
+        api.check(whole, tmp_path / "p.json")

@@ -33,8 +33,6 @@ def predictions(case: Case) -> Iterator[Finding]:
     Examples
     --------
     >>> from sklearn.dummy import DummyClassifier
-    >>> from rca.tables import open_table
-    >>> from rca.types import Case, Pair, Roles, Version
     >>> frame = pd.DataFrame({"x": np.arange(100.0), "y": np.arange(100) % 10 > 0})
     >>> constant = lambda c: DummyClassifier(strategy="constant", constant=c).fit(frame[["x"]], frame["y"])
     >>> old, new = Version("good", "1", model=constant(True)), Version("bad", "2", model=constant(False))

@@ -19,7 +19,6 @@ def parameters(case: Case) -> Iterator[Finding]:
 
     Examples
     --------
-    >>> from rca.types import Case, Roles, Version
     >>> old = Version("good", "1", params={"train.max_depth": 4, "train.seed": 0})
     >>> new = Version("bad", "2", params={"train.max_depth": 8, "train.seed": 0})
     >>> [(f.subject, f.kind, f.effect) for f in parameters(Case((), Roles(), old, new))]
@@ -58,7 +57,6 @@ def code(case: Case) -> Iterator[Finding]:
 
     Examples
     --------
-    >>> from rca.types import Case, Roles, Version
     >>> old = Version("good", "1", files={"train.py": "a"}, code={"train.py": "def fit(x):\n    return x + 1\n"})
     >>> new = Version("bad", "2", files={"train.py": "b"}, code={"train.py": "def fit(x):\n    return x - 1\n"})
     >>> found = next(code(Case((), Roles(), old, new)))
@@ -108,8 +106,7 @@ def environment(case: Case) -> Iterator[Finding]:
 
     Examples
     --------
-    >>> from rca.types import Case, Roles, Version as V
-    >>> old, new = (V(r, r, environment={"scikit-learn": v}) for r, v in (("a", "1.5.2"), ("b", "1.6.0")))
+    >>> old, new = (Version(r, r, environment={"scikit-learn": v}) for r, v in (("a", "1.5.2"), ("b", "1.6.0")))
     >>> [(f.subject, f.evidence["step"]) for f in environment(Case((), Roles(), old, new))]
     [('env.scikit-learn', 'minor')]
     """
@@ -143,7 +140,6 @@ def outcome(case: Case) -> Iterator[Finding]:
 
     Examples
     --------
-    >>> from rca.types import Artifact, Case, Roles, Version
     >>> old, new = (
     ...     Version(r, r, artifacts={"model": Artifact("m.skops", md5, None)}, metrics={"auc": auc})
     ...     for r, md5, auc in (("good", "aa", 0.81), ("bad", "bb", 0.74))
@@ -176,7 +172,6 @@ def training_data(case: Case) -> Iterator[Finding]:
 
     Examples
     --------
-    >>> from rca.types import Case, Roles, Stage, Version
     >>> old, new = (
     ...     Version(r, r, stages={"train": Stage("train", "t", {"raw.csv": md5}, {"m.skops": r}, {})},
     ...             tracked={"raw.csv": "raw.csv.dvc"})

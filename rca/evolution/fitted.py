@@ -24,7 +24,6 @@ def settings(case: Case) -> Iterator[Finding]:
 
     Examples
     --------
-    >>> from rca.types import Case, Roles, Version
     >>> from sklearn.linear_model import LogisticRegression
     >>> old, new = (Version(r, r, model=LogisticRegression(C=c)) for r, c in (("good", 1.0), ("bad", 0.1)))
     >>> [(f.subject, f.kind, f.effect) for f in settings(Case((), Roles(), old, new))]
@@ -64,7 +63,6 @@ def learned(case: Case) -> Iterator[Finding]:
 
     Examples
     --------
-    >>> from rca.types import Case, Roles, Version
     >>> from sklearn.preprocessing import StandardScaler
     >>> x = np.array([[1.0, 5.0], [3.0, 7.0]])
     >>> old, new = (Version(r, r, model=StandardScaler().fit(x * [1, c])) for r, c in (("good", 1), ("bad", 3)))

@@ -111,9 +111,9 @@ def locate(
         values = sample[name]
         if values.dtype != "category" or name == column or len(values.cat.categories) > 50:
             continue
-        sizes = values.value_counts()
+        sizes: Any = values.value_counts()
         excess = values[hit].value_counts() - usual * sizes
-        level, most = excess.idxmax(), excess.max()
+        level, most = str(excess.idxmax()), excess.max()
         # one value holds the damage, which it would not if the damage were spread
         if most >= 0.95 * n and sizes[level] < 0.8 * len(sample) and most >= 0.5 * sizes[level]:
             return {"segment": {name: str(level)}}

@@ -183,7 +183,10 @@ def _offset(sides: Sides, before: Floats, after: Floats) -> tuple[Unit, ...]:
     far = max(new[0] - old[1], old[0] - new[1]) > old[1] - old[0] and (sides.reference.distinct or 0) >= 30
     if not far or (sides.reference.type.startswith("int") and sides.reference.distinct == sides.reference.present):
         return ()
-    added, taken = float(np.median(after - before)), float(np.median(after + before[::-1]))
+    # medians say no more digits than their error has
+    error = 1.3 * np.std(sides.old) / np.sqrt(min(len(sides.old), len(sides.known)))
+    digits = 1 - int(np.ceil(np.log10(error)))
+    added, taken = (round(float(np.median(side)), digits) for side in (after - before, after + before[::-1]))
     found = Unit(f"{added:+.6g}", 1.0, added), Unit(f"{taken:.6g} minus its value", -1.0, taken)
     named = any(u.factor == 1 and abs(u.offset - added) < 0.1 * (old[1] - old[0]) for u in UNITS)
     return () if named or abs(np.median(new) - np.median(old)) <= np.abs(old).max() else found

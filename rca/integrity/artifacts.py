@@ -19,7 +19,6 @@ def corrupt_artifact(case: Case) -> Iterator[Finding]:
     --------
     A model file was cut off; the training table is as it was recorded.
 
-    >>> from rca.types import Artifact, Case, Roles, Version
     >>> cut = Artifact("models/model.skops", "9f3c1a", None, "it has 10 of 2,000 bytes", corrupt=True)
     >>> whole = Artifact("data/train.parquet", "77aa01", "train.parquet")
     >>> version = Version("HEAD", "1f2e", artifacts={"model": cut, "data.train": whole})

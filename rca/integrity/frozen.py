@@ -42,7 +42,7 @@ def frozen_column(case: Case) -> Iterator[Finding]:
             both = [(codes := side.cat.set_categories(levels).cat.codes).where(codes >= 0) for side in both]
         sides = [side.to_numpy(dtype=float) for side in both]
         most = 0.97 if name == case.roles.target else 0.8  # other flags are as rare by nature
-        hit = _whole(pair, case, name, *sides) if time is None else _run(pair, time, *sides, most)
+        hit = _whole(pair, case, name, *sides) if time is None else _run(pair, time, most, *sides)
         if hit is None and now.kind == "number" and (before.distinct or 0) >= 50 and now.distinct:
             hit, was = _part(before, now, *sides)
         if hit is None and time and now.distinct != 1 and (entity := entity_of(pair.current, case.roles)):
@@ -80,7 +80,7 @@ def _whole(pair: Pair, case: Case, name: str, first: Floats, second: Floats) -> 
     return known
 
 
-def _run(pair: Any, time: str, first: Floats, second: Floats, most: float) -> Mask | None:
+def _run(pair: Any, time: str, most: float, first: Floats, second: Floats) -> Mask | None:
     """Return the longest run of one value, if it is longer than any of the reference by rows and by time."""
     sides = []
     for table, values in ((pair.reference, first), (pair.current, second)):

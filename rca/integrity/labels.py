@@ -6,19 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from rca.errors import NotApplicable
-from rca.integrity._common import (
-    FEWEST,
-    beside,
-    chosen,
-    filled,
-    lost,
-    percent,
-    report,
-    rows,
-    samples,
-    text_of,
-    time_of,
-)
+from rca.integrity._common import FEWEST, beside, chosen, filled, lost, percent, report, rows, samples, text_of, time_of
 from rca.integrity._law import Law, Relation, Seen, law_of, seen_of
 from rca.integrity._views import View, counterpart, settle, ties, views
 from rca.registry import check

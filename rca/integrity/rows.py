@@ -42,8 +42,8 @@ def truncation(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
     told = filled(case)
     for pair in case.pairs:
         if rows(pair)[1] == 0 < rows(pair)[0]:
-            facts = {"missing_keys": None, "limit": None}
-            yield _finding(pair, {}, rows(pair)[0], rows(pair)[0], floor, facts)
+            lost = rows(pair)[0]
+            yield _finding(pair, {}, lost, lost, floor, {"missing_keys": None, "limit": None})
     for pair in told:
         (before, after), time = rows(pair), time_of(pair, case)
         limit = after if after in LIMITS or (after < before and after % 1000 == 0 != before % 1000) else None

@@ -151,15 +151,7 @@ def train_serve_skew(frame: Frame, finding: Finding, reference: Frame, rng: Draw
 
 @repair("label_noise", "take the labels of common rows from the reference")
 def label_noise(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
-    """Give the rows that the reference has too, by their key, the labels that they have there.
-
-    Examples
-    --------
-    >>> whole = pd.DataFrame({"id": [1, 2, 3], "y": [0, 1, 1]})
-    >>> finding = Finding("RCA124", "label_noise", "data.train.y", "", evidence={"column": "y", "key": ["id"]})
-    >>> label_noise(whole.assign(y=[0, 0, 1]), finding, whole, None)["y"].tolist()
-    [0, 1, 1]
-    """
+    """Give the rows that the reference has too, by their key, its labels; see :func:`train_serve_skew`."""
     name = column_of(frame, finding, reference)
     if not (key := list(finding.evidence.get("key") or [])):
         raise NotApplicable(f"which cells of {name} are wrong cannot be known without rows that both tables have.")
@@ -170,16 +162,7 @@ def label_noise(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> 
 
 @repair("leakage", "make the feature forget the target")
 def leakage(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
-    """Drop the column if it is new; else draw it from the reference, given the other columns but the target.
-
-    Examples
-    --------
-    >>> facts = {"column": "paid", "target": "y", "new": True}
-    >>> leakage(pd.DataFrame({"paid": [0, 1], "y": [0, 1]}), Finding("", "", "", "", evidence=facts), None, None)
-       y
-    0  0
-    1  1
-    """
+    """Drop the column if it is new; else draw it, given all columns but the target; see :func:`frozen_column`."""
     told = finding.evidence
     if told.get("new"):
         return frame.drop(columns=str(told["column"]))

@@ -264,3 +264,26 @@ def test_rows_without_labels_are_left_out_and_told(draw: Draw, groups: Groups, r
     found = attribute(p, q, target="y", prediction="score", groups=groups)
     assert found.gap.n_current == 180
     assert found.notes == ("20 rows of the current side without target or prediction are left out",)
+
+
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "target": ({"target": None}, "the target's name"),
+    "seed": ({"seed": -1}, "a seed from 0 on"),
+    "groups": ({"groups": ["x"]}, "groups as"),
+    "nested": ({"groups": {"g": ["z"]}}, "'z' holds lists"),
+    "nulls": ({"prediction": "nothing"}, "no row with both"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_what_is_asked_wrongly_is_said(what: str) -> None:
+    draw = np.random.default_rng(0)
+    table = pd.DataFrame({"x": draw.normal(size=200), "y": draw.integers(0, 2, 200), "nothing": np.nan})
+    table["z"] = [[1, 2]] * 200
+    asked, text = BAD[what]
+    with pytest.raises(ConfigError, match=text):
+        attribute(table, table, **{"target": "y", **asked})
+    numbered: Any = {1: ["x"]}
+    found = attribute(table, table, target="y", groups=numbered)
+    assert "z" not in by_group(found)
+    assert "1" in by_group(found)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
+import rca
 from rca.registry import fault
 
 if TYPE_CHECKING:
@@ -52,3 +53,36 @@ def test_chance_a_new_concept_and_new_inputs_are_no_wrong_labels(
 def test_a_running_number_makes_no_rows_the_same(findings: Findings) -> None:
     good, other = (made(seed).drop(columns="value").assign(id=range(6000)) for seed in (0, 1))
     assert findings("RCA124", good, other, target="y", key=("id",)) == []
+
+
+def weak(seed: int) -> pd.DataFrame:
+    draw = np.random.default_rng(seed)
+    x = draw.normal(0, 1, (4000, 4))
+    x[:, 1:3] += 0.6 * x[:, :2]
+    y = (x.sum(axis=1) / 2 + draw.logistic(0, 2, 4000) > 0).astype(int)
+    days = pd.date_range("2024-01-01", periods=4000, freq="h")
+    return pd.DataFrame(x, columns=list("abcd")).assign(at=days, y=y)
+
+
+WRONG: dict[str, Callable[[pd.DataFrame], Any]] = {
+    "turned round": lambda t: 1 - t["y"],
+    "shuffled": lambda t: t["y"].sample(frac=1, random_state=0).to_numpy(),
+    "one class since a moment": lambda t: t["y"].where(t.index < 2500, 0),
+    "missing since a moment": lambda t: t["y"].where(t.index < 2500),
+}
+
+
+@pytest.mark.parametrize("how", WRONG)
+def test_labels_without_a_common_row_that_are_wrong_altogether(how: str) -> None:
+    bad = weak(1).assign(y=WRONG[how])
+    found = rca.check(weak(0), bad, target="y", time="at").findings
+    kinds = {"one class since a moment": "frozen_column", "missing since a moment": "missing_values"}
+    assert [(f.kind, f.subject) for f in found] == [(kinds.get(how, "label_noise"), "data.current.y")]
+    assert (found[0].evidence.get("onset", "")[:7] == "2024-04") == ("moment" in how)
+
+
+def test_another_concept_is_no_noise(findings: Findings) -> None:
+    draw = np.random.default_rng(2)
+    other = weak(1)
+    other["y"] = (other["a"] - other["b"] + other["d"] + draw.logistic(0, 1, 4000) > 0).astype(int)
+    assert findings("RCA124", weak(0), other, target="y", time="at") == []

@@ -59,3 +59,17 @@ def test_a_share_that_the_reference_had_for_a_while_is_natural(findings: Finding
     current = whole.assign(heat=np.where(np.arange(4000) % 5 < 2, np.nan, 1.0))
     assert findings("RCA101", whole, current, time="at") == []
     assert len(findings("RCA101", whole, current)) == 1
+
+
+@pytest.mark.parametrize("usual", [0, 15])
+@pytest.mark.parametrize("where", ["city", "time"])
+def test_says_where_also_when_some_were_always_missing(findings: Findings, where: str, usual: int) -> None:
+    whole = pd.DataFrame({"income": np.arange(3000.0), "city": ["A", "B", "C"] * 1000})
+    whole["at"] = pd.date_range("2024-01-01", periods=3000, freq="h")
+    whole["income"] = whole["income"].mask(np.random.default_rng(0).random(3000) < usual / 100)
+    struck = whole["city"] == "B" if where == "city" else whole.index >= 2000
+    (found,) = findings("RCA101", whole, whole.assign(income=whole["income"].mask(struck)), time="at")
+    if where == "city":
+        assert found.evidence["segment"] == {"city": "B"}
+    else:
+        assert found.evidence["onset"][:10] in ("2024-03-23", "2024-03-24")

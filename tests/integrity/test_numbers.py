@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 import numpy as np
@@ -83,9 +84,9 @@ def test_a_currency_is_a_constant_factor(findings: Findings) -> None:
 
 
 MOVES: list[Callable[[pd.Series], pd.Series]] = [
-    lambda x: x + 30,
+    lambda x: x + 2 * x.std(),
     lambda x: x * 1.2,
-    lambda x: 260 - x,
+    lambda x: 1.3 * x.max() - x,
     lambda x: x**2 / 40,
 ]
 
@@ -216,3 +217,22 @@ def test_names_the_pair(findings: Findings, twins: pd.DataFrame, one: str, other
 
 def test_columns_that_move_apart_are_not_exchanged(findings: Findings, twins: pd.DataFrame) -> None:
     assert findings("RCA122", twins, twins.assign(age=twins["age"] + 20, balance=twins["balance"] * 0.5)) == []
+
+
+ADDED: list[tuple[Callable[[pd.Series], pd.Series], str]] = [
+    (lambda x: x + 400, r"height is \+400(\.\d+)? in all rows"),
+    (lambda x: x - 1000, r"height is -1000(\.\d+)? in all rows"),
+]
+
+
+@pytest.mark.parametrize(("add", "text"), ADDED)
+def test_a_constant_that_was_added_to_all(findings: Findings, add: Callable[..., pd.Series], text: str) -> None:
+    (found,) = findings("RCA104", TABLE, WHOLE.assign(height=add(WHOLE["height"].round())))
+    assert re.match(text, found.text)
+
+
+def test_numbers_that_go_on_have_no_constant_added(findings: Findings) -> None:
+    running = pd.DataFrame({"id": range(5000), "epoch": 1.7e9 + DRAW.uniform(0, 1e5, 5000)})
+    assert findings("RCA104", running, running + {"id": 50_000, "epoch": 3e6}) == []
+    steps = pd.DataFrame({"index": np.repeat(np.arange(40.0), 100)})
+    assert findings("RCA104", steps, steps + 40) == []

@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
+from rca.integrity.rows import truncation
+from rca.tables import open_table
+from rca.types import Case, Pair, Roles
 
 if TYPE_CHECKING:
     from tests.conftest import Findings
@@ -92,3 +95,13 @@ def test_a_small_category_that_is_gone_is_a_fact_where_there_is_a_key(findings: 
     (found,) = findings("RCA110", shops, shops[shops["shop"] != "kiosk"], **ROLES)
     assert (found.kind, found.evidence["value"], found.p_value) == ("missing_segment", "kiosk", None)
     assert findings("RCA110", shops, shops.sample(frac=0.98, random_state=0), **ROLES) == []
+
+
+def test_one_of_several_tables_is_empty() -> None:
+    whole = pd.DataFrame({"a": np.arange(500.0)})
+    pairs = (
+        Pair("train", open_table(whole), open_table(whole)),
+        Pair("evaluate", open_table(whole), open_table(whole[:0])),
+    )
+    (found,) = truncation(Case(pairs, Roles()))
+    assert (found.kind, found.subject, found.effect) == ("truncation", "data.evaluate", 1.0)
