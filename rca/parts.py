@@ -180,7 +180,7 @@ def model_part(setting: Setting, material: float, options: Options | None) -> Br
                 f"{done.residual.value:+.4g}; suspect the environment or an undeclared dependency"
             )
         branch.notes += done.together
-        branch.notes += [f"{name} cannot run apart and are judged as one" for name in done.merged]
+        branch.notes += [f"{name} cannot run apart and are judged as one ({done.failures[0]})" for name in done.merged]
         branch.terms += [_player(setting, share) for share in done.shares]
     if options is not None and any(abs(t.part.value) >= material for t in branch.terms):
         _training_data(setting, branch, options)

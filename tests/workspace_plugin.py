@@ -14,11 +14,20 @@ from rca import demo
 from rca.report import share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from rca.types import Case
 
 HEALTHY = "healthy"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what is noted of earlier runs apart from the user's."""
+    home = tmp_path_factory.mktemp("noted")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rca.evolution._runs.user_cache_path", lambda name: home / name)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,18 @@
 """Run a project's pipeline in a throw-away copy: as it is, with another parameter, or with another training table."""
 
+import hashlib
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 import dpath
 import pandas as pd
 from dpath.exceptions import PathNotFound
+from platformdirs import user_cache_path
 from rca import models
 from rca.errors import NotApplicable, ReplayError
 from rca.evolution._changes import PARAMS, between, producer, sides
@@ -55,9 +59,27 @@ def run(box: Sandbox, case: Case, options: Options) -> int:
 def load_model(box: Sandbox, case: Case) -> Model:
     """Read the model that a run made."""
     file = box.root / str(case.model_path)
+    if not file.is_file():  # a stage whose inputs came out as they were is skipped, and its outputs with it
+        box.dvc("pull", "--quiet", "--allow-missing", str(case.model_path))
     if not file.is_file():
         raise ReplayError(f"the run made no {case.model_path}")
     return models.load(str(file), str(case.model_path), trust=case.trust)
+
+
+def proof(case: Case, version: Version) -> Path:
+    """Return the file whose being there says that a version, run again here, gave its recorded model bit by bit."""
+    here = sorted(f"{d.name}=={d.version}" for d in metadata.distributions())
+    told = "\n".join([version.commit, str(case.model_path), sys.version, *here])
+    return user_cache_path("rca") / "reproduced" / hashlib.sha256(told.encode()).hexdigest()
+
+
+def prove(box: Sandbox, case: Case, version: Version) -> None:
+    """Note that a run gave a version's recorded model, if it did; without a place to note it, it is run again."""
+    made, recorded = box.root / str(case.model_path), version.artifacts["model"].md5
+    if recorded and hashlib.md5(made.read_bytes(), usedforsecurity=False).hexdigest() == recorded:
+        with suppress(OSError):
+            (place := proof(case, version)).parent.mkdir(parents=True, exist_ok=True)
+            place.touch()
 
 
 def set_seed(box: Sandbox, case: Case, seed: int) -> None:

@@ -168,17 +168,7 @@ def outcome(case: Case) -> Iterator[Finding]:
 def training_data(case: Case) -> Iterator[Finding]:
     """Compare the recorded hashes of the data that no stage made and that the model descends from.
 
-    One finding for each file or folder; what is different inside is the integrity checks' answer.
-
-    Examples
-    --------
-    >>> old, new = (
-    ...     Version(r, r, stages={"train": Stage("train", "t", {"raw.csv": md5}, {"m.skops": r}, {})},
-    ...             tracked={"raw.csv": "raw.csv.dvc"})
-    ...     for r, md5 in (("good", "aa"), ("bad", "bb"))
-    ... )
-    >>> [f.text for f in training_data(Case((), Roles(), old, new, model_path="m.skops"))]
-    ['raw.csv differs, and enters at stage train']
+    One finding for each file or folder; what is different inside is the integrity checks' answer; see :func:`outcome`.
     """
     for change in root_changes(case):
         if change.kind == "training_data":

@@ -86,16 +86,9 @@ def new_category(frame: Frame, finding: Finding, reference: Frame, rng: Draw) ->
 
 @repair("type_change", "cast a column back to its type")
 def type_change(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
-    """Read the values of a column as the type that they have in the reference.
+    """Read the values of a column as the type that they have in the reference; see :func:`missing_values`.
 
     Cells that cannot be read are missing; a comma is the decimal sign where there is no point.
-
-    Examples
-    --------
-    >>> damaged = pd.DataFrame({"zip": ["101", " 202", "303"]})
-    >>> finding = Finding("RCA108", "type_change", "data.train.zip", "", evidence={"column": "zip"})
-    >>> type_change(damaged, finding, pd.DataFrame({"zip": [1]}), None)["zip"].tolist()
-    [101, 202, 303]
     """
     column = column_of(frame, finding, reference)
     if "decimals" in finding.evidence:
