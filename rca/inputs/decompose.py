@@ -12,10 +12,9 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from scipy.stats import binom, iqr
-from threadpoolctl import threadpool_limits
 from rca.errors import ConfigError, DataError, choices
 from rca.inputs.encode import HINTS, Features, Mask, encode, is_number, labels, numbers, shuffled
-from rca.inputs.nuisance import FIT, Folds, expected, log_ratio, split
+from rca.inputs.nuisance import FIT, Folds, expected, log_ratio, one_thread, split
 from rca.stats import Estimate, Floats, mean, scatter, shapley
 
 Task = tuple[Floats, Features, Folds]  # the rows inside the support, in random order
@@ -90,7 +89,7 @@ def decompose(
     if share == 0.0:
         return Decomposition(support, support_groups, nothing, dict.fromkeys(parts, nothing), nothing)
     hinted = None if hints is None else np.vstack([hints[0][order_p], hints[1][order_q]])
-    with threadpool_limits(1):
+    with one_thread():
         data, folds = encode(p.iloc[order_p], q.iloc[order_q], hinted), split(len(order_p), len(order_q), rng)
         task = values_p[order_p], data, folds
         whole, trees, reason = _whole(task, parts)

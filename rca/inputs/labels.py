@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 from rca.inputs.encode import Order, encode, is_number, labels, numbers, shuffled
-from rca.inputs.nuisance import Folds, log_ratio, split, surprise
+from rca.inputs.nuisance import Folds, log_ratio, one_thread, split, surprise
 from rca.stats import Estimate, Floats, mean, total
 
 Verdict = Literal["none", "covariate", "label", "concept/mixed"]
@@ -51,7 +50,7 @@ def label_shift(
     both = [pd.concat([x.reset_index(drop=True), y], axis=1) for x, y in zip((p, q), outcomes, strict=True)]
     order_p, order_q = shuffled(values_p, both[0], rng), shuffled(values_q, both[1], rng)
     place = np.argsort(np.concatenate([order_p, order_q + len(order_p)]))
-    with threadpool_limits(1):
+    with one_thread():
         data = encode(both[0].iloc[order_p], both[1].iloc[order_q])
         folds = split(len(order_p), len(order_q), rng)
 

@@ -4,10 +4,12 @@ Both are fitted by a linear model and by boosted trees, out of fold, and stacked
 2007): where nothing is to be learned the expectation is a constant and the weights are one, instead of noise.
 """
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 import numpy as np
+from threadpoolctl import threadpool_limits
 from rca.inputs.encode import Features, Mask, Order
 from rca.stats import Floats
 
@@ -20,6 +22,12 @@ _CHANCE = 4.0  # beyond what a useless learner adds by chance, which is of the o
 _TREES = {"max_iter": 40, "learning_rate": 0.15, "l2_regularization": 5.0, "max_bins": 64, "early_stopping": False}
 
 Ask = Callable[[Floats], Floats]
+
+
+def one_thread() -> threadpool_limits:
+    """Hold the libraries to one thread; which takes hold of those alone that are loaded."""
+    importlib.import_module("sklearn.ensemble")
+    return threadpool_limits(1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.stats import kstwobign
-from threadpoolctl import threadpool_limits
 from rca.errors import DataError, choices
 from rca.inputs.encode import encode, shuffled
-from rca.inputs.nuisance import expected, log_ratio, split
+from rca.inputs.nuisance import expected, log_ratio, one_thread, split
 from rca.stats import Floats
 from rca.tables import open_table
 
@@ -91,7 +90,7 @@ def _series(values: Sides, tables: Sides, groups: Groups, seed: int) -> tuple[li
     orders = [shuffled(v, table, rng) for v, table in zip(values, tables, strict=True)]
     mixed = [v[order] for v, order in zip(values, orders, strict=True)]
     loss = np.concatenate(mixed)
-    with threadpool_limits(1):
+    with one_thread():
         data = encode(tables[0].iloc[orders[0]], tables[1].iloc[orders[1]])
         folds = split(len(orders[0]), len(orders[1]), rng)
         columns = [name for group in groups.values() for name in group]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 import numpy as np
@@ -381,3 +383,13 @@ def test_the_order_of_rows_and_columns_does_not_matter(rng: np.random.Generator)
     again = outside(p[p.columns[::-1]], q[q.columns[::-1]].iloc[order].reset_index(drop=True))
     assert found["city"].sum() == 201
     assert again[found.columns].equals(found.iloc[order].reset_index(drop=True))
+
+
+def test_the_first_of_a_process_is_held_to_one_thread_too() -> None:
+    code = (
+        "from threadpoolctl import threadpool_info; from rca.inputs.nuisance import one_thread\n"
+        "with one_thread():\n"
+        "    known = [(lib['user_api'], lib['num_threads']) for lib in threadpool_info()]\n"
+        "assert ('openmp', 1) in known and {n for _, n in known} == {1}, known\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
