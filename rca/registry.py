@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
+from threadpoolctl import threadpool_limits
 from rca.errors import ConfigError, NotApplicable, choices
 from rca.types import Case, Finding, Outcome, Seen, State
 
@@ -87,9 +88,10 @@ def run(entries: Iterable[Entry], case: Case, say: Say = silent) -> Seen:
         try:
             if not entry.alone and any(getattr(pair.reference, "imagined", False) for pair in case.pairs):
                 raise NotApplicable("a stored profile has no rows, which this needs of the reference.")
-            for item in entry.function(case):
-                found.append(replace(item, code=item.code or entry.code, id=f"F{len(found) + 1}"))
-                status = "found"
+            with threadpool_limits(1):  # a few cores gain nothing from more, and lose by waiting for each other
+                for item in entry.function(case):
+                    found.append(replace(item, code=item.code or entry.code, id=f"F{len(found) + 1}"))
+                    status = "found"
         except NotApplicable as bow_out:
             status, reason = "not_applicable", str(bow_out)
         except Exception as failure:  # noqa: BLE001  the failure is the outcome; nothing is swallowed

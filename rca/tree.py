@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from rca import registry
 from rca.errors import NotApplicable
+from rca.inputs.nuisance import one_thread
 from rca.metrics import Metric, Scored, answers
 from rca.stats import Estimate, gap_of, scatter, total
 from rca.tables import open_table
@@ -37,7 +38,8 @@ class Grid:
         """Return a model's answers on a table that is, row by row, (a repair of) an exam."""
         key = (id(model), id(table))
         if key not in self._scored:
-            found = answers(self.metric, model, table, str(self.roles.target), self.roles.positive, sample)
+            with one_thread():
+                found = answers(self.metric, model, table, str(self.roles.target), self.roles.positive, sample)
             # The objects are kept beside the answers, so that their ids stay theirs.
             self._scored[key] = (found, model, table)
         found = self._scored[key][0]

@@ -181,7 +181,12 @@ def _offset(sides: Sides, before: Floats, after: Floats) -> tuple[Unit, ...]:
     """
     old, new = before[[0, -1]], after[[0, -1]]
     far = max(new[0] - old[1], old[0] - new[1]) > old[1] - old[0] and (sides.reference.distinct or 0) >= 30
-    if not far or (sides.reference.type.startswith("int") and sides.reference.distinct == sides.reference.present):
+    # values of the other sign are another damage
+    if (
+        not far
+        or differ(sides.old, -sides.known) <= 0.1
+        or (sides.reference.type.startswith("int") and sides.reference.distinct == sides.reference.present)
+    ):
         return ()
     # medians say no more digits than their error has
     error = 1.3 * np.std(sides.old) / np.sqrt(min(len(sides.old), len(sides.known)))

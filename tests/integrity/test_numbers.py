@@ -231,6 +231,12 @@ def test_a_constant_that_was_added_to_all(findings: Findings, add: Callable[...,
     assert re.match(text, found.text)
 
 
+def test_a_sign_that_was_flipped_is_no_constant(findings: Findings) -> None:
+    flipped = WHOLE.assign(height=-WHOLE["height"])
+    assert findings("RCA104", TABLE, flipped) == []
+    assert [f.kind for f in findings("RCA121", TABLE, flipped)] == ["sign_flip"]
+
+
 def test_numbers_that_go_on_have_no_constant_added(findings: Findings) -> None:
     running = pd.DataFrame({"id": range(5000), "epoch": 1.7e9 + DRAW.uniform(0, 1e5, 5000)})
     assert findings("RCA104", running, running + {"id": 50_000, "epoch": 3e6}) == []
