@@ -39,16 +39,9 @@ def unit_change(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> 
 
 @repair("sign_flip", "turn the sign back")
 def sign_flip(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
-    """Turn the sign of the damaged cells back.
+    """Turn the sign of the damaged cells back; see :func:`unit_change`.
 
     With `negative` in the evidence, these are the cells on the wrong side of zero, else all of the part.
-
-    Examples
-    --------
-    >>> whole = pd.DataFrame({"debt": [1.0, 2.0, 3.0]})
-    >>> finding = Finding("RCA121", "sign_flip", "data.train.debt", "", evidence={"column": "debt", "negative": True})
-    >>> sign_flip(whole.replace(2.0, -2.0), finding, whole, None).equals(whole)
-    True
     """
     name = column_of(frame, finding, reference)
     wrong = where(frame, finding)
