@@ -181,9 +181,9 @@ def schema_change(frame: Frame, column: str | None, rng: Draw, *, name: str | No
 
 @cells("leakage", "let a feature know the target", of="new column")
 def leakage(values: Cells, rows: Mask, rng: Draw, *, frame: Frame, target: str = "y", noise: float = 0.0) -> Cells:
-    """Write a copy of the target into a feature, as numbers; a column that is not there is added; see :func:`missing_values`.
+    """Write a copy of the target into a feature, as numbers; see :func:`missing_values`.
 
-    The copy is blurred by `noise`, a standard deviation in those of the target.
+    A column that is not there is added. The copy is blurred by `noise`, a standard deviation in those of the target.
     """
     answer = frame[require(frame, target)]
     number = pd.api.types.is_numeric_dtype(answer)
