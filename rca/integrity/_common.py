@@ -97,10 +97,7 @@ def time_of(pair: Pair, case: Case) -> str | None:
 def locate(
     sample: pd.DataFrame, hit: Mask, case: Case, column: str | None = None, usual: float = 0.0
 ) -> dict[str, Any]:
-    """Return where damaged rows are: of `time`, `onset`, `until`, `all_since` and `segment`, those that can be told.
-
-    Everywhere the `usual` share of rows counts as damaged by nature.
-    """
+    """Return of `time`, `onset`, `until`, `all_since` and `segment` what can be told; a `usual` share is everywhere."""
     n, time = int(hit.sum()) - usual * len(hit), case.roles.time
     if n < 5 or hit.all():
         return {}

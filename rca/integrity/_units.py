@@ -7,7 +7,7 @@ undone. Only damaged rows that land outside the reference's support can be told 
 should follow is the reference's among the values that the change would carry out of the support.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -119,20 +119,22 @@ def explain(pair: Pair, reference: Column, current: Column, case: Case, toleranc
         return Change(found[1], np.isfinite(sides.new))
     single = _of_rows(sides)
     # rows that can be told one by one are more than a span of them
-    if found is None or (single is not None and single.seen >= 0.99):
+    if found is None or (single is not None and single.seen >= 0.99 and found[1] in UNITS):
         return single
     return Change(found[1], found[0].mask & np.isfinite(sides.new), where=found[0].where)
 
 
-def _whole(sides: Sides, tolerance: float) -> Unit | None:
-    """Return the unit that all of the current values are in."""
+def _whole(sides: Sides, tolerance: float, kept: Callable[[Unit], float]) -> Unit | None:
+    """Return the unit that all of the current values are in; `kept` is what undoing one leaves of the relations."""
     known = sides.known
     q0, q1 = np.quantile(sides.old, GRID), np.quantile(known, GRID)
     # no unit leaves every quantile where it was
     if np.abs(q1 - q0).max() <= 0.02 * (q0[-1] - q0[0]):
         return None
     bar = tolerance + noise(len(sides.old), len(known))
-    units = (*UNITS, *_constant(q0, q1, len(sides.old), len(known)), *_offset(sides, q0, q1))
+    # any population may have moved on by a constant: only what a column says of the others is proof
+    moved = {unit: kept(unit) for unit in _offset(sides, q0, q1)}
+    units = (*UNITS, *_constant(q0, q1, len(sides.old), len(known)), *(u for u in moved if moved[u] > 0.6))
     # a look at the quantiles alone spares most of them
     fit = [unit for unit in units if _distance(q0, unit.undo(q1)) <= bar + 0.15]
     before = apart(sides.old, known) if fit else 0.0
@@ -150,7 +152,7 @@ def _whole(sides: Sides, tolerance: float) -> Unit | None:
         # a small factor must be the very one: where others do as well, the column may just have grown
         beside = [_distance(sides.old, known / (unit.factor * k)) for k in (1 / 1.15, 1.15)]
         if unit.sharp or unit.offset or min(beside) > bar:
-            found.append((left, unit))
+            found.append((left - moved.get(unit, 0.0), unit))
     return min(found, key=lambda item: item[0])[1] if found else None
 
 
@@ -175,26 +177,18 @@ def _constant(before: Floats, after: Floats, n0: int, n1: int) -> tuple[Unit, ..
 
 
 def _offset(sides: Sides, before: Floats, after: Floats) -> tuple[Unit, ...]:
-    """Return a constant that was added, or from which the values were taken: all of them lie where none ever was.
-
-    Numbers that only go on, as dates and running numbers do, are all distinct, or move little for what they are.
-    """
-    old, new = before[[0, -1]], after[[0, -1]]
-    far = max(new[0] - old[1], old[0] - new[1]) > old[1] - old[0] and (sides.reference.distinct or 0) >= 30
-    # values of the other sign are another damage
-    if (
-        not far
-        or differ(sides.old, -sides.known) <= 0.1
-        or (sides.reference.type.startswith("int") and sides.reference.distinct == sides.reference.present)
-    ):
+    """Return a constant that was added, or from which the values were taken: all of them lie where none ever was."""
+    # of a span some rows may be others, and values of the other sign are another damage
+    old, new = before[[0, -1]], after[[2, -3]]
+    if max(new[0] - old[1], old[0] - new[1]) <= old[1] - old[0] or differ(sides.old, -sides.known) <= 0.1:
         return ()
     # medians say no more digits than their error has
     error = 1.3 * np.std(sides.old) / np.sqrt(min(len(sides.old), len(sides.known)))
-    digits = 1 - int(np.ceil(np.log10(error)))
+    digits = 1 - int(np.ceil(np.log10(max(error, 1e-9))))
     added, taken = (round(float(np.median(side)), digits) for side in (after - before, after + before[::-1]))
-    found = Unit(f"{added:+.6g}", 1.0, added), Unit(f"{taken:.6g} minus its value", -1.0, taken)
     named = any(u.factor == 1 and abs(u.offset - added) < 0.1 * (old[1] - old[0]) for u in UNITS)
-    return () if named or abs(np.median(new) - np.median(old)) <= np.abs(old).max() else found
+    found = Unit(f"{added:+.6g}", 1.0, added), Unit(f"{taken:.6g} minus its value", -1.0, taken)
+    return () if named else found
 
 
 def _whole_numbers(sides: Sides, unit: Unit, values: Floats, part: bool = False) -> bool:
@@ -210,24 +204,25 @@ def _whole_numbers(sides: Sides, unit: Unit, values: Floats, part: bool = False)
         return not part and unit.sharp
     again = np.round(unit.undo(values)) * unit.factor + unit.offset
     # decimals of the new unit may be cut off; other columns come this close in at most three of five rows
-    slack = (0.51 if whole and unit.factor % 1 else 0.2 * unit.factor * (not whole)) + 1e-6
+    slack = (0.51 if whole and (unit.factor % 1 or unit.offset % 1) else 0.2 * unit.factor * (not whole)) + 1e-6
     return float((np.abs(again - values) <= slack).mean()) >= 0.95
 
 
 def _held(pair: Pair, case: Case, sides: Sides, tolerance: float, view: View) -> Unit | None:
     """Return the unit that all values of a view are in; in a part they stay among the reference's values."""
+    name, law, seen = sides.reference.name, law_of(pair.reference, case), seen_of(pair, case).part(view.mask)
+    raw = law.relation(name, seen)
+
+    def kept(unit: Unit) -> float:
+        return law.relation(name, seen, unit.undo(sides.new)).slope if raw.known and raw.slope < 0.7 else 0.0
+
     if not view.where:
-        return _whole(sides, tolerance)
-    name, law = sides.reference.name, law_of(pair.reference, case)
+        return _whole(sides, tolerance, kept)
     old = pair.reference.sample[name].to_numpy()[part_of(pair, view)]
     part = replace(sides, old=old[np.isfinite(old)], new=np.where(view.mask, sides.new, np.nan))
-    unit = _whole(part, tolerance) if min(len(part.known), len(part.old)) >= _ENOUGH else None
-    if unit is None:
-        return None
-    seen = seen_of(pair, case).part(view.mask)
-    raw, undone = (law.relation(name, seen, v) for v in (None, unit.undo(sides.new)))
+    unit = _whole(part, tolerance, kept) if min(len(part.known), len(part.old)) >= _ENOUGH else None
     # what a column says of the others tells a unit from a move, where it says anything
-    return unit if raw.known and raw.slope < 0.7 and undone.slope > max(raw.slope + 0.3, 0.6) else None
+    return unit if unit is not None and kept(unit) > max(raw.slope + 0.3, 0.6) else None
 
 
 def _of_rows(sides: Sides) -> Change | None:

@@ -53,7 +53,7 @@ def label_noise(case: Case, *, floor: float = 0.005, least: float = 0.1) -> Iter
         parts = views(pair, case, *ties(pair, case, target))
         if found := settle(parts, partial(_noisy, pair, law, whole, target, least)):
             said = "lost {share} of its" if found[1].slope > -0.5 else "has the opposite of its"
-            text = f"{{column}} of {{table}}{{where}} {said} relation to the inputs, which are as they were."
+            text = f"{{column}} of {{table}}{{where}}, wrong or harder to tell, {said} relation to the inputs."
             yield lost(pair, target, "label_noise", found[1], found[0].where, text)
 
 
@@ -86,7 +86,10 @@ def _noisy(pair: Pair, law: Law, whole: Seen, target: str, least: float, view: V
 
 def _attenuated(law: Law, seen: Seen, target: str, relation: Relation, least: float) -> bool:
     """Say whether the target's relations, and they alone, are smaller by one factor, beyond chance."""
-    if not relation.known or relation.slope > 1 - least - 3 * relation.error:
+    # where one class is rarer there is less to tell, and what is told of it may be as it was
+    spread = [1 - float((side.shares[law.place[target]] ** 2).sum()) for side in (law.seen, seen)]
+    told = relation.slope * max(spread[0] / max(spread[1], 1e-9), 1.0)
+    if not relation.known or told > 1 - least - 3 * relation.error:
         return False
     # other relations, as strong as before, are another concept; none, or all turned round, are other labels
     if abs(relation.shape) < 0.9 and relation.size > max(abs(relation.slope) / 0.7, 0.3 + 3 * relation.error):
@@ -150,7 +153,10 @@ def lost_by_label(pair: Pair, case: Case, floor: float = 0.05) -> dict[str, Any]
         share, others = map(float, 1 - m / n)
         rate = rate_change(round(max(others, 0.0) * n[1]), int(n[1]), round(max(share, 0.0) * n[0]), int(n[0]), floor)
         # without a key the tables are two samples, whose counts are apart by chance
-        stayed = keyed or (abs(others) <= floor + 3 * np.sqrt(2 / n[1]) and (n[0] - m[0]) > 4 * np.sqrt(n[0] + m[0]))
+        fell, rest = n - m
+        stayed = keyed or (
+            abs(others) <= floor + 3 * np.sqrt(2 / n[1]) and fell > max(4 * np.sqrt(n[0] + m[0]), -2 * rest)
+        )
         if stayed and rate.p_value <= _ALPHA and rate.difference > most:
             most, gone = rate.difference, round((n[0] - m[0]) * rows(pair)[0] / len(before))
             best = {"rate": rate, "hits": hits, "rows": gone, "share": share, "others": others, **which}

@@ -28,8 +28,9 @@ _LIKE = (
 def unit_change(case: Case, *, tolerance: float = 0.02, floor: float = 0.001) -> Iterator[Finding]:
     """Find numeric columns that are in another unit than the reference, in all rows or in some.
 
-    Known are the powers of ten, inches, pounds, miles, minutes, hours, degrees, and any constant factor
-    that stretches a skewed column evenly (a currency). A column that moved by itself is none of these. Two
+    Known are the powers of ten, inches, pounds, miles, minutes, hours, degrees, any constant factor that stretches
+    a skewed column evenly (a currency), and any constant that was added to a column which then, less that constant,
+    says of the others what it did. A column that moved by itself is none of these. Two
     distributions are called the same that lie apart by no more than `tolerance`, beyond noise.
 
     The evidence holds what a repair needs: factor, offset, and the bounds outside of which a value is damaged
@@ -80,6 +81,10 @@ def sign_flip(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
     ['amount has the other sign in 10 % of the rows of train.']
     """
     turned: dict[str, frozenset[str]] = {}
+    for pair in filled(case):  # labels that were turned round turn the relations of all columns to them
+        law, target = law_of(pair.reference, case), str(case.roles.target)
+        if target in law.names and law.relation(target, seen_of(pair, case)).slope < 0:
+            turned[pair.name] = frozenset({target})
 
     def kept(item: tuple[Pair, Column, Column]) -> float:
         relation = law_of(item[0].reference, case).relation(item[1].name, seen_of(item[0], case))
@@ -92,7 +97,8 @@ def sign_flip(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
         law, seen, hit, where = law_of(pair.reference, case), seen_of(pair, case), _negative(old, new), None
         if hit is None and current.present and (differ(old, new) > 0.02 or _torn(law, seen, name, 0.95)):
             turn = partial(_turned, pair, case, name, gone)
-            if found := settle(views(pair, case, *traces(pair, case, name)), turn):
+            parts = views(pair, case, *traces(pair, case, name))
+            if found := settle((v for v in parts if gone.isdisjoint(v.where.get("segment", ()))), turn):
                 hit, where = found[0].mask & np.isfinite(new), found[0].where
         if hit is not None:
             turned[pair.name] = gone | {name}

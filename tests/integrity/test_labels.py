@@ -86,3 +86,23 @@ def test_another_concept_is_no_noise(findings: Findings) -> None:
     other = weak(1)
     other["y"] = (other["a"] - other["b"] + other["d"] + draw.logistic(0, 1, 4000) > 0).astype(int)
     assert findings("RCA124", weak(0), other, target="y", time="at") == []
+
+
+def test_a_class_that_became_rare_is_no_noise(findings: Findings) -> None:
+    good, many = made(0, rows=3000), made(3, rows=12_000)
+    rare = many.groupby("y").sample(frac=1, random_state=0)
+    rare = pd.concat([rare[rare["y"] == "yes"][:400], rare[rare["y"] == "no"][:3000]]).sample(frac=1, random_state=0)
+    for code in ("RCA124", "RCA114"):
+        assert findings(code, good.drop(columns="value"), rare.drop(columns="value"), target="y") == []
+
+
+def test_targets_that_grew_were_not_lost(findings: Findings) -> None:
+    grown = made(1).assign(value=made(1)["value"] + 1)
+    assert findings("RCA114", made(0).drop(columns="y"), grown.drop(columns="y"), target="value") == []
+
+
+def test_labels_that_were_turned_round_accuse_no_input(findings: Findings) -> None:
+    turned = made(1).drop(columns="value").assign(y=lambda t: t["y"].map({"yes": "no", "no": "yes"}))
+    good = made(0).drop(columns="value")
+    assert findings("RCA121", good, turned, target="y") == []
+    assert len(findings("RCA124", good, turned, target="y")) == 1

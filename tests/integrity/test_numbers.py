@@ -222,13 +222,27 @@ def test_columns_that_move_apart_are_not_exchanged(findings: Findings, twins: pd
 ADDED: list[tuple[Callable[[pd.Series], pd.Series], str]] = [
     (lambda x: x + 400, r"height is \+400(\.\d+)? in all rows"),
     (lambda x: x - 1000, r"height is -1000(\.\d+)? in all rows"),
+    (lambda x: 1000 - x, r"height is 1000(\.\d+)? minus its value in all rows"),
 ]
 
 
 @pytest.mark.parametrize(("add", "text"), ADDED)
 def test_a_constant_that_was_added_to_all(findings: Findings, add: Callable[..., pd.Series], text: str) -> None:
-    (found,) = findings("RCA104", TABLE, WHOLE.assign(height=add(WHOLE["height"].round())))
+    draw = np.random.default_rng(1)
+    good, bad = (WHOLE.assign(weight=WHOLE["height"] - 100 + draw.normal(0, 6, 4000)) for _ in range(2))
+    (found,) = findings("RCA104", good, bad.assign(height=add(bad["height"])))
     assert re.match(text, found.text)
+    since = bad.assign(height=bad["height"].where(bad["at"] < "2024-05-01", add(bad["height"])))
+    (found,) = findings("RCA104", good, since, time="at")
+    assert found.evidence["offset"] == pytest.approx(add(pd.Series([0.0]))[0], abs=3)
+    # nothing tells whether a column without a relation was damaged or moved on
+    assert findings("RCA104", TABLE, WHOLE.assign(height=add(WHOLE["height"]))) == []
+
+
+def test_degrees_in_whole_numbers(findings: Findings) -> None:
+    good, bad = (pd.DataFrame({"heat": np.round(DRAW.normal(15, 8, 3000))}).astype("int64") for _ in range(2))
+    (found,) = findings("RCA104", good, bad + 273)
+    assert found.evidence["unit"] == "Celsius to kelvins"
 
 
 def test_a_sign_that_was_flipped_is_no_constant(findings: Findings) -> None:
