@@ -27,7 +27,7 @@ def test_evidently_tells_what_drifted_and_changes_nothing(tmp_path: Path, rng: n
     outcome = next(o for o in found.outcomes if o.code == "RCA198")
     assert (outcome.status, outcome.findings) == ("clear", ())
     assert outcome.reason is not None
-    assert "columns drifted: x; not shown to it" in outcome.reason
+    assert "columns drifted: 'x'; not shown to it" in outcome.reason
     assert "'empty', 'id'" in outcome.reason
     assert "<html" in path.read_text()[:2000].lower()
 

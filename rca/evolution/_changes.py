@@ -114,7 +114,7 @@ def of_stage(case: Case, name: str) -> Iterator[Change]:
         # A lock that was not renewed after an edit hides it, so files in git are compared as well.
         same = before.deps.get(path) == after.deps.get(path) and reference.files.get(path) == current.files.get(path)
         if not (same or producer(reference, path) or producer(current, path)):
-            yield from _dependency(case, name, path)
+            yield from (replace(c, declared=path in before.deps) for c in _dependency(case, name, path))
     for path in undeclared(current, name):
         if reference.files.get(path) != current.files.get(path) and not same_program(*texts(case, path)):
             text = f"{path} changed, and no stage declares it"
@@ -129,7 +129,9 @@ def _params(case: Case, before: Stage, after: Stage) -> Iterator[Change]:
                 lead = "" if file == PARAMS else f"{file}:"
                 text = f"{lead}{key} {old.get(key, 'unset')!s} → {new.get(key, 'unset')!s}"
                 kind = kind_of_key(key, case.seed_key)
-                yield Change(f"params.{lead}{key}", kind, after.name, keys=((file, key),), text=text)
+                # the reference's dvc.yaml is the one that runs
+                known, keys = key in old, ((file, key),)
+                yield Change(f"params.{lead}{key}", kind, after.name, keys=keys, text=text, declared=known)
 
 
 def _dependency(case: Case, name: str, path: str) -> Iterator[Change]:
