@@ -68,6 +68,23 @@ def test_three_changes_get_their_exact_shapley_values(mini: Path, copy_of: Copy)
     assert {s.player.subject: s.contribution.value for s in again.shares} == found
 
 
+def test_four_changes_cost_no_more_runs_than_there_are_inputs(mini: Path, copy_of: Copy) -> None:
+    work = copy_of(mini)
+    edit(work.root / "params.yaml", "weight: 0", "weight: 1")
+    edit(work.root / "train.py", "SHIFT = 0", "SHIFT = 1")
+    edit(work.root / "prepare.py", ".read_text())", '.read_text().replace(",0.", ",900."))')
+    raw = pd.read_csv(work.root / "raw.csv")
+    (work.root / "raw.csv").unlink()
+    raw.assign(a=raw["a"] + 100).to_csv(work.root / "raw.csv", index=False)
+    work.dvc("add", "--quiet", "raw.csv")
+    case = changed(work)
+    done = run(case, work.root, repeats=1)
+    assert (len(done.shares), done.coalitions) == (4, 16)
+    # two tables times two scripts to prepare, and each of the four with two parameters times two scripts to train
+    assert done.stages_run <= 4 + 16
+    assert run(case, work.root, repeats=1).stages_run == 0
+
+
 def test_changes_that_cannot_run_apart_are_one(mini: Path, copy_of: Copy) -> None:
     work = copy_of(mini)
     edit(work.root / "train.py", "SHIFT = 0", 'SHIFT = params["extra"]')
