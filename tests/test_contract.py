@@ -125,11 +125,8 @@ def test_odd_tables_have_a_contract_too(rows: int, mixed: Callable[[int, int], p
     # a table without rows keeps nothing of what it promised
     assert [f.kind for f in held(mixed(0, rows), mixed(0, rows), key=("name",))] == ["truncation"] * (not rows)
     # a mixed column may hold one type only in so few rows, and one null is all rows of one
-    assert {f.kind for f in held(mixed(0, 300), mixed(0, rows), key=("name",))} <= {
-        "type_change",
-        "missing_values",
-        "truncation",
-    }
+    known = {"type_change", "missing_values"} if rows else {"truncation"}
+    assert {f.kind for f in held(mixed(0, 300), mixed(0, rows), key=("name",))} <= known
 
 
 def test_a_check_learns_a_contract_and_holds_a_table_to_it(tmp_path: Path) -> None:

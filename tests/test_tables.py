@@ -103,7 +103,7 @@ def test_a_table_is_opened_once() -> None:
         ("nowhere.parquet", "no file nowhere.parquet"),
         (pd.DataFrame(), "has no columns"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "column 'a' more than once"),
-        (object(), "cannot be read as a table|has no columns|and no table"),
+        (object(), "is a object, and no table"),
     ],
 )
 def test_says_why_it_cannot_be_opened(source: Any, message: str) -> None:

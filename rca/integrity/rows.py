@@ -39,12 +39,12 @@ def truncation(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
     >>> texts(truncation, whole, whole[whole["shop"] != "B"], time="at")
     ["train lost 500 of 2,000 rows (25 %), those with shop 'B'."]
     """
-    told = filled(case)
+    usable = filled(case)
     for pair in case.pairs:
         if rows(pair)[1] == 0 < rows(pair)[0]:
             lost = rows(pair)[0]
             yield _finding(pair, {}, lost, lost, floor, {"missing_keys": None, "limit": None})
-    for pair in told:
+    for pair in usable:
         (before, after), time = rows(pair), time_of(pair, case)
         limit = after if after in LIMITS or (after < before and after % 1000 == 0 != before % 1000) else None
         missing, lost = _lost(pair, case.roles.key, time)

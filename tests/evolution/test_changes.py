@@ -7,6 +7,7 @@ import pytest
 from rca import case as cases
 from rca import demo, registry
 from rca.evolution._changes import kind_of_key, root_changes, same_program
+from rca.types import Case, Roles, Stage, Version
 from tests.workspace_plugin import changed, edit, save
 
 Copy = Callable[[Path], demo.Workspace]
@@ -80,3 +81,21 @@ def test_formatting_is_no_change(other: str) -> None:
 @pytest.mark.parametrize("other", ["x = 1.0", "y = 1", "x = '1'", "x = (", None])
 def test_anything_else_is(other: str | None) -> None:
     assert not same_program("x = 1", other)
+
+
+def test_packages_and_sources_that_differ_are_told() -> None:
+    old, new = (
+        Version(
+            rev,
+            rev,
+            stages={"train": Stage("train", "t", {"raw.csv": rev}, {"m.skops": rev}, {})},
+            tracked={"raw.csv": "raw.csv.dvc"},
+            environment={"scikit-learn": version},
+        )
+        for rev, version in (("good", "1.5.2"), ("bad", "1.6.0"))
+    )
+    case = Case((), Roles(), old, new, model_path="m.skops")
+    (package,) = registry.diff.get("RCA203").function(case)
+    assert (package.subject, package.evidence["step"]) == ("env.scikit-learn", "minor")
+    (source,) = registry.diff.get("RCA205").function(case)
+    assert source.text == "raw.csv differs, and enters at stage train"

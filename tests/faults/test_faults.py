@@ -118,3 +118,25 @@ def test_rows_in_no_order_and_without_a_time_are_put_back(calls: pd.DataFrame, r
     assert late.index.equals(shuffled.index)
     expected = shuffled.reset_index(drop=True)[known].sort_values("at")["client"].shift().fillna(calls["client"][0])
     assert (late["client"].to_numpy()[known] == expected.sort_index()).all()
+
+
+EXACT: list[tuple[str, dict[str, list[Any]], dict[str, Any], list[Any]]] = [
+    ("encoding", {"a": ["Köln", "Bonn"]}, {"way": "mojibake", "share": 1.0}, ["KÃ¶ln", "Bonn"]),
+    ("train_serve_skew", {"a": [1.25, 2.75]}, {}, [1.0, 3.0]),
+    ("leakage", {"a": [31, 42, 53], "y": ["no", "yes", "no"]}, {}, [0.0, 1.0, 0.0]),
+]
+
+
+@pytest.mark.parametrize(("name", "whole", "knobs", "expected"), EXACT)
+def test_what_becomes_of_a_cell(
+    name: str, whole: dict[str, list[Any]], knobs: dict[str, Any], expected: list[Any], rng: np.random.Generator
+) -> None:
+    damaged, truth = fault.get(name).function(pd.DataFrame(whole), "a", rng, **knobs)
+    assert damaged["a"].tolist() == expected
+    assert truth["rows"] == sum(old != new for old, new in zip(whole["a"], expected, strict=True))
+
+
+def test_a_new_category_is_written_as_often_as_asked(rng: np.random.Generator) -> None:
+    whole = pd.DataFrame({"city": ["Rome", "Oslo"] * 5})
+    damaged, truth = fault.get("new_category").function(whole, "city", rng, share=0.2, value="Lima")
+    assert (int((damaged["city"] == "Lima").sum()), truth["rows"]) == (2, 2)

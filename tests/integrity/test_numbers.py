@@ -84,9 +84,9 @@ def test_a_currency_is_a_constant_factor(findings: Findings) -> None:
 
 
 MOVES: list[Callable[[pd.Series], pd.Series]] = [
-    lambda x: x + 2 * x.std(),
+    lambda x: x + 30,
     lambda x: x * 1.2,
-    lambda x: 1.3 * x.max() - x,
+    lambda x: 260 - x,
     lambda x: x**2 / 40,
 ]
 
@@ -254,5 +254,9 @@ def test_a_sign_that_was_flipped_is_no_constant(findings: Findings) -> None:
 def test_numbers_that_go_on_have_no_constant_added(findings: Findings) -> None:
     running = pd.DataFrame({"id": range(5000), "epoch": 1.7e9 + DRAW.uniform(0, 1e5, 5000)})
     assert findings("RCA104", running, running + {"id": 50_000, "epoch": 3e6}) == []
+    # two that go on together do not prove each other's constant
+    cars = pd.DataFrame({"km": DRAW.normal(5000, 500, 3000)})
+    cars["age"] = cars["km"] / 10 + DRAW.normal(0, 10, 3000)
+    assert findings("RCA104", cars[:1500], cars[1500:].add([20_000, 2_000])) == []
     steps = pd.DataFrame({"index": np.repeat(np.arange(40.0), 100)})
     assert findings("RCA104", steps, steps + 40) == []

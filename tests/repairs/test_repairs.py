@@ -80,3 +80,15 @@ def test_a_leak_since_a_moment_is_undone_where_times_have_a_zone(calls: pd.DataF
     repaired = repair.get("leakage").function(damaged, finding, zoned, np.random.default_rng(0))
     assert repaired["age"][:2000].equals(zoned["age"][:2000])
     assert (repaired["age"][2000:] > 1).all()
+
+
+def test_a_sign_is_turned_back_where_it_is_wrong(rng: np.random.Generator) -> None:
+    whole = pd.DataFrame({"debt": [1.0, 2.0, 3.0]})
+    finding = Finding("RCA121", "sign_flip", "data.train.debt", "", evidence={"column": "debt", "negative": True})
+    assert repair.get("sign_flip").function(whole.replace(2.0, -2.0), finding, whole, rng).equals(whole)
+
+
+def test_labels_of_common_rows_are_the_references(rng: np.random.Generator) -> None:
+    whole = pd.DataFrame({"id": [1, 2, 3], "y": [0, 1, 1]})
+    finding = Finding("RCA124", "label_noise", "data.train.y", "", evidence={"column": "y", "key": ["id"]})
+    assert repair.get("label_noise").function(whole.assign(y=[0, 0, 1]), finding, whole, rng).equals(whole)
