@@ -42,7 +42,7 @@ def predictions(case: Case) -> Iterator[Finding]:
     100 % of the 100 rows of exam are answered otherwise: 90 % were right and are wrong now, 10 % the other way \
 (McNemar p = 3e-17); accuracy moved by -0.8 [-0.899, -0.701]. The mean score went from 1 to 0.
     """
-    frame, name, y, before, after = _answers(case)
+    frame, name, y, before, after = answered(case)
     known = classes(asked(case)[1])
     scores = {} if known is None else _scores(case, frame)
     if np.array_equal(before, after) and len(set(scores.get("mean", [0.0]))) == 1:
@@ -100,7 +100,7 @@ def _share(rows: Any) -> str:
     return f"{100 * float(np.mean(rows)):.3g} %"
 
 
-def _answers(case: Case) -> tuple[pd.DataFrame, str, Floats, Floats, Floats]:
+def answered(case: Case) -> tuple[pd.DataFrame, str, Floats, Floats, Floats]:
     """Return the labelled rows of the current exam, its name, and as numbers the target and both models' answers."""
     models, target = asked(case), case.roles.target
     pair = next((p for p in reversed(case.pairs) if p.name in ("production", "evaluate")), None)
