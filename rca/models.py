@@ -3,10 +3,12 @@
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 from rca import pickles
-from rca.errors import ModelError, choices
+from rca.errors import ModelError, RcaError, choices
+from rca.onnx import OnnxModel
 from rca.types import Model
 
 #: Compiled parts of scikit-learn's estimators that skops leaves to its callers. Classes only: a function that a
@@ -32,8 +34,10 @@ skops.io.dump(joblib.load(sys.argv[1]), sys.argv[2])
 PICKLES = {".pkl", ".pickle", ".joblib"}
 
 
-def load(file: str, name: str | None = None, *, trust: bool = False) -> Model:
+def load(file: str, name: str | None = None, *, trust: bool = False, features: Sequence[str] = ()) -> Model:
     """Read a model; `name` is its path in the project, for a DVC cache has no extensions.
+
+    The `features` are the columns of an ONNX model that takes them as one input, in order.
 
     With `trust`, a pickle is loaded by a process apart, without this one's environment, with limits and in a folder of
     its own; that is no sandbox: it may still read files and use the network.
@@ -47,9 +51,9 @@ def load(file: str, name: str | None = None, *, trust: bool = False) -> Model:
     if suffix in PICKLES:
         with tempfile.TemporaryDirectory(prefix="rca-model-") as home:
             return _load(_converted(file, name, home), name)
-    if suffix != ".skops":
-        raise ModelError(f"{name} is in a format that is not read here: the formats are '.skops'; save the model so.")
-    return _load(file, name)
+    if suffix not in (".skops", ".onnx"):
+        raise ModelError(f"{name} is in a format that is not read here: save the model as .skops, or as .onnx.")
+    return _load(file, name) if suffix == ".skops" else _graph(file, name, features)
 
 
 def _named(file: str) -> str:
@@ -96,6 +100,16 @@ def _load(file: str, name: str) -> Model:
     if not hasattr(found, "predict"):
         raise ModelError(f"{name} is no model but a {type(found).__name__}: save the fitted estimator itself.")
     return found  # type: ignore[no-any-return]  # skops is untyped
+
+
+def _graph(file: str, name: str, features: Sequence[str]) -> Model:
+    try:
+        return OnnxModel(file, features)
+    except RcaError:
+        raise
+    except Exception as problem:  # noqa: BLE001  a damaged file may raise anything
+        detail = " ".join(str(problem).split())[:300]
+        raise ModelError(f"{name} does not load ({type(problem).__name__}: {detail}): write it again.") from None
 
 
 def classes(model: Model) -> list[Any] | None:

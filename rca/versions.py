@@ -243,7 +243,7 @@ def read(repository: Repository, rev: str, config: Config, fetch: Any = None, *,
     model, model_problem = None, found.problem
     if found.file is not None and not found.corrupt:
         try:
-            model = models.load(found.file, config.model, trust=trust)
+            model = models.load(found.file, config.model, trust=trust, features=config.features)
         except ModelError as problem:
             model_problem = str(problem).rstrip(".")
     known: dict[str, Any] = {name: getattr(snap, name) for name in ("stages", "files", "params", "metrics")}

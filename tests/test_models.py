@@ -88,4 +88,4 @@ def test_a_damaged_or_foreign_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="does not load"):
         models.load(str(tmp_path / "e.skops"))
     with pytest.raises(ModelError, match="format that is not read here"):
-        models.load("m.onnx")
+        models.load("m.h5")

@@ -63,7 +63,7 @@ def load_model(box: Sandbox, case: Case) -> Model:
         box.dvc("pull", "--quiet", "--allow-missing", str(case.model_path))
     if not file.is_file():
         raise ReplayError(f"the run made no {case.model_path}")
-    return models.load(str(file), str(case.model_path), trust=case.trust)
+    return models.load(str(file), str(case.model_path), trust=case.trust, features=case.roles.features)
 
 
 def proof(case: Case, version: Version) -> Path:

@@ -1,0 +1,73 @@
+"""A model of the ONNX format, asked as scikit-learn's are; its graph can call ONNX's own operators alone."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+import numpy as np
+from numpy.typing import NDArray
+from rca.errors import ConfigError, ModelError
+
+_TYPES: Mapping[str, Any] = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
+_TYPES = {**_TYPES, "tensor(int32)": np.int32, "tensor(bool)": np.bool_, "tensor(string)": np.str_}
+
+
+class OnnxModel:
+    """A graph with an input for each column, or with one that takes the `features` side by side.
+
+    Two outputs are a classifier's label and probabilities, as skl2onnx writes them; one is a regressor's. A classifier
+    has `classes_`, which need a map of the probabilities by class, or labels that count from 0.
+    """
+
+    def __init__(self, file: str, features: Sequence[str] = ()) -> None:
+        try:
+            import onnxruntime
+        except ImportError:
+            raise ConfigError("onnxruntime is not installed: pip install 'rca[onnx]'.") from None
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 4  # what goes wrong is raised
+        # from its bytes, so that a file cannot name others to be read
+        content = Path(file).read_bytes()
+        self._session: Any = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self._inputs = {i.name: _TYPES[i.type] for i in self._session.get_inputs()}
+        self.feature_names_in_ = [*self._inputs] if len(self._inputs) > 1 else list(features)
+        if not self.feature_names_in_:
+            raise ModelError("one input takes all columns side by side: list them in order as 'features' in rca.yaml.")
+        outputs = self._session.get_outputs()
+        self._mapped = outputs[-1].type.startswith("seq(map")
+        if len(outputs) > 1:
+            self.classes_ = self._classes(outputs[0].type)
+
+    def _classes(self, labels: str) -> list[Any]:
+        blank = [[0 if kind is not np.str_ else "" for kind in self._inputs.values()]]
+        row = blank if len(self._inputs) > 1 else [[0] * len(self.feature_names_in_)]
+        label, scores = self._run(np.array(row, dtype=object))
+        if self._mapped:
+            return sorted(scores[0])
+        if labels != "tensor(int64)" or label[0] != np.argmax(scores[0]):
+            raise ModelError("the classes of its probabilities are not known: write the model with a map of them.")
+        return list(range(np.shape(scores)[1]))
+
+    def _run(self, table: Any) -> list[Any]:
+        cells = np.asarray(table, dtype=object)
+        names = self.feature_names_in_
+        columns = [cells] if len(self._inputs) == 1 else [cells[:, [i]] for i in range(len(names))]
+        fed = {n: _cells(c, kind) for (n, kind), c in zip(self._inputs.items(), columns, strict=True)}
+        return list(self._session.run(None, fed))
+
+    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803  as scikit-learn calls it
+        """Return the labels, or the numbers of a regressor."""
+        return np.asarray(self._run(X[self.feature_names_in_])[0]).reshape(len(X))
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
+        """Return a column of probabilities for each class."""
+        scores = self._run(X[self.feature_names_in_])[1]
+        rows = [[row[name] for name in self.classes_] for row in scores] if self._mapped else scores
+        return np.asarray(rows, dtype=float)
+
+
+def _cells(values: NDArray[Any], kind: Any) -> NDArray[Any]:
+    """Return cells as an input takes them; text that is missing is empty."""
+    if kind is np.str_:
+        return np.array([["" if v is None or v != v else str(v) for v in row] for row in values], dtype=object)  # noqa: PLR0124
+    return values.astype(kind)
