@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,8 @@ from rca.types import Case, Finding, Gap, Model, Pair, Pillar, Rejected, Roles
 ALARM = 0.95
 #: The samples: rows of one share noise, rows of two do not.
 REFERENCE, CURRENT = "reference", "current"
+#: What the columns of a source look like that does not answer: nothing, one value, or a default.
+SILENT = {"missing_values", "frozen_column", "sentinel_values"}
 Tables = tuple[pd.DataFrame, pd.DataFrame]  # of the reference and the current side
 
 
@@ -126,12 +129,13 @@ class Damage:
     undo: Callable[[pd.DataFrame], pd.DataFrame]
     exact: bool  # whether the repair is the inverse of the damage rather than a draw from the reference
     vanished: int  # how many of the findings are gone after the repair
+    pillar: Pillar = "integrity"
 
 
 def damaged(damage: Damage, part: Estimate, counterfactual: str) -> Term:
     """Return a damage as a term of the tree."""
     main = damage.main
-    term = Term("integrity", main.kind, damage.subject, part, main.text.rstrip("."), True, counterfactual)
+    term = Term(damage.pillar, main.kind, damage.subject, part, main.text.rstrip("."), True, counterfactual)
     return replace(term, stage=main.stage, findings=tuple(f.id for f in damage.findings))
 
 
@@ -155,7 +159,42 @@ def damages(setting: Setting, pair: Pair, tables: Tables, branch: Branch) -> lis
             found.append(max(tried, key=lambda d: (d.vanished, d.exact, -group.index(d.main))))
         for finding, why in lost if not tried else ():
             branch.give_up("integrity", finding.kind, subject, why, [finding])
-    return sorted(found, key=lambda d: d.main.code)
+    return outages(sorted(found, key=lambda d: d.main.code), tables[1], setting.case.roles.inputs)
+
+
+def outages(found: list[Damage], table: pd.DataFrame, inputs: Mapping[str, Sequence[str]]) -> list[Damage]:
+    """Make one damage of the columns of one source of inputs that fell silent in the same rows: the source was out.
+
+    They are more than half of the source's columns, and two or more; of a source that is named as an API, ``api:...``,
+    one column is enough where a span of time holds all of it.
+    """
+    left = list(found)
+    for group, columns in inputs.items():
+        there = [name for name in columns if name in table]
+        silent = [d for d in left if d.main.kind in SILENT and d.main.evidence.get("column") in there]
+        rows = [_struck(d, table) for d in silent]
+        # those that struck the rows that the largest did
+        most = max(rows, key=np.sum, default=np.zeros(0, dtype=bool))
+        silent = [d for d, hit in zip(silent, rows, strict=True) if (hit & most).sum() > 0.7 * (hit | most).sum()]
+        alone = group.startswith("api:") and any({"onset", "until"} & set(d.main.evidence) for d in silent)
+        if len(silent) <= len(there) / 2 or len(silent) < (1 if alone else 2):
+            continue
+        told = "; ".join(d.main.text.rstrip(".") for d in silent)
+        text = f"the inputs '{group}' fell silent in {most.mean():.0%} of the rows ({told})"
+        main = replace(silent[0].main, kind="dependency_outage", subject=f"inputs.{group}", text=text)
+        undo = functools.partial(functools.reduce, lambda t, d: d.undo(t), silent)
+        findings = tuple(f for d in silent for f in d.findings)
+        exact, vanished = all(d.exact for d in silent), sum(d.vanished for d in silent)
+        merged = Damage(main.subject, main, findings, undo, exact, vanished, "inputs")
+        left = [*(d for d in left if d not in silent), merged]
+    return left
+
+
+def _struck(damage: Damage, table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return the rows of a table in which a repair changes the damaged column."""
+    name = damage.main.evidence["column"]
+    before, after = table[name], damage.undo(table)[name].reindex(table.index)
+    return np.asarray(~(before.eq(after) | (before.isna() & after.isna())).to_numpy(dtype=bool, na_value=False))
 
 
 def _try(finding: Finding, group: Sequence[Finding], pair: Pair, tables: Tables, setting: Setting) -> Damage:
