@@ -66,7 +66,7 @@ def investigate(  # noqa: PLR0913  each is one option of the verb
     say("reading both versions")
     case, settings = cases.of_versions(reference, current, config=config, since=since, trust=trust)
     how = replace(options or Options(), say=say) if replay else None
-    metric = metrics.get(settings.metric)  # one that does not exist is said before the long look
+    metric = metrics.get(settings.metric, settings.sensitive)  # one that does not exist is said before the long look
     start = base(case, settings.system, look(case, say, kinds), seed)
     try:
         on = setting(case, metric, start.findings, seed)
@@ -196,7 +196,7 @@ def _replayed(case: Case, settings: Config, options: Options, seed: int) -> Inve
         return replace(_changed(case, settings, seed, options.say), summary=plan(case, options))
     start = base(case, settings.system, look(case, options.say), seed)
     try:
-        _, healthy = broken(setting(case, metrics.get(settings.metric), start.findings, seed))
+        _, healthy = broken(setting(case, metrics.get(settings.metric, settings.sensitive), start.findings, seed))
         worth = [healthy.grid.both_exams(model) for model in healthy.grid.models]
     except (InconclusiveError, ModelError) as missing:
         return conclude(start, "inconclusive", reason=str(missing))
@@ -231,7 +231,7 @@ def bisect(
     case, settings = cases.of_versions(good, bad, config=config, trust=trust)
     how = replace(options or Options(), say=say)
     try:
-        grid = setting(case, metrics.get(settings.metric), (), seed).grid
+        grid = setting(case, metrics.get(settings.metric, settings.sensitive), (), seed).grid
     except (InconclusiveError, ModelError):
         grid = None
     try:

@@ -19,6 +19,7 @@ from rca.types import Model
 
 _STEP = 1e-3  # relative change of a cell's weight in the numerical derivative
 _BINS = 24
+GROUP = 30  # rows of a group below which it says nothing
 _NODES = 8  # of the path between two samples, by Gauss and Legendre
 
 
@@ -31,12 +32,13 @@ class Scored:
     sample: str
     rows: np.ndarray[Any, np.dtype[np.int64]]  # the position of each row in the sample, whose length is `size`
     size: int
+    group: Any = None  # a number for the group of each row, where the metric compares groups
 
 
-def score(y: Any, response: Any, sample: str) -> Scored:
+def score(y: Any, response: Any, sample: str, group: Any = None) -> Scored:
     """Wrap plain arrays, all rows of `sample` in order."""
     y = np.asarray(y, dtype=float)
-    return Scored(y, np.asarray(response, dtype=float), sample, np.arange(len(y)), len(y))
+    return Scored(y, np.asarray(response, dtype=float), sample, np.arange(len(y)), len(y), group)
 
 
 def _log_loss(s: Scored) -> Floats:
@@ -63,6 +65,28 @@ LOSSES: Mapping[str, tuple[Callable[[Scored], Floats], str, str]] = {
 }
 _SCORERS = {scorer: name for name, (_, _, scorer) in LOSSES.items()}
 
+Rates = Mapping[str, Callable[[Scored], tuple[Any, Any]]]  # which rows count, and the values whose mean is the rate
+_RATES: Rates = {
+    "selection_rate": lambda s: (s.y == s.y, s.response == 1),
+    "true_positive_rate": lambda s: (s.y == 1, s.response == 1),
+    "false_positive_rate": lambda s: (s.y == 0, s.response == 1),
+    "accuracy_score": lambda s: (s.y == s.y, s.response == s.y),
+    "mean_prediction": lambda s: (s.y == s.y, s.response),
+    "mean_absolute_error": lambda s: (s.y == s.y, np.abs(s.y - s.response)),
+}
+#: The largest difference of a rate between groups, lower is better; by the names of fairlearn.
+GAPS: Mapping[str, tuple[str, ...]] = {
+    **{f"{rate}_difference": (rate,) for rate in _RATES},
+    "demographic_parity_difference": ("selection_rate",),
+    "equal_opportunity_difference": ("true_positive_rate",),
+    "equalized_odds_difference": ("true_positive_rate", "false_positive_rate"),
+}
+
+
+def lower_is_better(name: str) -> bool:
+    """Whether a metric is a loss, or a gap between groups."""
+    return name in LOSSES or name in GAPS
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -74,6 +98,7 @@ class Metric:
     sign: float = 1.0
     function: Callable[..., float] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    group: str | None = None  # the column whose groups are compared
 
     def values(self, s: Scored) -> Floats | None:
         """Return row values whose mean is the metric, or None where there are none."""
@@ -89,7 +114,7 @@ class Metric:
             raise InconclusiveError(f"{self.name} needs rows, and {s.sample} has none: {hint}")
         weights = np.ones(len(s.y)) if weights is None else weights
         values = self.values(s)
-        other = _auc if self.name == "roc_auc" else self._jackknife
+        other = _auc if self.name == "roc_auc" else self._between if self.group else self._jackknife
         found = mean(values, s.sample, weights) if values is not None else other(s, weights)
         return Estimate(found.value, {s.sample: scatter(found.influence[s.sample], s.rows, s.size)})
 
@@ -107,6 +132,25 @@ class Metric:
                 pull[inside] = weights[inside] / mass * slope
         return Estimate(value, {s.sample: pull})
 
+    def _between(self, s: Scored, weights: Floats) -> Estimate:
+        """Return the largest difference between two groups, of which small ones say nothing."""
+        codes = np.unique(s.group, return_inverse=True)[1]
+        best = Estimate(-1.0)
+        for rate in GAPS[self.name]:
+            inside, values = _RATES[rate](s)
+            counted = weights * inside
+            mass, rows = np.bincount(codes, counted), np.bincount(codes, inside)
+            rates = np.bincount(codes, counted * values) / np.maximum(mass, 1e-300)
+            if (known := np.flatnonzero(rows >= GROUP)).size < 2:
+                why = f"{self.name} needs two groups of '{self.group}' with {GROUP} rows that count for its {rate}"
+                raise InconclusiveError(f"{why}, and {s.sample} has {known.size}: give more rows, or wider groups.")
+            low, high = known[rates[known].argmin()], known[rates[known].argmax()]
+            if rates[high] - rates[low] > best.value:
+                side = (codes == high) * 1.0 - (codes == low)
+                pull = side * counted * (values - rates[codes]) / np.maximum(mass[codes], 1e-300)
+                best = Estimate(float(rates[high] - rates[low]), {s.sample: pull})
+        return best
+
     def _call(self, s: Scored, weights: Floats) -> float:
         assert self.function is not None  # noqa: S101  a metric has a loss or a function
         try:
@@ -119,15 +163,30 @@ class Metric:
         return self.sign * value
 
 
-def get(name: str) -> Metric:
-    """Return a metric by the name of a scikit-learn scorer, or of a row loss."""
+def get(name: str, sensitive: Sequence[str] = ()) -> Metric:
+    """Return a metric by the name of a scikit-learn scorer, of a row loss, or of a gap between groups.
+
+    The groups are those of the first `sensitive` column.
+
+    Examples
+    --------
+    >>> metric = get("demographic_parity_difference", ["sex"])
+    >>> said, sex = np.tile([1, 1, 1, 0], 20), np.repeat([0, 1], 40)
+    >>> said[40:] = np.tile([1, 0, 0, 0], 10)
+    >>> metric.estimate(score(said, said, "exam", sex)).value
+    0.5
+    """
+    if name in GAPS:
+        if not sensitive:
+            raise ConfigError(f"the metric '{name}' compares groups: name their column as 'sensitive'.")
+        return Metric(name, "predict", group=sensitive[0])
     if name in LOSSES or name in _SCORERS:
         loss, response, _ = LOSSES[_SCORERS.get(name, name)]
         return Metric(name, response, loss, sign=-1.0 if name in _SCORERS else 1.0)
     from sklearn.metrics import get_scorer, get_scorer_names
 
     if name not in get_scorer_names():
-        near = get_close_matches(str(name), [*get_scorer_names(), *LOSSES], 3, 0.5)
+        near = get_close_matches(str(name), [*get_scorer_names(), *LOSSES, *GAPS], 3, 0.5)
         hint = f"did you mean {', '.join(map(repr, near))}?" if near else "check the name"
         raise ConfigError(f"there is no metric {name!r}: {hint} (any name of sklearn.metrics.get_scorer_names())")
     scorer = get_scorer(name)
@@ -149,7 +208,17 @@ def answers(metric: Metric, model: Model, table: pd.DataFrame, target: str, posi
         raise ModelError(f"the model needs the columns {choices(missing)}, {there}")
     response = _respond(metric, model, labelled[columns], positive, sample) if len(y) else np.zeros(0)
     rows = labelled.index.to_numpy(dtype=np.int64)
-    return Scored(y, response, sample, rows, max(len(table), int(rows.max(initial=-1)) + 1))
+    group = groups(labelled, metric)
+    return Scored(y, response, sample, rows, max(len(table), int(rows.max(initial=-1)) + 1), group)
+
+
+def groups(table: pd.DataFrame, metric: Metric) -> Any:
+    """Return a number for the group of each row that rows of any table with the same value share."""
+    if metric.group is None:
+        return None
+    if metric.group not in table:
+        raise DataError(f"the table has no column '{metric.group}' whose groups {metric.name} compares.")
+    return pd.util.hash_array(table[metric.group].astype("object").map(str).to_numpy(dtype=object))
 
 
 def _respond(metric: Metric, model: Model, inputs: pd.DataFrame, positive: Any, sample: str) -> Floats:
@@ -204,7 +273,8 @@ def linearised(metric: Metric, reference: Scored, current: Scored) -> tuple[Floa
         return values[0], values[1]
     n0, n1 = len(reference.y), len(current.y)
     y, response = [np.concatenate([getattr(s, name) for s in (reference, current)]) for name in ("y", "response")]
-    both = score(y, response, "mixture")
+    group = None if metric.group is None else np.concatenate([reference.group, current.group])
+    both = score(y, response, "mixture", group)
     pulls = np.zeros(n0 + n1)
     for point, share in zip(*np.polynomial.legendre.leggauss(_NODES), strict=True):
         moved = (point + 1) / 2

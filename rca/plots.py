@@ -11,7 +11,7 @@ from matplotlib.font_manager import findfont, get_font
 from matplotlib.patches import Patch
 from rca.errors import NotApplicable
 from rca.inputs.attribute import Attribution
-from rca.metrics import LOSSES
+from rca.metrics import lower_is_better
 from rca.types import Gap, Investigation
 from rca.words import clean, hurts, interval, number, places, status
 
@@ -114,7 +114,7 @@ def _drawn(height: int, rows: Sequence[_Row], gap: Gap, unit: str = "") -> Itera
         axes.set_yticks([])
         yield figure, axes
         axes.margins(x=0.06)
-        worse = "right" if gap.metric in LOSSES else "left"
+        worse = "right" if lower_is_better(gap.metric) else "left"
         axes.set_xlabel(_drawable(f"{unit}{gap.metric} ({worse} is worse)"), parse_math=False, color=_FAINT, size=8)
         axes.tick_params(axis="x", colors=_FAINT, labelsize=8, length=3)
         axes.locator_params(axis="x", nbins=6)

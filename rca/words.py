@@ -82,9 +82,9 @@ def status(cause: Cause) -> str:
 
 def hurts(gap: Gap, contribution: float) -> bool:
     """Return whether a contribution made the system worse: losses are worse when higher."""
-    from rca.metrics import LOSSES
+    from rca.metrics import lower_is_better
 
-    return contribution > 0 if gap.metric in LOSSES else contribution < 0
+    return contribution > 0 if lower_is_better(gap.metric) else contribution < 0
 
 
 def nested(causes: Sequence[Cause]) -> list[tuple[Cause, int]]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fairlearn.metrics
 import numpy as np
 import pandas as pd
 import pytest
@@ -99,3 +100,48 @@ def test_says_what_is_wrong() -> None:
         answers(get("f1"), model, pd.DataFrame({"z": p, "y": y}), "y", None, "toy")
     with pytest.raises(ConfigError, match=r"positive class 'yes' is none of the model's: choose one of '0.0', '1.0'"):
         answers(get("f1"), model, pd.DataFrame({"x": p, "y": y}), "y", "yes", "toy")
+
+
+def in_groups(seed: int, rows: int = 3000, unfair: float = 1.0) -> Scored:
+    draw = np.random.default_rng(seed)
+    group = draw.integers(0, 3, rows)
+    x = draw.normal(0, 1, rows)
+    y = (draw.random(rows) < 1 / (1 + np.exp(-x))).astype(float)
+    return score(y, (x > 0.3 + unfair * (group == 2)).astype(float), "rows", group.astype("uint64"))
+
+
+FAIR = {
+    "demographic_parity_difference": fairlearn.metrics.demographic_parity_difference,
+    "equalized_odds_difference": fairlearn.metrics.equalized_odds_difference,
+    "equal_opportunity_difference": fairlearn.metrics.equal_opportunity_difference,
+    "accuracy_score_difference": fairlearn.metrics.accuracy_score_difference,
+}
+
+
+@pytest.mark.parametrize("name", FAIR)
+def test_gaps_between_groups_are_those_of_fairlearn(name: str) -> None:
+    s, metric = in_groups(0), get(name, ["sex"])
+    found = metric.estimate(s)
+    assert found.value == pytest.approx(FAIR[name](s.y, s.response, sensitive_features=s.group))
+    weights = np.random.default_rng(1).uniform(0.5, 2, len(s.y))
+    weighed = FAIR[name](s.y, s.response, sensitive_features=s.group, sample_weight=weights)
+    assert metric.estimate(s, weights).value == pytest.approx(weighed)
+    spread = np.std([metric.estimate(in_groups(i)).value for i in range(200)])
+    assert found.se == pytest.approx(spread, rel=0.25)
+
+
+def test_a_gap_that_grew_is_split_over_the_rows() -> None:
+    metric = get("equalized_odds_difference", ["sex"])
+    before, after = in_groups(0, unfair=0.0), in_groups(1)
+    old, new = linearised(metric, before, after)
+    assert new.mean() - old.mean() == pytest.approx(
+        metric.estimate(after).value - metric.estimate(before).value, abs=0.02
+    )
+
+
+def test_groups_that_are_too_small_or_not_named_are_said() -> None:
+    few = in_groups(0, 60)
+    with pytest.raises(InconclusiveError, match="two groups of 'sex' with 30 rows"):
+        get("demographic_parity_difference", ["sex"]).estimate(few)
+    with pytest.raises(ConfigError, match="name their column as 'sensitive'"):
+        get("demographic_parity_difference")
