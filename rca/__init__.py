@@ -10,6 +10,7 @@ _NAMES = {
     "rca.api": "bisect check diff investigate replay",
     "rca.errors": "NotApplicable RcaError",
     "rca.inputs.attribute": "attribute",
+    "rca.inputs.row": "explain_row",
     "rca.registry": "Registry",
     "rca.report.document": "read",
     "rca.types": "Case Cause Finding Investigation Version",
@@ -17,7 +18,7 @@ _NAMES = {
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 
 __all__ = ["Case", "Cause", "Finding", "Investigation", "NotApplicable", "RcaError", "Registry", "Version"]
-__all__ += ["attribute", "bisect", "check", "diff", "investigate", "read", "replay"]
+__all__ += ["attribute", "bisect", "check", "diff", "explain_row", "investigate", "read", "replay"]
 
 
 def __getattr__(name: str) -> Any:

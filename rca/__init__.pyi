@@ -8,6 +8,7 @@ from rca.api import replay as replay
 from rca.errors import NotApplicable as NotApplicable
 from rca.errors import RcaError as RcaError
 from rca.inputs.attribute import attribute as attribute
+from rca.inputs.row import explain_row as explain_row
 from rca.registry import Registry as Registry
 from rca.report.document import read as read
 from rca.types import Case as Case

@@ -15,6 +15,8 @@ from rca.evolution._runs import Options, retrain
 from rca.evolution.replay import Share, replay
 from rca.inputs.decompose import Decomposition, complete, decompose
 from rca.inputs.labels import LabelShift, label_shift
+from rca.inputs.slices import said as for_whom
+from rca.inputs.slices import slices
 from rca.inputs.timeline import Groups, Sides, change_points, read_events, said
 from rca.metrics import linearised
 from rca.stats import Estimate, shapley
@@ -101,7 +103,10 @@ def moved(setting: Setting) -> Branch:
     shift = label_shift(values_p, values_q, *outcomes, p, q, np.random.default_rng(setting.seed + 1))
     since, notes = _when(setting, (values_p, values_q), (p, q), complete(groups, columns), rows)
     branch = shifted(found, shift, since)
-    branch.notes += notes
+    watched = [c for c in roles.sensitive if c in have]
+    sides = [grid.tables[side].loc[at, list(dict.fromkeys([*columns, *watched]))] for side, at in rows.items()]
+    whom = slices((values_p, values_q), (sides[0], sides[1]), np.random.default_rng(setting.seed), watched)
+    branch.notes += [*notes, *(f"what is not broken moved{told}" for told in [for_whom(whom)] if told)]
     branch.terms = [replace(term, part=grid.spread(term.part, rows)) for term in branch.terms]
     return branch
 

@@ -14,7 +14,9 @@ from rca.errors import ConfigError, DataError, NotApplicable, choices
 from rca.inputs.decompose import Decomposition, complete, decompose
 from rca.inputs.judged import Tables, judge
 from rca.inputs.labels import LabelShift, label_shift
+from rca.inputs.slices import slices
 from rca.inputs.timeline import change_points, read_events
+from rca.metrics import get
 from rca.stats import LEVEL, Estimate, gap_of
 from rca.tables import LIMIT, open_table
 from rca.types import Gap, Model
@@ -32,6 +34,7 @@ class Attribution:
     notes: tuple[str, ...]
     _label_shift: partial[LabelShift] = field(repr=False)
     _timeline: Callable[[], pd.DataFrame] | None = field(repr=False)
+    _slices: Callable[[], pd.DataFrame] = field(repr=False)
     _seed: int = field(repr=False)
 
     @property
@@ -72,6 +75,11 @@ class Attribution:
             raise NotApplicable("attribute was given no time column, so nothing is known of when.")
         return self._timeline()
 
+    @property
+    def slices(self) -> pd.DataFrame:
+        """For whom: the rows that moved otherwise than the rest; see :func:`rca.inputs.slices.slices`."""
+        return self._slices()
+
     def plot(self) -> Figure:
         """Draw the terms with their intervals."""
         return importlib.import_module("rca.plots").terms(self)  # type: ignore[no-any-return]  # looked up by name
@@ -88,6 +96,7 @@ def attribute(  # noqa: PLR0913  the contract
     groups: Mapping[str, Sequence[str]] | None = None,
     time: str | None = None,
     events: Any = None,
+    sensitive: Sequence[str] = (),
     seed: int = 0,
 ) -> Attribution:
     """Attribute the gap between two tables.
@@ -111,6 +120,8 @@ def attribute(  # noqa: PLR0913  the contract
         The column of the rows' times: then `change_points` of the answer says since when.
     events : DataFrame, Ibis table or path, optional
         What happened when: `time`, `name` and optionally the group of inputs (`input`) that it may have moved.
+    sensitive : sequence of str, optional
+        Columns of groups that are always looked at; metrics of fairness compare those of the first.
 
     Examples
     --------
@@ -131,11 +142,12 @@ def attribute(  # noqa: PLR0913  the contract
     if not isinstance(target, str) or not isinstance(seed, int) or seed < 0 or not isinstance(groups or {}, Mapping):
         raise ConfigError("attribute takes the target's name, a seed from 0 on, and groups as {name: [columns]}.")
     log = None if events is None else read_events(events)
+    sensitive = [sensitive] if isinstance(sensitive, str) else list(sensitive)
     answer_columns = [name for name in (target, prediction, time) if name is not None]
     groups = None if groups is None else {str(name): columns for name, columns in groups.items()}
-    p = _frame(reference, "the reference table", answer_columns, seed)
-    q = _frame(current, "the current table", answer_columns, seed)
-    judged = judge((p, q), target, prediction, model, metric)
+    p = _frame(reference, "the reference table", [*answer_columns, *sensitive], seed)
+    q = _frame(current, "the current table", [*answer_columns, *sensitive], seed)
+    judged = judge((p, q), target, prediction, model, get(metric, sensitive))
     inputs = _inputs(judged.tables, answer_columns, groups)
     p, q = (table[inputs] for table in judged.tables)
     hints = judged.hints if set(getattr(model, "feature_names_in_", ())) <= set(inputs) else None
@@ -148,7 +160,10 @@ def attribute(  # noqa: PLR0913  the contract
         times = judged.tables[0][time], judged.tables[1][time]
         owned = {name: columns for name, columns in complete(groups, inputs).items() if columns}
         line = cache(partial(change_points, judged.values, (p, q), times, owned, log, seed))
-    return Attribution(gap, parts, judged.notes, shift, line, seed)
+    shown = [*inputs, *(name for name in sensitive if name not in inputs)]
+    sides = judged.tables[0][shown], judged.tables[1][shown]
+    whom = cache(lambda: slices(judged.values, sides, np.random.default_rng(seed), sensitive))
+    return Attribution(gap, parts, judged.notes, shift, line, whom, seed)
 
 
 def _frame(source: Any, name: str, needed: Sequence[str], seed: int) -> pd.DataFrame:

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from rca.errors import ConfigError, DataError, choices
 from rca.inputs.encode import is_number, labels, numbers
-from rca.metrics import LOSSES, Metric, Scored, answers, get, linearised, score
+from rca.metrics import LOSSES, Metric, Scored, answers, groups, linearised, score
 from rca.stats import Estimate, Floats, mean
 from rca.types import Model
 
@@ -29,11 +29,10 @@ class Judged:
     notes: tuple[str, ...]  # what was left out
 
 
-def judge(tables: Tables, target: str, prediction: str | None, model: Model | None, name: str) -> Judged:
+def judge(tables: Tables, target: str, prediction: str | None, model: Model | None, metric: Metric) -> Judged:
     """Measure both sides."""
     if prediction is not None and model is not None:
         raise ConfigError("both a prediction column and a model are given: choose one of them.")
-    metric = get(name)
     tables, notes = _complete(tables, target, prediction)
     if model is not None:
         said = [answers(metric, model, t, target, None, side) for t, side in zip(tables, _SIDES, strict=True)]
@@ -47,7 +46,7 @@ def judge(tables: Tables, target: str, prediction: str | None, model: Model | No
     sides = metric.estimate(pair[0]), metric.estimate(pair[1])
     # A logged score need not be the same function of the inputs on both sides, so it is no hint.
     hints = None if model is None else (_hints(metric, pair[0]), _hints(metric, pair[1]))
-    return Judged(name, sides, linearised(metric, *pair), tables, hints, notes)
+    return Judged(metric.name, sides, linearised(metric, *pair), tables, hints, notes)
 
 
 def _complete(tables: Tables, target: str, prediction: str | None) -> tuple[Tables, tuple[str, ...]]:
@@ -122,7 +121,8 @@ def _predicted(metric: Metric, tables: Tables, target: str, prediction: str) -> 
             raise DataError(f"the prediction '{prediction}' {wrong}, and {metric.name} {hint}")
         if metric.response == "predict":
             responses = [(values >= 0.5).astype(float) for values in responses]
-    first, second = (score(*side) for side in zip(y, responses, _SIDES, strict=True))
+    grouped = [groups(table, metric) for table in tables]
+    first, second = (score(*side) for side in zip(y, responses, _SIDES, grouped, strict=True))
     return first, second
 
 

@@ -22,8 +22,8 @@ def table(draw: np.random.Generator, n: int = 6000) -> pd.DataFrame:
 def look(seed: int, harm: Any, sensitive: tuple[str, ...] = (), n: int = 6000) -> pd.DataFrame:
     draw = np.random.default_rng(seed)
     p, q = table(draw, n), table(draw, n)
-    before, after = draw.random(n) < 0.2, draw.random(n) < 0.2 + harm(q)
-    return slices((before * 1.0, after * 1.0), (p, q), np.random.default_rng(0), sensitive)
+    before, after = (np.asarray(draw.random(n) < 0.2 + extra, dtype=float) for extra in (0.0, harm(q)))
+    return slices((before, after), (p, q), np.random.default_rng(0), sensitive)
 
 
 def confirmed(found: pd.DataFrame) -> list[str]:
@@ -52,8 +52,8 @@ def test_mix_and_rate_are_apart() -> None:
     draw = np.random.default_rng(0)
     p, q = table(draw, 8000), table(draw, 8000)
     q = pd.concat([q, q[q["job"] == "cook"]], ignore_index=True)
-    values = tuple(draw.random(len(t)) < 0.1 + 0.3 * (t["job"] == "cook") for t in (p, q))
-    found = slices((values[0] * 1.0, values[1] * 1.0), (p, q), draw, ["job"]).set_index("slice")
+    before, after = (np.asarray(draw.random(len(t)) < 0.1 + 0.3 * (t["job"] == "cook"), float) for t in (p, q))
+    found = slices((before, after), (p, q), draw, ["job"]).set_index("slice")
     cook = found.loc["job = 'cook'"]
     assert cook["mix"] == pytest.approx((0.4 - 0.25) * 0.3, abs=0.01)
     assert abs(cook["rate"]) < 0.015

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from typing import Any
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+from sklearn.svm import LinearSVC
+import rca
+from rca.errors import ConfigError, DataError
+
+N = 1000
+
+
+@pytest.fixture(scope="module")
+def usual() -> pd.DataFrame:
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame(draw.normal(size=(N, 9)), columns=list("abcdefghi"))
+    return frame.assign(
+        city=draw.choice(["Oslo", "Rome"], N), y=(frame["a"] + frame["b"] > 0).map({True: "yes", False: "no"})
+    )
+
+
+def test_a_linear_model_is_explained_exactly(usual: pd.DataFrame) -> None:
+    model = LinearRegression().fit(usual[list("abc")], usual["a"] - 2 * usual["b"])
+    row = {"a": 3.0, "b": 0.1, "c": 0.0}
+    found = rca.explain_row(row, usual, model=model, groups={"api": ["a"], "rest": ["b", "c"]})
+    near = found.neighbours.mean()
+    frame = found.frame().set_index("group")["contribution"]
+    assert frame["api"] == pytest.approx(3.0 - near["a"])
+    assert frame["rest"] == pytest.approx(-2 * (0.1 - near["b"]))
+    assert frame.sum() == pytest.approx(found.prediction - found.usual)
+
+
+def test_many_columns_are_joined_and_still_sum(usual: pd.DataFrame) -> None:
+    names = [*"abcdefghi", "city"]
+    model = make_pipeline(
+        make_column_transformer((OneHotEncoder(), ["city"]), remainder="passthrough"),
+        HistGradientBoostingClassifier(max_iter=20),
+    ).fit(usual[names], usual["y"])
+    row = usual.iloc[5][names].copy()
+    row["a"] = 8.0
+    found = rca.explain_row(row, usual, model=model)
+    frame = found.frame()
+    assert len(frame) == 8
+    assert {"other", "a", "b"} <= set(frame["group"])
+    assert frame["contribution"].sum() == pytest.approx(found.prediction - found.usual)
+    assert (frame["low"] <= frame["contribution"]).all()
+
+
+def test_three_classes_and_scores_without_probability(usual: pd.DataFrame) -> None:
+    y = pd.cut(usual["a"], [-9, -0.5, 0.5, 9], labels=["low", "mid", "high"]).astype(str)
+    row = usual[["a", "b"]].iloc[[0]].assign(a=3.0)
+    found = rca.explain_row(row, usual, model=LogisticRegression().fit(usual[["a", "b"]], y))
+    assert found.prediction > 0.8
+    assert found.frame()["group"][0] == "a"
+    assert rca.explain_row(row, usual, model=LinearSVC().fit(usual[["a", "b"]], usual["y"])).prediction > 1
+
+
+@pytest.mark.parametrize(
+    ("row", "how", "error", "text"),
+    [
+        ({"a": 1.0}, {}, DataError, "the row lacks the inputs 'b'"),
+        ({"a": [1.0, 2.0], "b": [1.0, 2.0]}, {}, ConfigError, "give one row"),
+        ({"a": 1.0, "b": 1.0}, {"neighbours": N + 1}, ConfigError, "1001 neighbours of 1000"),
+        ({"a": "x", "b": 1.0}, {}, DataError, "has 'x' as 'a', where the reference has numbers"),
+        ({"a": 1.0, "b": 1.0}, {"groups": {"g": ["a", "z"]}}, ConfigError, "names the column 'z'"),
+    ],
+)
+def test_what_cannot_be_explained_is_said(usual: Any, row: Any, how: Any, error: Any, text: str) -> None:
+    model = LinearRegression().fit(usual[["a", "b"]], usual["a"])
+    table = pd.DataFrame(row) if isinstance(row["a"], list) else row
+    with pytest.raises(error, match=text):
+        rca.explain_row(table, usual, model=model, **how)
