@@ -287,3 +287,43 @@ def test_what_is_asked_wrongly_is_said(what: str) -> None:
     found = attribute(table, table, target="y", groups=numbered)
     assert "z" not in by_group(found)
     assert "1" in by_group(found)
+
+
+def test_for_whom_is_told_with_sensitive_groups(draw: Draw, groups: Groups) -> None:
+    found = attribute(
+        draw(np.random.default_rng(0), 3000).table(),
+        draw(np.random.default_rng(1), 3000, flip=0.4).table(),
+        target="y",
+        prediction="score",
+        groups=groups,
+        sensitive="tier",
+    )
+    slices = found.slices
+    assert slices[slices["confirmed"]]["slice"][0] == "job = 'clerk'"
+    assert set(slices[slices["sensitive"]]["slice"]) == {"tier = 'True'", "tier = 'False'"}
+
+
+def test_a_gap_between_groups_is_attributed(rng: Rng) -> None:
+    def served(n: int, against: float) -> pd.DataFrame:
+        x, sex = rng.normal(size=n), rng.choice(["f", "m"], n)
+        y = rng.random(n) < 1 / (1 + np.exp(-2 * x))
+        return pd.DataFrame({"x": x, "sex": sex, "y": y, "score": 1 / (1 + np.exp(-2 * x + against * (sex == "f")))})
+
+    how: dict[str, Any] = {
+        "target": "y",
+        "prediction": "score",
+        "sensitive": ["sex"],
+        "groups": {"a": ["x"], "b": ["sex"]},
+    }
+    found = attribute(served(4000, 0.0), served(4000, 2.0), metric="demographic_parity_difference", **how)
+    frame = found.frame().set_index(["term", "group"])["contribution"]
+    assert found.gap.difference == pytest.approx(0.3, abs=0.07)
+    assert frame[["support", "covariate", "concept"]].xs(None, level="group").sum() == pytest.approx(
+        found.gap.difference
+    )
+    # the score treats one group otherwise on like inputs: that is no move of the inputs
+    assert frame["concept", None] == pytest.approx(found.gap.difference, abs=0.08)
+    with pytest.raises(ConfigError, match="name their column as 'sensitive'"):
+        attribute(
+            served(100, 0.0), served(100, 0.0), target="y", prediction="score", metric="equalized_odds_difference"
+        )
