@@ -52,7 +52,7 @@ lint: $(STAMP) ## check style, format and types
 	$(BIN)/mypy
 
 bench: $(STAMP) ## measure speed and coverage
-	@for script in tests/bench/bench_coverage.py tests/bench/bench_check.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in tests/bench/bench_coverage.py tests/bench/bench_attribute.py tests/bench/bench_check.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 bench-integrity: $(STAMP) ## plant every damage in real tables and count what is named; BENCH_ARGS="--seeds 5"
 	$(BIN)/python tests/bench/bench_integrity.py $(BENCH_ARGS)
