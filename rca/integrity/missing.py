@@ -53,17 +53,10 @@ def _empty(table: Table, column: Column) -> Mask:
 
 @check("RCA102", "a constant stands for missing values")
 def sentinel_values(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
-    """Find constants that stand for null: words and numbers known for it, lonely spikes, fills of what was missing.
+    """Find constants that stand for null: known ones, lonely spikes, or fills; see :func:`missing_values`.
 
     The evidence lists the constants as `values`. One counts that the reference has a tenth as often at most, if
     it is known to stand for null or lies as far outside as the reference is wide, or that rose as the nulls fell.
-
-    Examples
-    --------
-    >>> whole = pd.DataFrame({"age": [*range(20, 70)] * 40, "job": ["cook", "clerk"] * 1000})
-    >>> damaged = whole.assign(age=whole["age"].mask(whole.index % 10 == 0, -1))
-    >>> texts(sentinel_values, whole, damaged), texts(sentinel_values, whole, whole)
-    (["age holds '-1' in 10 % of the rows of train."], [])
     """
     text = "{column} holds {names} in {share} of the rows of {table}{where}."
     words = {(pair.name, column.name): np.array(list(new)) for pair, column, new in changed(case, "nulls")}
