@@ -105,9 +105,9 @@ def explain(pair: Pair, reference: Column, current: Column, case: Case, toleranc
         return None
     old, new = (side[reference.name].to_numpy() for side in samples(pair))
     time, never = time_of(pair, case), np.datetime64("NaT", "us")
-    then, since = (side[time].to_numpy() if time else np.full(len(side), never) for side in samples(pair))
+    then, now = (side[time].to_numpy() if time else np.full(len(side), never) for side in samples(pair))
     known = np.isfinite(old)
-    sides = Sides(old[known], np.where(np.isfinite(new), new, np.nan), reference, current, (then[known], since))
+    sides = Sides(old[known], np.where(np.isfinite(new), new, np.nan), reference, current, (then[known], now))
     near = reference.name not in law_of(pair.reference, case).names or differ(sides.old, sides.known) < 0.03
     parts = [View(np.isfinite(sides.new))] if near else views(pair, case, *traces(pair, case, reference.name))
     found = settle(parts, partial(_held, pair, case, sides, tolerance))

@@ -35,9 +35,9 @@ def where(frame: Frame, finding: Finding) -> Mask:
     time = told.get("time")
     if time in frame.columns:
         moments = naive(frame[time])
-        for word, sign in (("onset", 1), ("until", -1)):
+        for word, within in (("onset", moments.ge), ("until", moments.le)):
             if told.get(word):
-                rows &= (sign * (moments - pd.Timestamp(told[word])).dt.total_seconds() >= 0).to_numpy()
+                rows &= within(pd.Timestamp(told[word])).to_numpy()
     return rows
 
 
@@ -48,11 +48,11 @@ def naive(column: pd.Series) -> pd.Series:
 
 def plain(column: pd.Series) -> pd.Series:
     """Return a column as checks read it: numbers as floats, times without zone, all else as categories."""
-    if pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
-        if pd.api.types.is_datetime64_any_dtype(column):
-            return naive(column)
-        return column.astype("object").map(_text, na_action="ignore").astype("category")
-    return column.astype("float64")
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return naive(column)
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        return column.astype("float64")
+    return column.astype("object").map(_text, na_action="ignore").astype("category")
 
 
 def _text(value: object) -> str:

@@ -54,7 +54,7 @@ def sign_flip(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Fr
 
 @repair("range_violation", "draw the impossible values from the reference")
 def range_violation(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
-    """Draw the values outside the finding's bounds again, given the others; see :func:`broken_relation`."""
+    """Draw the values outside the finding's bounds again, given the others; see :func:`unit_change`."""
     column, told = column_of(frame, finding, reference), finding.evidence
     bounds: Any = told.get("low"), told.get("high")
     if None in bounds:
@@ -85,18 +85,9 @@ def column_swap(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> 
 
 @repair("broken_relation", "draw the column again, given the others")
 def broken_relation(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
-    """Draw a column that lost its relations from the reference, given the other columns.
+    """Draw a column that lost its relations from the reference, given the other columns; see :func:`unit_change`.
 
     Where a rule is broken, only the rows that break it are drawn.
-
-    Examples
-    --------
-    >>> whole = pd.DataFrame({"low": [1.0, 9.0] * 50, "high": [2.0, 10.0] * 50})
-    >>> rule = {"column": "low", "rule": ["<=", "low", "high"]}
-    >>> finding = Finding("RCA123", "broken_relation", "data.train.low", "", evidence=rule)
-    >>> broken = whole.assign(low=whole["low"].where(whole.index > 3, 9.0))
-    >>> broken_relation(broken, finding, whole, np.random.default_rng(0)).equals(whole)
-    True
     """
     name, rows = column_of(frame, finding, reference), where(frame, finding)
     if terms := finding.evidence.get("rule"):

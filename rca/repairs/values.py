@@ -5,7 +5,7 @@ import pandas as pd
 from rca.errors import NotApplicable
 from rca.integrity.category import marked, mended
 from rca.registry import repair
-from rca.repairs._common import Draw, Frame, Mask, chance_missing, column_of, plain, resample, restore, where
+from rca.repairs._common import Draw, Frame, chance_missing, column_of, plain, resample, restore, where
 from rca.types import Finding
 
 _MANY = 200
@@ -37,7 +37,8 @@ def missing_values(frame: Frame, finding: Finding, reference: Frame, rng: Draw) 
     True
     """
     column = column_of(frame, finding, reference)
-    empty, before = (_empty(side, column) for side in (frame, reference))
+    cells = (plain(side[column]) for side in (frame, reference))
+    empty, before = (np.asarray(side.isna() | side.astype(str).str.strip().eq("")) for side in cells)
     frame = frame.assign(**{column: frame[column].mask(empty)})
     stay = round(float(before.mean()) * len(frame))
     if empty.sum() <= stay:
@@ -47,12 +48,6 @@ def missing_values(frame: Frame, finding: Finding, reference: Frame, rng: Draw) 
     fill = empty.copy()
     fill[np.flatnonzero(empty)[order[:stay]]] = False
     return frame.assign(**{column: resample(frame, column, fill, reference, rng)})
-
-
-def _empty(frame: Frame, column: str) -> Mask:
-    cells = plain(frame[column])
-    blank = [value for value in cells.unique() if isinstance(value, str) and not value.strip()]
-    return np.asarray(cells.isna() | cells.isin(blank))
 
 
 @repair("encoding", "read text in the encoding that it has")

@@ -112,3 +112,11 @@ def test_the_first_of_joined_rows_stays(rng: np.random.Generator) -> None:
     damaged = pd.DataFrame({"id": [1, 2, 2], "price": [5, 6, 7]})
     finding = Finding("RCA113", "join_fanout", "data.train", "", evidence={"joined": ["price"]})
     assert repair.get("join_fanout").function(damaged, finding, damaged, rng).index.tolist() == [0, 1]
+
+
+def test_only_rows_that_break_a_rule_are_drawn(rng: np.random.Generator) -> None:
+    whole = pd.DataFrame({"low": [1.0, 9.0] * 50, "high": [2.0, 10.0] * 50})
+    told = {"column": "low", "rule": ["<=", "low", "high"]}
+    finding = Finding("RCA123", "broken_relation", "data.train.low", "", evidence=told)
+    broken = whole.assign(low=whole["low"].where(whole.index > 3, 9.0))
+    assert repair.get("broken_relation").function(broken, finding, whole, rng).equals(whole)
