@@ -34,9 +34,9 @@ def truncation(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> F
 @repair("train_test_overlap", "drop the training rows from the exam")
 @repair("join_fanout", "drop the rows that a join added")
 def duplicates(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
-    """Keep the first of the rows that are equal but for some columns, and their labels; see :func:`truncation`.
+    """Keep the first of the rows that are equal but for some columns; see :func:`truncation`.
 
-    These are the finding's `numbered` and `joined` columns.
+    These are the finding's `numbered` and `joined` columns. The rows that are left keep their labels.
     """
     if finding.kind == "train_test_overlap":
         raise NotApplicable("only the training table tells which rows of the exam are its own: split them again.")
