@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from rca.integrity._common import Mask, apart, beyond_chance, differ, noise, time_of
+from rca.integrity._common import Mask, apart, beyond_chance, differ, noise, samples, time_of
 from rca.integrity._law import law_of, seen_of
 from rca.integrity._views import View, part_of, settle, traces, views
 from rca.stats import Floats
@@ -40,8 +40,8 @@ class Unit:
         return (values - self.offset) / self.factor
 
 
-def _both(one: str, other: str, factor: float) -> tuple[Unit, Unit]:
-    return Unit(f"{one} to {other}", factor), Unit(f"{other} to {one}", 1 / factor)
+def _both(one: str, other: str, factor: float, offset: float = 0.0) -> tuple[Unit, Unit]:
+    return Unit(f"{one} to {other}", factor, offset), Unit(f"{other} to {one}", 1 / factor, 0.0 - offset / factor)
 
 
 #: From the most to the least common; the order decides where the data cannot.
@@ -52,12 +52,9 @@ UNITS: tuple[Unit, ...] = (
     *_both("miles", "kilometres", 1.609344),
     *_both("minutes", "seconds", 60.0),
     *_both("hours", "seconds", 3600.0),
-    Unit("Celsius to Fahrenheit", 1.8, 32.0),
-    Unit("Fahrenheit to Celsius", 1 / 1.8, -32 / 1.8),
-    Unit("Celsius to kelvins", 1.0, 273.15),
-    Unit("kelvins to Celsius", 1.0, -273.15),
+    *_both("Celsius", "Fahrenheit", 1.8, 32.0),
+    *_both("Celsius", "kelvins", 1.0, 273.15),
 )
-_COMMON = 12  # so many of them are powers of ten
 _NEIGHBOURS = 100
 _FEW = 5000  # a column with more distinct values is a continuum
 _ENOUGH = 150  # fewer rows of a part look like too much
@@ -84,7 +81,7 @@ class Sides:
     new: Floats  # the current values, NaN where there is none
     reference: Column
     current: Column
-    times: tuple[NDArray[Any], NDArray[Any]] | None = None  # when both were, if that is known
+    times: tuple[NDArray[Any], NDArray[Any]]  # when both were, NaT where that is not known
 
     @property
     def known(self) -> Floats:
@@ -106,21 +103,19 @@ def explain(pair: Pair, reference: Column, current: Column, case: Case, toleranc
     """Return the change of unit that explains how a numeric column differs, or None."""
     if not reference.quantiles or not current.quantiles:
         return None
-    old, new = (table.sample[reference.name].to_numpy() for table in (pair.reference, pair.current))
-    time = time_of(pair, case)
-    times = None
-    if time is not None:
-        times = pair.reference.sample[time].to_numpy()[np.isfinite(old)], pair.current.sample[time].to_numpy()
-    sides = Sides(old[np.isfinite(old)], np.where(np.isfinite(new), new, np.nan), reference, current, times)
+    old, new = (side[reference.name].to_numpy() for side in samples(pair))
+    time, never = time_of(pair, case), np.datetime64("NaT", "us")
+    then, now = (side[time].to_numpy() if time else np.full(len(side), never) for side in samples(pair))
+    known = np.isfinite(old)
+    sides = Sides(old[known], np.where(np.isfinite(new), new, np.nan), reference, current, (then[known], now))
     near = reference.name not in law_of(pair.reference, case).names or differ(sides.old, sides.known) < 0.03
     parts = [View(np.isfinite(sides.new))] if near else views(pair, case, *traces(pair, case, reference.name))
     found = settle(parts, partial(_held, pair, case, sides, tolerance))
-    if found is not None and not found[0].where:
-        return Change(found[1], np.isfinite(sides.new))
-    single = _of_rows(sides)
-    # rows that can be told one by one are more than a span of them
-    if found is None or (single is not None and single.seen >= 0.99 and found[1] in UNITS):
-        return single
+    if found is None or found[0].where:
+        single = _of_rows(sides)
+        # rows that can be told one by one are more than a span of them
+        if found is None or (single is not None and single.seen >= 0.99 and found[1] in UNITS):
+            return single
     return Change(found[1], found[0].mask & np.isfinite(sides.new), where=found[0].where)
 
 
@@ -227,19 +222,16 @@ def _held(pair: Pair, case: Case, sides: Sides, tolerance: float, view: View) ->
 
 def _of_rows(sides: Sides) -> Change | None:
     """Return a change of rows that land outside the reference's support."""
-    reference, current = sides.reference, sides.current
-    bounds = support(reference)
-    if current.min >= bounds[0] and current.max <= bounds[1]:
-        return None
+    reference, bounds = sides.reference, support(sides.reference)
     outside = beyond(sides.new, bounds)
     moved = sides.new[outside]
     chance = beyond_chance(len(moved), len(sides.old), len(sides.known))
-    if not len(moved) or chance > 1e-3:
+    if chance > 1e-3:
         return None
-    found: list[tuple[float, Unit, float]] = []
+    found: list[tuple[float, Change]] = []
     middle, width = (reference.max + reference.min) / 2, reference.max - reference.min
     step, hair = _step(sides, outside), 1e-9 * (reference.quantiles[-1] - reference.quantiles[0])
-    for i, unit in enumerate(UNITS):
+    for unit in UNITS:
         undone = np.quantile(unit.undo(moved), GRID)
         # it may have moved on meanwhile, by the width of what it was
         stepped = unit.sharp and 0.9 < step / unit.factor < 1.1 and bool((np.abs(undone - middle) < 1.5 * width).all())
@@ -250,11 +242,10 @@ def _of_rows(sides: Sides) -> Change | None:
             continue
         fit = (0.0, 1.0) if stepped else _fit(sides, unit, bounds, outside)
         if fit is not None:
-            found.append((fit[0] + 0.1 * (i >= _COMMON), unit, fit[1]))
-    if not found:
-        return None
-    _, unit, seen = min(found, key=lambda item: item[0])
-    return Change(unit, outside, *bounds, seen=seen, p_value=chance)
+            # powers of ten are more common than units that have a name
+            rank = fit[0] + 0.1 * (" to " in unit.name)
+            found.append((rank, Change(unit, outside, *bounds, seen=fit[1], p_value=chance)))
+    return min(found, key=lambda item: item[0])[1] if found else None
 
 
 def _step(sides: Sides, outside: Mask) -> float:
@@ -263,11 +254,10 @@ def _step(sides: Sides, outside: Mask) -> float:
     A column may move to where the reference never was, and be in another unit as well. It does not move tenfold
     between neighbours in time, and stay there.
     """
-    if sides.times is None:
-        return float("nan")
     before, now = sides.times
     onset = now[outside & ~np.isnat(now)].min(initial=now.max())
     since = np.isfinite(sides.new) & (now >= onset)
+    # where no times are known nothing is since a moment
     if not since.any() or outside[since].mean() < 0.95:
         return float("nan")
     moments, values = (np.concatenate(both) for both in ((before, now[~since]), (sides.old, sides.new[~since])))
@@ -291,11 +281,8 @@ def _fit(sides: Sides, unit: Unit, bounds: tuple[float, float], outside: Mask) -
     if seen < 0.5:
         return None
     sound = sides.new[~outside & beyond(sides.new * unit.factor + unit.offset, bounds)]
-    laws = [sides.old[visible], sound]
-    if sides.times is not None:
-        then, hits = pd.Series(sides.times[0]), pd.Series(sides.times[1][outside])
-        laws.append(sides.old[visible & then.between(hits.min(), hits.max())])
-    gap = 1.0
+    then, hits = pd.Series(sides.times[0]), pd.Series(sides.times[1][outside])
+    laws, gap = [sides.old[visible], sound, sides.old[visible & then.between(hits.min(), hits.max())]], 1.0
     for law in (law for law in laws if len(law) >= 20):
         bar = min(0.05 + 2.0 * (1 / len(law) + 1 / len(moved)) ** 0.5, 0.5)
         gap = min(gap, _distance(law, moved, both=True) - bar)
@@ -318,6 +305,6 @@ def _values_known(sides: Sides, unit: Unit, values: Floats) -> float:
     own, now = np.unique(sides.old), unit.undo(np.unique(values[np.isfinite(values)]))
     if len(now) < 5:
         return 0.0
-    place = np.clip(np.searchsorted(own, now), 1, max(len(own) - 1, 1))
-    near = np.minimum(np.abs(own[place - 1] - now), np.abs(own[np.minimum(place, len(own) - 1)] - now))
+    place = np.searchsorted(own, now)
+    near = np.abs(own[np.clip([place - 1, place], 0, len(own) - 1)] - now).min(axis=0)
     return float((near <= 1e-6 * np.maximum(np.abs(now), 1e-12)).mean())

@@ -53,17 +53,10 @@ def _empty(table: Table, column: Column) -> Mask:
 
 @check("RCA102", "a constant stands for missing values")
 def sentinel_values(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
-    """Find constants that stand for null: words and numbers known for it, lonely spikes, fills of what was missing.
+    """Find constants that stand for null: known ones, lonely spikes, or fills; see :func:`missing_values`.
 
     The evidence lists the constants as `values`. One counts that the reference has a tenth as often at most, if
     it is known to stand for null or lies as far outside as the reference is wide, or that rose as the nulls fell.
-
-    Examples
-    --------
-    >>> whole = pd.DataFrame({"age": [*range(20, 70)] * 40, "job": ["cook", "clerk"] * 1000})
-    >>> damaged = whole.assign(age=whole["age"].mask(whole.index % 10 == 0, -1))
-    >>> texts(sentinel_values, whole, damaged), texts(sentinel_values, whole, whole)
-    (["age holds '-1' in 10 % of the rows of train."], [])
     """
     text = "{column} holds {names} in {share} of the rows of {table}{where}."
     words = {(pair.name, column.name): np.array(list(new)) for pair, column, new in changed(case, "nulls")}
@@ -132,10 +125,9 @@ def error(share: Any, pair: Pair) -> Any:
 
 def risen(pair: Pair, name: str, floor: float) -> tuple[Any, Floats, Floats]:
     """Return the values whose share rose by more than the floor and than chance, and both shares."""
-    old, new = pair.reference.sample[name], pair.current.sample[name]
-    share = (new.value_counts() / len(new)).drop([np.inf, -np.inf], errors="ignore")
-    share = share[share > floor].sort_index()
-    values, now = share.index.to_numpy(), share.to_numpy()
-    before = np.array([(old == value).mean() for value in values])
-    rose = now - before > floor + 2 * error(before, pair)
-    return values[rose], now[rose], before[rose]
+    old, new = (table.sample[name].value_counts() / len(table.sample) for table in (pair.reference, pair.current))
+    now = new[new > floor].drop([np.inf, -np.inf], errors="ignore").sort_index()
+    usual = old.to_dict()
+    before = np.array([usual.get(value, 0.0) for value in now.index])
+    rose = (now - before > floor + 2 * error(before, pair)).to_numpy()
+    return now.index.to_numpy()[rose], now.to_numpy()[rose], before[rose]

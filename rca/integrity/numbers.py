@@ -18,10 +18,8 @@ from rca.types import Case, Finding, Pair
 _MOST = 40  # columns that are looked at in pairs
 _BINS = 32
 #: What a column with another one's values may look like.
-_LIKE = (
-    *("unit_change", "sign_flip", "sentinel_values", "frozen_column", "stale_column"),
-    *("renamed_category", "encoding", "leakage", "missing_values", "type_change"),
-)
+_LIKE = """unit_change sign_flip sentinel_values frozen_column stale_column renamed_category encoding leakage
+missing_values type_change"""
 
 
 @check("RCA104", "unit or scale changed", alone=True)
@@ -50,35 +48,22 @@ def unit_change(case: Case, *, tolerance: float = 0.02, floor: float = 0.001) ->
         change = explain(pair, reference, current, case, tolerance)
         if change is None:
             continue
-        by = f"x{change.unit.factor:.4g}" if change.unit.factor != 1 else f"{change.unit.offset:+.6g}"
         unit, some = change.unit, change.low is not None or bool(change.where)
-        rows = "{least}{share} of the rows of {table}{where}." if some else "all rows of {table}."
-        told: dict[str, Any] = {
-            "unit": unit.name,
-            "said": unit.name if " to " not in unit.name else f"{by} ({unit.name})",
-            "least": "at least " if change.seen < 0.99 else "",
-            **{"factor": unit.factor, "offset": unit.offset, "low": change.low, "high": change.high},
-            **{"seen": change.seen, "where": change.where or (None if some else {}), "p_value": change.p_value},
-        }
-        text = "{column} is {said} in " + rows
+        by = f"x{unit.factor:.4g}" if unit.factor != 1 else f"{unit.offset:+.6g}"
+        told: dict[str, Any] = {"unit": unit.name, "said": f"{by} ({unit.name})" if " to " in unit.name else unit.name}
+        told |= {"least": "at least " if change.seen < 0.99 else "", "factor": unit.factor, "offset": unit.offset}
+        told |= {"low": change.low, "high": change.high, "seen": change.seen, "p_value": change.p_value}
+        told["where"] = change.where or (None if some else {})
+        text = "{column} is {said} in "
+        text += "{least}{share} of the rows of {table}{where}." if some else "all rows of {table}."
         yield from report(pair, reference.name, case, change.hit, "unit_change", text, floor, **told)
 
 
 @check("RCA121", "a sign was flipped", alone=True)
 def sign_flip(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
-    """Find numeric columns whose values have the other sign, in all rows, since a moment, in a segment or in some.
+    """Find numeric columns whose values have the other sign, in all rows or in a part; see :func:`unit_change`.
 
     Where a column spreads about zero, only its relations to the others can tell, and they must be turned round.
-
-    Examples
-    --------
-    >>> draw = np.random.default_rng(0)
-    >>> whole = pd.DataFrame({"balance": draw.normal(0, 5, 3000), "amount": draw.lognormal(3, 1, 3000)})
-    >>> whole = whole.assign(debt=draw.normal(0, 1, 3000) - whole["balance"], rent=whole["balance"] + whole["amount"])
-    >>> texts(sign_flip, whole, whole.assign(balance=-whole["balance"]))
-    ['balance has the other sign in 100 % of the rows of train.']
-    >>> texts(sign_flip, whole, whole.assign(amount=whole["amount"].mask(whole.index < 300, -whole["amount"])))
-    ['amount has the other sign in 10 % of the rows of train.']
     """
     turned: dict[str, frozenset[str]] = {}
     for pair in filled(case):  # labels that were turned round turn the relations of all columns to them
@@ -123,15 +108,10 @@ def _turned(pair: Pair, case: Case, name: str, gone: frozenset[str], view: View)
 def _negative(old: Floats, new: Floats) -> Mask | None:
     """Return the rows on the wrong side of zero, where the reference has one side only and the sizes are its own."""
     known = old[np.isfinite(old)]
-    if not len(known):
-        return None
-    side = 1.0 if known.min() >= 0 else -1.0 if known.max() <= 0 else 0.0
+    side = 1.0 if (known >= 0).all() else -1.0 if (known <= 0).all() else 0.0
     hit = np.where(np.isfinite(new), new, 0.0) * side < 0
-    if not hit.any() or len(np.unique(new[hit])) < 5:
-        return None
     # a zero has no sign: the sizes are held against those that have one
-    known = known[known != 0]
-    return hit if differ(known, -new[hit]) <= 0.1 else None
+    return hit if len(np.unique(new[hit])) >= 5 and differ(known[known != 0], -new[hit]) <= 0.1 else None
 
 
 def _torn(law: Law, seen: Seen, name: str, kept: float) -> bool:
@@ -139,19 +119,12 @@ def _torn(law: Law, seen: Seen, name: str, kept: float) -> bool:
     return relation.known and relation.slope < kept
 
 
-@check("RCA122", "two columns were exchanged", explains=_LIKE)
+@check("RCA122", "two columns were exchanged", explains=tuple(_LIKE.split()))
 def column_swap(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
-    """Find pairs of columns that hold each other's values, in all rows, since a moment, in a segment or in some.
+    """Find pairs of columns that hold each other's values, in all rows or in a part; see :func:`unit_change`.
 
     The subject is the first of the two, `columns` of the evidence has both. Columns with the same values are
     told apart by their relations to the others; single rows by values that fit the other column far better.
-
-    Examples
-    --------
-    >>> draw = np.random.default_rng(0)
-    >>> whole = pd.DataFrame({"age": draw.normal(40, 9, 2000), "rooms": draw.integers(1, 9, 2000)})
-    >>> texts(column_swap, whole, whole.rename(columns={"age": "rooms", "rooms": "age"}))
-    ['age and rooms are exchanged in 100 % of the rows of train.']
     """
     for pair in filled(case):
         law, seen = law_of(pair.reference, case), seen_of(pair, case)
@@ -184,10 +157,8 @@ def _of_rows(pair: Pair, one: str, other: str) -> tuple[Mask, float] | None:
     hit = second > bar
     if hit.sum() < 5 or hit.mean() < 5 * float((first > bar).mean()):
         return None
-    back = now.assign(**{one: now[other].to_numpy(), other: now[one].to_numpy()})[hit]
-    if any(_gap(before[n], back[n]) > 0.2 for n in (one, other)):
-        return None
-    return hit, bar
+    far = any(_gap(before[name], now[twin][hit]) > 0.2 for name, twin in ((one, other), (other, one)))
+    return None if far else (hit, bar)
 
 
 def _fits(pair: Pair, case: Case, both: tuple[str, str], view: View) -> bool | None:

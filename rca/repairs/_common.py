@@ -1,6 +1,5 @@
 """What the repairs share: where the damage is, and drawing cells again as the reference would have filled them."""
 
-from collections.abc import Sequence
 from typing import Any
 import numpy as np
 import pandas as pd
@@ -20,8 +19,7 @@ _LEVELS = 50  # a text column with more values than this is a name, and tells a 
 
 def column_of(frame: Frame, finding: Finding, reference: Frame) -> str:
     """Return the column that a finding is about; where a table does not have it, NotApplicable says so."""
-    parts = finding.subject.split(".", 2)
-    name = str(finding.evidence.get("column") or (parts[2] if len(parts) == 3 else ""))
+    name = str(finding.evidence.get("column") or "".join(finding.subject.split(".", 2)[2:]))
     for side, table in (("current", frame), ("reference", reference)):
         if name not in table.columns:
             raise NotApplicable(f"the {side} table has no column '{name}' to repair.")
@@ -37,9 +35,9 @@ def where(frame: Frame, finding: Finding) -> Mask:
     time = told.get("time")
     if time in frame.columns:
         moments = naive(frame[time])
-        for word, sign in (("onset", 1), ("until", -1)):
+        for word, within in (("onset", moments.ge), ("until", moments.le)):
             if told.get(word):
-                rows &= (sign * (moments - pd.Timestamp(told[word])).dt.total_seconds() >= 0).to_numpy()
+                rows &= within(pd.Timestamp(told[word])).to_numpy()
     return rows
 
 
@@ -48,17 +46,13 @@ def naive(column: pd.Series) -> pd.Series:
     return pd.to_datetime(column, utc=True).dt.tz_localize(None).astype("datetime64[us]")
 
 
-def plain(frame: Frame, names: Sequence[str]) -> Frame:
-    """Return some columns as checks read them: numbers as floats, times without zone, all else as categories."""
-    return pd.DataFrame({name: _plain(frame[name]) for name in names}, index=frame.index)
-
-
-def _plain(column: pd.Series) -> pd.Series:
-    if pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
-        if pd.api.types.is_datetime64_any_dtype(column):
-            return naive(column)
-        return column.astype("object").map(_text, na_action="ignore").astype("category")
-    return column.astype("float64")
+def plain(column: pd.Series) -> pd.Series:
+    """Return a column as checks read it: numbers as floats, times without zone, all else as categories."""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return naive(column)
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        return column.astype("float64")
+    return column.astype("object").map(_text, na_action="ignore").astype("category")
 
 
 def _text(value: object) -> str:
@@ -72,16 +66,6 @@ def resample(frame: Frame, column: str, rows: Mask, reference: Frame, rng: Draw)
     the value of a random row of its group (Burgette and Reiter, 2010). All other columns take part, the target
     too: without it the repaired column would be less related to the target than it was, and the repair would hide
     part of the truth.
-
-    Examples
-    --------
-    >>> draw = np.random.default_rng(0)
-    >>> whole = pd.DataFrame({"size": draw.uniform(0, 10, 500)})
-    >>> whole["price"] = 100 * whole["size"]
-    >>> lost = np.arange(500) < 50
-    >>> again = resample(whole.assign(price=whole["price"].mask(lost)), "price", lost, whole, draw)
-    >>> bool((again - whole["price"]).abs().max() < 100), bool((again == whole["price"])[50:].all())
-    (True, True)
     """
     known = reference[reference[column].notna()]
     if len(known) > _ROWS:
@@ -91,10 +75,8 @@ def resample(frame: Frame, column: str, rows: Mask, reference: Frame, rng: Draw)
     fixed = frame[column].astype("object").copy()
     if rows.any():
         leaves, places = _leaves(known, frame[rows], column)
-        drawn = np.empty(len(places), dtype=np.intp)
-        for leaf in np.unique(places):
-            mine = places == leaf
-            drawn[mine] = rng.choice(np.flatnonzero(leaves == leaf), int(mine.sum()))
+        asked = pd.Series(places).groupby(places)
+        drawn = asked.transform(lambda leaf: rng.choice(np.flatnonzero(leaves == leaf.name), len(leaf)))
         fixed[rows] = known[column].to_numpy(dtype=object)[drawn]
     return restore(fixed, reference[column].dtype)
 
@@ -105,16 +87,15 @@ def chance_missing(frame: Frame, column: str, rows: Mask, reference: Frame) -> F
     if not empty.any() or empty.all():
         return np.full(int(rows.sum()), float(empty.mean()))
     leaves, places = _leaves(reference.assign(**{column: empty.astype(float)}), frame[rows], column)
-    return np.array([float(empty.to_numpy()[leaves == leaf].mean()) for leaf in places])
+    return np.asarray(empty.groupby(leaves).mean()[places])
 
 
 def restore(values: pd.Series, dtype: Any) -> pd.Series:
     """Return the values in the reference's type where they fit it, else in the type they have."""
     try:
-        found: pd.Series = values.astype(dtype)
+        return values.astype(dtype)
     except (TypeError, ValueError):
         return values.infer_objects()
-    return found
 
 
 def _leaves(known: Frame, asked: Frame, column: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -136,7 +117,7 @@ def _leaves(known: Frame, asked: Frame, column: str) -> tuple[NDArray[np.intp], 
 
 def _encode(known: pd.Series, asked: pd.Series) -> list[Floats] | None:
     """Return both sides of a column as numbers that a tree can split, or None where it tells nothing."""
-    both = [known, asked]
+    both = (known, asked)
     if pd.api.types.is_datetime64_any_dtype(known.dtype) and known.dtype == asked.dtype:
         return [np.where(side.isna(), np.nan, side.astype("int64").astype(float)) for side in both]
     if all(pd.api.types.is_numeric_dtype(side.dtype) for side in both):

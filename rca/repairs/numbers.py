@@ -1,9 +1,11 @@
 """The repairs of numbers: units, signs, ranges, exchanged columns, and columns without their relations."""
 
+from typing import Any
 import numpy as np
 import pandas as pd
 from rca.errors import NotApplicable
 from rca.integrity._exact import rule_of
+from rca.integrity._units import beyond
 from rca.integrity.numbers import score
 from rca.registry import repair
 from rca.repairs._common import Draw, Frame, column_of, plain, resample, restore, where
@@ -28,9 +30,8 @@ def unit_change(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> 
     if not rule.get("factor") or not pd.api.types.is_numeric_dtype(frame[column]):
         raise NotApplicable(f"there is no factor to undo in {column}.")
     values = frame[column].to_numpy(dtype=float, na_value=np.nan)
-    damaged = np.isfinite(values) & where(frame, finding)
-    if rule.get("low") is not None and rule.get("high") is not None:
-        damaged = np.isfinite(values) & ((values < rule["low"]) | (values > rule["high"]))
+    bounds: Any = rule.get("low"), rule.get("high")
+    damaged = np.isfinite(values) & (where(frame, finding) if None in bounds else beyond(values, bounds))
     undone = np.where(damaged, (values - rule.get("offset", 0.0)) / rule["factor"], values)
     if pd.api.types.is_integer_dtype(reference[column]) and np.isfinite(undone).all():
         undone = np.where(damaged, np.round(undone), undone)
@@ -53,70 +54,43 @@ def sign_flip(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Fr
 
 @repair("range_violation", "draw the impossible values from the reference")
 def range_violation(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
-    """Replace the values outside the finding's bounds as the reference would have filled them.
-
-    Examples
-    --------
-    >>> whole = pd.DataFrame({"city": ["A", "B"] * 50, "age": [30, 40] * 50})
-    >>> damaged = whole.assign(age=whole["age"].where(whole.index >= 20, -999))
-    >>> bounds = {"column": "age", "low": 0.0, "high": 70.0}
-    >>> finding = Finding("RCA103", "range_violation", "data.train.age", "", evidence=bounds)
-    >>> range_violation(damaged, finding, whole, np.random.default_rng(0)).equals(whole)
-    True
-    """
-    column = column_of(frame, finding, reference)
-    bounds = finding.evidence
-    if bounds.get("low") is None or bounds.get("high") is None:
+    """Draw the values outside the finding's bounds again, given the others; see :func:`unit_change`."""
+    column, told = column_of(frame, finding, reference), finding.evidence
+    bounds: Any = told.get("low"), told.get("high")
+    if None in bounds:
         raise NotApplicable(f"the bounds of {column} are not known.")
     values = frame[column].to_numpy(dtype=float, na_value=np.nan)
-    outside = (values < bounds["low"]) | (values > bounds["high"])
-    if bounds.get("clip") is not None:
+    outside = beyond(values, bounds)
+    if told.get("clip") is not None:
         # only the cells at the bound lost their value
-        outside = np.isin(values, bounds["clip"]) & where(frame, finding)
+        outside = np.isin(values, told["clip"]) & where(frame, finding)
     return frame.assign(**{column: resample(frame, column, outside, reference, rng)})
 
 
 @repair("column_swap", "exchange the columns back")
 def column_swap(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
-    """Exchange two columns back, in all rows of the part, or in those that fit far better the other way round.
+    """Exchange two columns back, which take the reference's types; see :func:`unit_change`.
 
-    Both take the reference's types.
-
-    Examples
-    --------
-    >>> whole = pd.DataFrame({"age": [30, 40], "rooms": [3, 4]})
-    >>> found = {"column": "age", "columns": ["age", "rooms"]}
-    >>> finding = Finding("RCA122", "column_swap", "data.train.age", "", evidence=found)
-    >>> column_swap(whole.assign(age=whole["rooms"], rooms=whole["age"]), finding, whole, None).equals(whole)
-    True
+    It is done in all rows of the part, or in those that fit far better the other way round.
     """
     one, other = finding.evidence["columns"]
     column_of(frame, finding, reference)
     rows = where(frame, finding)
     if (rule := (finding.evidence.get("rule") or {}).get("score")) is not None:
-        rows = score(plain(frame, (one, other)), plain(reference, (one, other)), one, other) > rule
+        now, before = (side[[one, other]].apply(plain) for side in (frame, reference))
+        rows = score(now, before, one, other) > rule
     back = {n: frame[n].astype("object").mask(rows, frame[twin]) for n, twin in ((one, other), (other, one))}
     return frame.assign(**{name: restore(values, reference[name].dtype) for name, values in back.items()})
 
 
 @repair("broken_relation", "draw the column again, given the others")
 def broken_relation(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
-    """Draw a column that lost its relations from the reference, given the other columns.
+    """Draw a column that lost its relations from the reference, given the other columns; see :func:`unit_change`.
 
     Where a rule is broken, only the rows that break it are drawn.
-
-    Examples
-    --------
-    >>> whole = pd.DataFrame({"low": [1.0, 9.0] * 50, "high": [2.0, 10.0] * 50})
-    >>> rule = {"column": "low", "rule": ["<=", "low", "high"]}
-    >>> finding = Finding("RCA123", "broken_relation", "data.train.low", "", evidence=rule)
-    >>> broken = whole.assign(low=whole["low"].where(whole.index > 3, 9.0))
-    >>> broken_relation(broken, finding, whole, np.random.default_rng(0)).equals(whole)
-    True
     """
-    name = column_of(frame, finding, reference)
-    rows = where(frame, finding)
+    name, rows = column_of(frame, finding, reference), where(frame, finding)
     if terms := finding.evidence.get("rule"):
-        names = terms[1:]
-        rows = rule_of(terms, plain(reference, names)).broken(plain(frame, names))
+        now, before = (side[[*terms[1:]]].apply(plain) for side in (frame, reference))
+        rows = rule_of(terms, before).broken(now)
     return frame.assign(**{name: resample(frame, name, rows, reference, rng)})

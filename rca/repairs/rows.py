@@ -34,15 +34,9 @@ def truncation(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> F
 @repair("train_test_overlap", "drop the training rows from the exam")
 @repair("join_fanout", "drop the rows that a join added")
 def duplicates(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
-    """Keep the first of the rows that are equal but for the finding's `numbered` and `joined` columns.
+    """Keep the first of the rows that are equal but for some columns; see :func:`truncation`.
 
-    The rows that are left keep their labels.
-
-    Examples
-    --------
-    >>> finding = Finding("RCA113", "join_fanout", "data.train", "", evidence={"joined": ["price"]})
-    >>> duplicates(pd.DataFrame({"id": [1, 2, 2], "price": [5, 6, 7]}), finding, None, None).index.tolist()
-    [0, 1]
+    These are the finding's `numbered` and `joined` columns. The rows that are left keep their labels.
     """
     if finding.kind == "train_test_overlap":
         raise NotApplicable("only the training table tells which rows of the exam are its own: split them again.")

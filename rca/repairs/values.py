@@ -5,7 +5,7 @@ import pandas as pd
 from rca.errors import NotApplicable
 from rca.integrity.category import marked, mended
 from rca.registry import repair
-from rca.repairs._common import Draw, Frame, Mask, chance_missing, column_of, plain, resample, restore, where
+from rca.repairs._common import Draw, Frame, chance_missing, column_of, plain, resample, restore, where
 from rca.types import Finding
 
 _MANY = 200
@@ -16,7 +16,7 @@ _TRUTH = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0
 def sentinel_values(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
     """Empty the cells that hold one of the evidence's `values`, and fill them; see :func:`missing_values`."""
     column = column_of(frame, finding, reference)
-    cells = plain(frame, [column])[column]
+    cells = plain(frame[column])
     hit = cells.isin(pd.Series(finding.evidence["values"]).astype(cells.dtype))
     fixed: Frame = missing_values(frame.assign(**{column: frame[column].mask(hit)}), finding, reference, rng)
     return fixed
@@ -37,7 +37,8 @@ def missing_values(frame: Frame, finding: Finding, reference: Frame, rng: Draw) 
     True
     """
     column = column_of(frame, finding, reference)
-    empty, before = (_empty(side, column) for side in (frame, reference))
+    cells = (plain(side[column]) for side in (frame, reference))
+    empty, before = (np.asarray(side.isna() | side.astype(str).str.strip().eq("")) for side in cells)
     frame = frame.assign(**{column: frame[column].mask(empty)})
     stay = round(float(before.mean()) * len(frame))
     if empty.sum() <= stay:
@@ -49,28 +50,14 @@ def missing_values(frame: Frame, finding: Finding, reference: Frame, rng: Draw) 
     return frame.assign(**{column: resample(frame, column, fill, reference, rng)})
 
 
-def _empty(frame: Frame, column: str) -> Mask:
-    cells = plain(frame, [column])[column]
-    blank = [value for value in cells.unique() if isinstance(value, str) and not value.strip()]
-    return np.asarray(cells.isna() | cells.isin(blank))
-
-
 @repair("encoding", "read text in the encoding that it has")
 @repair("renamed_category", "give a renamed category its old name")
 @repair("new_category", "draw the rows of a new category from the reference")
 def new_category(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
-    """Map categories that the reference never had to what they were, and draw the others again.
+    """Map categories that the reference never had to what they were, or draw them; see :func:`missing_values`.
 
     The evidence's `mapping` holds what is known. Of text with many values only what shows marks of a wrong
     encoding is mended, or drawn again.
-
-    Examples
-    --------
-    >>> whole = pd.DataFrame({"city": ["Rome", "Oslo"] * 50, "zip": [10, 20] * 50})
-    >>> renamed, known = whole.replace("Rome", "Roma"), {"column": "city", "mapping": {"Roma": "Rome"}}
-    >>> finding = Finding("RCA111", "renamed_category", "data.train.city", "", evidence=known)
-    >>> new_category(renamed, finding, whole, np.random.default_rng(0)).equals(whole)
-    True
     """
     column = column_of(frame, finding, reference)
     known = set(reference[column].dropna().astype("object").map(str))
@@ -155,7 +142,7 @@ def label_noise(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> 
 
 @repair("leakage", "make the feature forget the target")
 def leakage(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
-    """Drop the column if it is new; else draw it, given all columns but the target; see :func:`frozen_column`."""
+    """Drop the column if it is new; else draw it, given all columns but the target; see :func:`missing_values`."""
     told = finding.evidence
     if told.get("new"):
         return frame.drop(columns=str(told["column"]))
@@ -166,27 +153,19 @@ def leakage(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Fram
 
 @repair("frozen_column", "draw the frozen values from the reference")
 def frozen_column(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
-    """Draw the cells that hold on to a value again, given the other columns.
-
-    Examples
-    --------
-    >>> whole = pd.DataFrame({"city": ["A", "B"] * 50, "age": [30, 40] * 50})
-    >>> finding = Finding("RCA117", "frozen_column", "data.train.age", "", evidence={"column": "age", "value": 30})
-    >>> frozen_column(whole.assign(age=30), finding, whole, np.random.default_rng(0)).equals(whole)
-    True
-    """
+    """Draw the cells that hold on to a value again, given the other columns; see :func:`missing_values`."""
     name, told, rows = column_of(frame, finding, reference), finding.evidence, where(frame, finding)
     if told.get("entity"):
         ranked, groups = _order(frame, finding)
         rows &= (ranked[name] == ranked[name].groupby(groups).shift()).sort_index().to_numpy(dtype=bool)
     else:
-        rows &= plain(frame, [name])[name].eq(told["value"]).to_numpy(dtype=bool)
+        rows &= plain(frame[name]).eq(told["value"]).to_numpy(dtype=bool)
     return frame.assign(**{name: resample(frame, name, rows, reference, rng)})
 
 
 @repair("stale_column", "shift the values back to their rows")
 def stale_column(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
-    """Give each row the value that came the lag later, and draw those of the last; see :func:`frozen_column`."""
+    """Give each row the value that came the lag later, and draw those of the last; see :func:`missing_values`."""
     name, lag, rows = column_of(frame, finding, reference), finding.evidence["lag"], where(frame, finding)
     ranked, groups = _order(frame, finding)
     if finding.evidence["unit"] == "days":
@@ -202,7 +181,7 @@ def stale_column(frame: Frame, finding: Finding, reference: Frame, rng: Draw) ->
 
 @repair("time_shift", "shift the times back")
 def time_shift(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
-    """Take the hours from the times that are off; see :func:`frozen_column`."""
+    """Take the hours from the times that are off; see :func:`train_serve_skew`."""
     name, told, rows = column_of(frame, finding, reference), finding.evidence, where(frame, finding)
     late = pd.Timedelta(hours=told["hours"])
     if told["how"] == "key":

@@ -92,3 +92,31 @@ def test_labels_of_common_rows_are_the_references(rng: np.random.Generator) -> N
     whole = pd.DataFrame({"id": [1, 2, 3], "y": [0, 1, 1]})
     finding = Finding("RCA124", "label_noise", "data.train.y", "", evidence={"column": "y", "key": ["id"]})
     assert repair.get("label_noise").function(whole.assign(y=[0, 0, 1]), finding, whole, rng).equals(whole)
+
+
+def test_columns_are_exchanged_back(rng: np.random.Generator) -> None:
+    whole = pd.DataFrame({"age": [30, 40], "rooms": [3, 4]})
+    told = {"column": "age", "columns": ["age", "rooms"]}
+    finding = Finding("RCA122", "column_swap", "data.train.age", "", evidence=told)
+    damaged = whole.assign(age=whole["rooms"], rooms=whole["age"])
+    assert repair.get("column_swap").function(damaged, finding, whole, rng).equals(whole)
+
+
+def test_frozen_values_are_drawn_given_the_others(rng: np.random.Generator) -> None:
+    whole = pd.DataFrame({"city": ["A", "B"] * 50, "age": [30, 40] * 50})
+    finding = Finding("RCA117", "frozen_column", "data.train.age", "", evidence={"column": "age", "value": 30})
+    assert repair.get("frozen_column").function(whole.assign(age=30), finding, whole, rng).equals(whole)
+
+
+def test_the_first_of_joined_rows_stays(rng: np.random.Generator) -> None:
+    damaged = pd.DataFrame({"id": [1, 2, 2], "price": [5, 6, 7]})
+    finding = Finding("RCA113", "join_fanout", "data.train", "", evidence={"joined": ["price"]})
+    assert repair.get("join_fanout").function(damaged, finding, damaged, rng).index.tolist() == [0, 1]
+
+
+def test_only_rows_that_break_a_rule_are_drawn(rng: np.random.Generator) -> None:
+    whole = pd.DataFrame({"low": [1.0, 9.0] * 50, "high": [2.0, 10.0] * 50})
+    told = {"column": "low", "rule": ["<=", "low", "high"]}
+    finding = Finding("RCA123", "broken_relation", "data.train.low", "", evidence=told)
+    broken = whole.assign(low=whole["low"].where(whole.index > 3, 9.0))
+    assert repair.get("broken_relation").function(broken, finding, whole, rng).equals(whole)
