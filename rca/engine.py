@@ -4,7 +4,10 @@ import functools
 import sys
 from collections.abc import Iterable
 from typing import Any
+import ibis
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 from rca.profiles import Kind
 
 #: The first and the last moment that Python knows; engines know infinity.
@@ -26,8 +29,6 @@ def is_spark(expr: Any) -> bool:
 
 def hash_of(expr: Any, names: Iterable[str]) -> Any:
     """Return a number for each row that rows with equal values in some columns share."""
-    import ibis
-
     cells = [expr[name] for name in sorted(names)]
     if not is_spark(expr):
         # fields have numbers, since engines take names that differ by case for one
@@ -41,7 +42,6 @@ def hash_of(expr: Any, names: Iterable[str]) -> Any:
 @functools.cache
 def _xxhash64() -> Any:
     """Spark's own hash has 32 bits, too few to tell rows apart."""
-    import ibis
 
     def xxhash64(_: Any) -> int: ...  # type: ignore[empty-body]  # the engine has the body
 
@@ -61,9 +61,6 @@ def kind_of(dtype: Any) -> Kind:
 
 def normal(values: Any, kind: Kind) -> Any:
     """Return an Arrow column as checks read it; see :attr:`Table.sample`."""
-    import pandas as pd
-    import pyarrow as pa
-
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
     if kind == "number":
@@ -84,13 +81,11 @@ def missing(column: Any) -> Any:
 
 def infinite(column: Any) -> Any:
     """Return the condition that a float is infinite; Ibis's own is never true on Spark."""
-    return ~column.isnan() & (column.abs() > sys.float_info.max)
+    return ~missing(column) & (column.abs() > sys.float_info.max)
 
 
 def finite(column: Any) -> Any:
     """Return the column as floats with null in place of NaN and infinity."""
-    import ibis
-
     if column.type().is_floating():
         column = ibis.ifelse(column.isnan() | infinite(column), None, column)
     return column.cast("float64")
