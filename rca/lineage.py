@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from rca import registry
 from rca.errors import DataError
-from rca.evolution._changes import Change, of_stage, producer, repinned
+from rca.evolution._changes import Change, of_stage, producer, repinned, tracker
 from rca.gitrepo import Hunk, is_code
 from rca.integrity._common import listed
 from rca.tables import open_table
@@ -145,8 +145,7 @@ class _Walk:
         what = [str(hunk) for hunk in hunks[:1]] or [change.text for change in changes[:2]]
         what = what or (list(repinned(self.old, self.new).values())[:3] if last.stage else [])
         if last.stage is None:
-            above = [last.path, *map(str, PurePosixPath(last.path).parents)]
-            files = [self.new.tracked[path] for path in above if path in self.new.tracked] or [last.path]
+            files = [tracker(self.new, last.path) or last.path]
         commit = git.last(*span, files, *hunks[:1])
         what += [f"commit {commit['hash'][:7]}"] if commit else []
         first, rest = ("first shows in", ", not in its inputs") if last.damaged else ("came in, unseen, with", "")

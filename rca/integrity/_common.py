@@ -47,12 +47,9 @@ def columns(case: Case, kind: str | None = None) -> Iterator[tuple[Pair, Column,
     """Each column that both sides have, of one kind on both where `kind` is given, without keys."""
     for pair in filled(case):
         before, after = pair.reference.profile.columns, pair.current.profile.columns
-        for name, reference in before.items():
-            current = after.get(name)
-            if current is None or name in case.roles.key:
-                continue
-            if kind is None or (reference.kind == current.kind == kind):
-                yield pair, reference, current
+        for name in (name for name in before if name in after and name not in case.roles.key):
+            if kind is None or before[name].kind == after[name].kind == kind:
+                yield pair, before[name], after[name]
 
 
 def numbers(case: Case) -> Iterator[tuple[Pair, Column, Column]]:
@@ -113,7 +110,7 @@ def locate(
         level, most = str(excess.idxmax()), excess.max()
         # one value holds the damage, which it would not if the damage were spread
         if most >= 0.95 * n and sizes[level] < 0.8 * len(sample) and most >= 0.5 * sizes[level]:
-            return {"segment": {name: str(level)}}
+            return {"segment": {name: level}}
     return {}
 
 
