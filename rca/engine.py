@@ -1,6 +1,5 @@
 """What an engine is asked, in words that DuckDB and Spark understand alike."""
 
-import functools
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -36,16 +35,12 @@ def hash_of(expr: Any, names: Iterable[str]) -> Any:
     # Spark passes over nulls, and cannot hash maps
     cells = [cell for cell in cells if not cell.type().is_map()]
     absent = ibis.array([cell.isnull() for cell in cells])
-    return _xxhash64()(ibis.struct({**{f"c{i}": cell for i, cell in enumerate(cells)}, "absent": absent}))
+    return xxhash64(ibis.struct({**{f"c{i}": cell for i, cell in enumerate(cells)}, "absent": absent}))
 
 
-@functools.cache
-def _xxhash64() -> Any:
-    """Spark's own hash has 32 bits, too few to tell rows apart."""
-
-    def xxhash64(_: Any) -> int: ...  # type: ignore[empty-body]  # the engine has the body
-
-    return ibis.udf.scalar.builtin(xxhash64, signature=((None,), "int64"))
+@ibis.udf.scalar.builtin(signature=((None,), "int64"))  # type: ignore[untyped-decorator]
+def xxhash64(_: Any) -> int:  # type: ignore[empty-body]  # the engine has the body
+    """Return Spark's longer hash: its usual one has 32 bits, too few to tell rows apart."""
 
 
 def kind_of(dtype: Any) -> Kind:

@@ -176,11 +176,10 @@ def _named(source: Any) -> Any:
     return named.assign(**{name: _plain(named[name]) for name in odd}) if odd else named
 
 
-def _plain(column: pd.Series) -> pd.Series:
+def _plain(column: pd.Series) -> Any:
     """Make text of what has no one type (a number beside a word), and floats of decimals."""
     if column.dtype.kind == "M":
-        fine: pd.Series = column.dt.as_unit("us")  # no engine keeps more
-        return fine
+        return column.dt.as_unit("us")  # no engine keeps more
     if column.dtype == "float16":
         return column.astype("float32")
     try:
