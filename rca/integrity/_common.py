@@ -1,7 +1,7 @@
 """What the checks share: which tables and columns can be looked at, where a damage is, and how it reads."""
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 import numpy as np
 import pandas as pd
@@ -10,8 +10,8 @@ from scipy.special import ndtr
 from scipy.stats import poisson
 from rca.errors import NotApplicable
 from rca.stats import Floats, rate_change
-from rca.tables import SAMPLE, Column, open_table
-from rca.types import Case, Finding, Pair, Roles
+from rca.tables import SAMPLE, Column
+from rca.types import Case, Finding, Pair
 
 Mask = NDArray[np.bool_]
 Where = Mapping[str, Any]
@@ -198,21 +198,11 @@ def lost(
     """Report that a column lost relations, which single rows do not show; `due` is what chance leaves of them."""
     gone, error = 1 - relation.slope, 1.645 * relation.error
     place = told(where).replace(", all of them", "")
-    words = {"column": column, "table": pair.name, "share": percent(min(gone, 1.0)), "where": place}
     facts = {"column": column, "slope": relation.slope, **evidence, **where}
-    said = text.format(**{**evidence, **words})
+    said = text.format(**evidence, column=column, table=pair.name, share=percent(min(gone, 1.0)), where=place)
     p_value = min(float(ndtr((relation.slope - due) / relation.error)), ALPHA)
     subject = f"data.{pair.name}.{column}"
     return Finding("", kind, subject, said, None, gone, gone - error, gone + error, p_value, facts)
-
-
-def texts(
-    check: Callable[[Case], Iterator[Finding]], *tables: Any, names: Sequence[str] = ("train", "evaluate"), **roles: Any
-) -> list[str]:
-    """Return what a check says of a reference and a current table for each name, for its examples."""
-    sides = zip(names, tables[::2], tables[1::2], strict=False)
-    pairs = [Pair(name, open_table(old), open_table(new), name != "production") for name, old, new in sides]
-    return [finding.text for finding in check(Case(tuple(pairs), Roles(**roles)))]
 
 
 def noise(n0: int, n1: int) -> float:
