@@ -98,11 +98,11 @@ def _learn(pair: Pair, case: Case) -> Terms:
     table, roles = pair.reference, case.roles
     labels = {roles.target, roles.prediction, *roles.key} - set(roles.features)
     names = [name for name in table.columns if pair.same_role or name not in labels]
-    rows, sample = max(table.profile.rows, 1), table.sample
     # what no row of so many breaks, hardly more than this share of the rows breaks
-    mostly = 1 - max(0.001, round(min(6 / rows, 0.5), 3))
+    mostly = 1 - max(0.001, round(6 / max(table.profile.rows, 12), 3))
     columns = {name: _promise(table, name, roles.key, mostly) for name in names}
-    rules: list[Any] = list(rules_of(sample, [name for name in names if name in sample and name not in roles.key]))
+    used = [name for name in names if name in table.sample and name not in roles.key]
+    rules: list[Any] = list(rules_of(table.sample, used))
     ordered = {rule.columns for rule in rules if rule.kind == "<="}
     # an ordering that follows from two others tells nothing
     implied = {(a, c) for a, b in ordered for b2, c in ordered if b == b2}

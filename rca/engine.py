@@ -55,9 +55,8 @@ def kind_of(dtype: Any) -> Kind:
 
 
 def normal(values: Any, kind: Kind) -> Any:
-    """Return an Arrow column as checks read it; see :attr:`Table.sample`."""
-    if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
+    """Return a column of an Arrow table as checks read it; see :attr:`Table.sample`."""
+    values = values.combine_chunks()
     if kind == "number":
         return values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     if kind == "time":

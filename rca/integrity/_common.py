@@ -138,9 +138,8 @@ def _span(times: NDArray[Any], hit: Mask, time: str, usual: float) -> dict[str, 
     if not len(inside) or outside - usual > 0.1 * (inside.mean() - usual) or len(inside) > 0.95 * n:
         return {}
     first = start + int(np.argmax(inside))
-    until = {"until": iso(moments[stop - 1])} if stop < 0.99 * n else {}
-    all_since = float(inside.mean()) >= 0.99
-    return {"time": time, "onset": iso(moments[first]), "all_since": all_since, "before": first / n, **until}
+    span = {"time": time, "onset": iso(moments[first]), "all_since": bool(inside.mean() >= 0.99), "before": first / n}
+    return span | ({"until": iso(moments[stop - 1])} if stop < 0.99 * n else {})
 
 
 def told(where: Where) -> str:
