@@ -135,7 +135,9 @@ def _identities(sample: pd.DataFrame, names: list[str]) -> Iterator[Rule]:
 
 def _settled(sample: pd.DataFrame, names: list[str]) -> Iterator[Rule]:
     """Yield the pairs of columns of which one settles the other (functional dependencies)."""
-    coded = ((n, *pd.factorize(sample[n])) for n in names if sample[n].dtype.kind != "M")
+    # most columns of many values show it in a few rows
+    few = [n for n in names if sample[n].dtype.kind != "M" and sample[n].iloc[: 2 * _LEVELS].nunique() <= _LEVELS]
+    coded = ((n, *pd.factorize(sample[n])) for n in few)
     # a column of one value is settled anyway, and one of many settles everything
     codes = {n: c for n, c, levels in coded if 1 < len(levels) <= min(_LEVELS, len(sample) / 5)}
     for one, other in ((a, b) for pair in combinations(list(codes)[:_MOST], 2) for a, b in (pair, pair[::-1])):
