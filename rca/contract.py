@@ -17,15 +17,6 @@ from rca.types import Case, Finding, Pair, plain
 CODE, TITLE = "RCA190", "a promise of the contract is broken"
 #: More values than this are no closed list, and more rules than this nobody reads.
 LEVELS, RULES = 50, 40
-_KINDS = {
-    "column": "schema_change",
-    "type": "type_change",
-    "missing": "missing_values",
-    "range": "range_violation",
-    "values": "new_category",
-    "key": "duplicate_rows",
-    "rows": "truncation",
-}
 
 
 class Promise(Strict):
@@ -107,11 +98,11 @@ def _learn(pair: Pair, case: Case) -> Terms:
     table, roles = pair.reference, case.roles
     labels = {roles.target, roles.prediction, *roles.key} - set(roles.features)
     names = [name for name in table.columns if pair.same_role or name not in labels]
-    rows, sample = max(table.profile.rows, 1), table.sample
     # what no row of so many breaks, hardly more than this share of the rows breaks
-    mostly = 1 - max(0.001, round(min(6 / rows, 0.5), 3))
+    mostly = 1 - max(0.001, round(6 / max(table.profile.rows, 12), 3))
     columns = {name: _promise(table, name, roles.key, mostly) for name in names}
-    rules: list[Any] = list(rules_of(sample, [name for name in names if name in sample and name not in roles.key]))
+    used = [name for name in names if name in table.sample and name not in roles.key]
+    rules: list[Any] = list(rules_of(table.sample, used))
     ordered = {rule.columns for rule in rules if rule.kind == "<="}
     # an ordering that follows from two others tells nothing
     implied = {(a, c) for a, b in ordered for b2, c in ordered if b == b2}
@@ -161,56 +152,53 @@ def hold(contract: Contract, case: Case) -> Iterator[Finding]:
         roles = choices(pair.name for pair in case.pairs)
         raise NotApplicable(f"the contract speaks of {choices(contract.tables)}, and the tables are {roles}.")
     for pair, terms in known:
-        for sort, names, share, text in broken(terms, pair) if terms is not None else ():
-            subject = f"data.{pair.name}" + (f".{names[0]}" if sort not in ("key", "rows") else "")
+        for kind, names, share, text in broken(terms, pair) if terms is not None else ():
+            subject = f"data.{pair.name}" + (f".{names[0]}" if kind not in ("duplicate_rows", "truncation") else "")
             told = {"columns": list(names)} if len(names) != 1 else {"column": names[0]}
             facts = {**told, "share": share, "rows": round(share * pair.current.profile.rows)}
-            yield Finding("", _KINDS.get(sort, "broken_relation"), subject, text, effect=share, evidence=facts)
+            yield Finding("", kind, subject, text, effect=share, evidence=facts)
 
 
 def broken(terms: Terms, pair: Pair) -> Iterator[tuple[str, tuple[str, ...], float, str]]:
-    """Yield the promises that the current table breaks: the sort, the columns, the share of rows, and a sentence."""
+    """Yield the promises that the current table breaks: the kind, the columns, the share of rows, and a sentence."""
     table, role = pair.current, pair.name
-    slack, seen, sample = 1 - terms.mostly + 1e-9, table.profile.columns, table.sample
-    rows = table.profile.rows
+    slack, seen, sample, rows = 1 - terms.mostly + 1e-9, table.profile.columns, table.sample, table.profile.rows
     if not rows:
-        yield "rows", (), 1.0, f"{role} has no rows."
+        yield "truncation", (), 1.0, f"{role} has no rows."
         return
     for name, promise in terms.columns.items():
-        for sort, share, text in _kept(promise, seen.get(name), sample.get(name)):
-            if share > slack + (promise.missing if sort == "missing" else 0.0):
-                yield sort, (name,), share, f"{name} {'is gone from' if sort == 'column' else 'of'} {role}{text}."
+        for kind, share, text in _kept(promise, seen.get(name), sample.get(name), role):
+            if share > slack + (promise.missing if kind == "missing_values" else 0.0):
+                yield kind, (name,), share, f"{name} {text}."
     if terms.key and set(terms.key) <= set(seen) and (share := _repeated(table, terms.key) / rows):
-        yield "key", terms.key, share, f"{', '.join(terms.key)} of {role} repeats in {percent(share)} of the rows."
-    for kind, *names in terms.rules:
-        if rows > 1 and set(names) <= set(sample):
-            rule = rule_of((kind, *names), sample)
-            share = float(rule.broken(sample).mean())
-            if share > slack:
-                yield "rule", rule.columns, share, f"{rule.text} is broken in {percent(share)} of the rows of {role}."
+        text = f"{', '.join(terms.key)} of {role} repeats in {percent(share)} of the rows."
+        yield "duplicate_rows", terms.key, share, text
+    for rule in (rule_of(rule, sample) for rule in terms.rules if rows > 1 and set(rule[1:]) <= set(sample)):
+        if (share := float(rule.broken(sample).mean())) > slack:
+            text = f"{rule.text} is broken in {percent(share)} of the rows of {role}."
+            yield "broken_relation", rule.columns, share, text
 
 
-def _kept(promise: Promise, seen: Any, values: Any) -> Iterator[tuple[str, float, str]]:
-    """Yield each sort of promise of a column with the share of rows that break it."""
+def _kept(promise: Promise, seen: Any, values: Any, role: str) -> Iterator[tuple[str, float, str]]:
+    """Yield each kind of promise of a column with the share of rows that break it, and how that reads."""
     if seen is None:
-        yield "column", 1.0, ""
+        yield "schema_change", 1.0, f"is gone from {role}"
         return
-    share = seen.missing / max(seen.rows, 1)
-    most = percent(promise.missing)
-    yield "missing", share, f" is missing in {percent(share)} of the rows, where {most} may be"
+    share, most = seen.missing / seen.rows, percent(promise.missing)
+    yield "missing_values", share, f"of {role} is missing in {percent(share)} of the rows, where {most} may be"
     if promise.type not in (None, seen.kind):
-        yield "type", float(seen.present > 0), f" is a {seen.kind}, and no {promise.type}"
+        yield "type_change", float(seen.present > 0), f"of {role} is a {seen.kind}, and no {promise.type}"
         return
-    if values is None or not len(values):
-        return
-    low = -math.inf if promise.min is None else promise.min
-    high = math.inf if promise.max is None else promise.max
     if seen.kind == "number":
+        low = -math.inf if promise.min is None else promise.min
+        high = math.inf if promise.max is None else promise.max
         outside = float(((values < low) | (values > high)).mean())
-        yield "range", outside, f" is outside {low:,.6g} to {high:,.6g} in {percent(outside)} of the rows"
-    if promise.values:
+        text = f"of {role} is outside {low:,.6g} to {high:,.6g} in {percent(outside)} of the rows"
+        yield "range_violation", outside, text
+    if promise.values and values is not None:
         other = float((values.notna() & ~values.isin(promise.values)).mean())
-        yield "values", other, f" has other values than {listed(promise.values)} in {percent(other)} of the rows"
+        text = f"of {role} has other values than {listed(promise.values)} in {percent(other)} of the rows"
+        yield "new_category", other, text
 
 
 def to_pandera(terms: Terms) -> Any:

@@ -22,8 +22,7 @@ def evidently(pair: Pair, case: Case, path: str | Path) -> Outcome:
     told: list[str] = []
 
     def report(case: Case) -> tuple[()]:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
             told.append(_report(pair, case, path))
         return ()
 

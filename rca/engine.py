@@ -1,10 +1,12 @@
 """What an engine is asked, in words that DuckDB and Spark understand alike."""
 
-import functools
 import sys
 from collections.abc import Iterable
 from typing import Any
+import ibis
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 from rca.profiles import Kind
 
 #: The first and the last moment that Python knows; engines know infinity.
@@ -26,8 +28,6 @@ def is_spark(expr: Any) -> bool:
 
 def hash_of(expr: Any, names: Iterable[str]) -> Any:
     """Return a number for each row that rows with equal values in some columns share."""
-    import ibis
-
     cells = [expr[name] for name in sorted(names)]
     if not is_spark(expr):
         # fields have numbers, since engines take names that differ by case for one
@@ -35,17 +35,12 @@ def hash_of(expr: Any, names: Iterable[str]) -> Any:
     # Spark passes over nulls, and cannot hash maps
     cells = [cell for cell in cells if not cell.type().is_map()]
     absent = ibis.array([cell.isnull() for cell in cells])
-    return _xxhash64()(ibis.struct({**{f"c{i}": cell for i, cell in enumerate(cells)}, "absent": absent}))
+    return xxhash64(ibis.struct({**{f"c{i}": cell for i, cell in enumerate(cells)}, "absent": absent}))
 
 
-@functools.cache
-def _xxhash64() -> Any:
-    """Spark's own hash has 32 bits, too few to tell rows apart."""
-    import ibis
-
-    def xxhash64(_: Any) -> int: ...  # type: ignore[empty-body]  # the engine has the body
-
-    return ibis.udf.scalar.builtin(xxhash64, signature=((None,), "int64"))
+@ibis.udf.scalar.builtin(signature=((None,), "int64"))  # type: ignore[untyped-decorator]
+def xxhash64(_: Any) -> int:  # type: ignore[empty-body]  # the engine has the body
+    """Return Spark's longer hash: its usual one has 32 bits, too few to tell rows apart."""
 
 
 def kind_of(dtype: Any) -> Kind:
@@ -60,12 +55,8 @@ def kind_of(dtype: Any) -> Kind:
 
 
 def normal(values: Any, kind: Kind) -> Any:
-    """Return an Arrow column as checks read it; see :attr:`Table.sample`."""
-    import pandas as pd
-    import pyarrow as pa
-
-    if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
+    """Return a column of an Arrow table as checks read it; see :attr:`Table.sample`."""
+    values = values.combine_chunks()
     if kind == "number":
         return values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     if kind == "time":
@@ -84,13 +75,11 @@ def missing(column: Any) -> Any:
 
 def infinite(column: Any) -> Any:
     """Return the condition that a float is infinite; Ibis's own is never true on Spark."""
-    return ~column.isnan() & (column.abs() > sys.float_info.max)
+    return ~missing(column) & (column.abs() > sys.float_info.max)
 
 
 def finite(column: Any) -> Any:
     """Return the column as floats with null in place of NaN and infinity."""
-    import ibis
-
     if column.type().is_floating():
         column = ibis.ifelse(column.isnan() | infinite(column), None, column)
     return column.cast("float64")

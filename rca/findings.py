@@ -51,10 +51,9 @@ def _unprecedented(case: Case, findings: list[Finding]) -> list[Finding]:
     for pair in case.pairs if symptoms and time else ():
         table: Any = pair.reference
         if table.kinds.get(time) == "time" and not table.imagined and table.rows >= _HISTORY:
-            middle = table.sample[time].median().to_pydatetime()
-            older, newer = table.expr[time] < middle, table.expr[time] >= middle
-            parts = (Table(table.expr.filter(part), pair.name) for part in (older, newer))
-            pairs.append(Pair(pair.name, next(parts), next(parts), same_role=False))
+            moment, middle = table.expr[time], table.sample[time].median().to_pydatetime()
+            older, newer = (Table(table.expr.filter(half), pair.name) for half in (moment < middle, moment >= middle))
+            pairs.append(Pair(pair.name, older, newer, same_role=False))
     entries = [check.entries[code] for code in sorted(symptoms)] if pairs else []
     past = run(entries, replace(case, pairs=tuple(pairs)))[1]
     known = {(f.code, f.kind, f.subject): abs(f.effect or 0.0) for f in past}

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from rca import registry
 from rca.errors import DataError
-from rca.evolution._changes import Change, of_stage, producer, repinned
+from rca.evolution._changes import Change, of_stage, producer, repinned, tracker
 from rca.gitrepo import Hunk, is_code
 from rca.integrity._common import listed
 from rca.tables import open_table
@@ -49,17 +49,13 @@ class _Walk:
     found: dict[tuple[str, str, str], tuple[Finding, ...] | None] = field(default_factory=dict)
 
     @cached_property
-    def hashes(self) -> tuple[dict[str, str], dict[str, str]]:
-        """Every path of both versions with its hash, the files of recorded folders one by one."""
-        both = dict(self.old.files), dict(self.new.files)
-        for paths, version in ((both[0], self.old), (both[1], self.new)):
+    def differing(self) -> list[str]:
+        """The paths where the versions have another file, the files of recorded folders one by one."""
+        old, new = dict(self.old.files), dict(self.new.files)
+        for hashes, version in ((old, self.old), (new, self.new)):
             for path, recorded in version.snapshot.recorded.items():
-                paths.update(version.snapshot.members(path) or {path: recorded})
-        return both
-
-    def differs(self, path: str) -> bool:
-        """Whether the versions have another file there."""
-        return self.hashes[0].get(path) != self.hashes[1].get(path)
+                hashes.update(version.snapshot.members(path) or {path: recorded})
+        return sorted(path for path in {**old, **new} if old.get(path) != new.get(path))
 
     def trace(self, finding: Finding) -> Finding:
         """Follow one damage to the stage or the source that it came in with."""
@@ -69,7 +65,7 @@ class _Walk:
         if pair is None or artifact is None or "://" in artifact.path:
             return finding
         last = _Step(artifact.path, producer(self.new, artifact.path), column, damaged=True)
-        if last.stage is not None and not self.differs(last.path):
+        if last.stage is not None and last.path not in self.differing:
             return finding
         at: _Step | None = last
         steps = [last]
@@ -98,8 +94,8 @@ class _Walk:
         """Look at the files that a stage reads and that differ, its code aside, those of the same name first."""
         found: list[str] = []
         for dep in self.new.stages[at.stage].deps if at.stage is not None else ():
-            under = sorted(p for p in {**self.hashes[0], **self.hashes[1]} if p == dep or p.startswith(f"{dep}/"))
-            found += [p for p in under if self.differs(p) and not (p in self.new.files and is_code(p))][:_FILES]
+            under = (p for p in self.differing if p == dep or p.startswith(f"{dep}/"))
+            found += [p for p in under if not (p in self.new.files and is_code(p))][:_FILES]
         found.sort(key=lambda path: PurePosixPath(path).name != PurePosixPath(at.path).name)
         return [self._look(finding, pair, path, at.column) for path in dict.fromkeys(found)]
 
@@ -145,8 +141,7 @@ class _Walk:
         what = [str(hunk) for hunk in hunks[:1]] or [change.text for change in changes[:2]]
         what = what or (list(repinned(self.old, self.new).values())[:3] if last.stage else [])
         if last.stage is None:
-            above = [last.path, *map(str, PurePosixPath(last.path).parents)]
-            files = [self.new.tracked[path] for path in above if path in self.new.tracked] or [last.path]
+            files = [tracker(self.new, last.path) or last.path]
         commit = git.last(*span, files, *hunks[:1])
         what += [f"commit {commit['hash'][:7]}"] if commit else []
         first, rest = ("first shows in", ", not in its inputs") if last.damaged else ("came in, unseen, with", "")

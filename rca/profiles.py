@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
+import numpy as np
+import pandas as pd
 from pydantic import TypeAdapter
 from rca.errors import DataError
 from rca.types import plain
@@ -62,12 +64,12 @@ class Profile:
 
 def store(profile: Profile, path: str | Path, key: tuple[str, ...] = ()) -> None:
     """Write a profile as JSON, without rare categories and without a value of the key."""
+    hidden: dict[str, Any] = {"min": None, "max": None, "mean": None, "std": None, "quantiles": (), "top": {}}
     columns = {}
     for name, column in profile.columns.items():
-        shown = {value: count for value, count in column.top.items() if count >= FEWEST and name not in key}
-        hidden: dict[str, Any] = dict.fromkeys(("min", "max", "mean", "std")) | {"quantiles": ()}
-        columns[name] = replace(column, top=shown, **(hidden if name in key else {}))
-    told = {"schema": SCHEMA, "rows": profile.rows, "columns": {name: asdict(c) for name, c in columns.items()}}
+        shown = {value: count for value, count in column.top.items() if count >= FEWEST}
+        columns[name] = asdict(column) | {"top": shown} | (hidden if name in key else {})
+    told = {"schema": SCHEMA, "rows": profile.rows, "columns": columns}
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text(json.dumps(plain(told), indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
@@ -88,9 +90,6 @@ def load(path: str | Path) -> Profile:
 
 def imagine(profile: Profile) -> Any:
     """Return rows that have each column's law, and nothing of what columns say of each other."""
-    import numpy as np
-    import pandas as pd
-
     size, draw, made = min(profile.rows, SAMPLE), np.random.default_rng(0), {}
     for name, column in profile.columns.items():
         points = (np.arange(round(size * column.present / max(column.rows, 1))) + 0.5) * column.rows / max(size, 1)

@@ -5,23 +5,18 @@ rest in a sample of at most ``SAMPLE`` rows. A hash of the row chooses it: the o
 duplicates of a row come together or not at all.
 """
 
-from __future__ import annotations
-
-import functools
 import math
-from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+import ibis
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 from rca.engine import fetch, finite, hash_of, infinite, is_spark, kind_of, missing, normal
 from rca.errors import DataError, choices
 from rca.profiles import GRID, SAMPLE, Column, Kind, Profile, imagine, load
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 __all__ = ["CATEGORIES", "GRID", "LIMIT", "SAMPLE", "Column", "Table", "open_table"]
 
@@ -70,17 +65,14 @@ class Table:
     def profile(self) -> Profile:
         """Counts, extremes, quantiles and categories of every column, computed once."""
         whole = len(self.sample) == self.rows
-        facts: Mapping[str, Any] = {} if whole else _facts(self)
+        facts = {} if whole else _facts(self)
         columns = {}
-        for i, (name, dtype) in enumerate(self.expr.schema().items()):
-            told = {key: facts[f"{key}{i}"] for key in ("missing", "infinite", "min", "max") if f"{key}{i}" in facts}
-            told |= {key: told[key] or 0 for key in ("missing", "infinite") if key in told}
-            described = _describe(self, name)
+        for name, dtype in self.expr.schema().items():
+            told = _describe(self, name) | facts.get(name, {})
             # many categories, such as names, are not worth a pass of their own
-            if not whole and described.get("distinct", CATEGORIES) < CATEGORIES and self.kinds[name] == "category":
+            if not whole and told.get("distinct", CATEGORIES) < CATEGORIES and self.kinds[name] == "category":
                 told["top"] = _top(self.expr, name)
-            kind = str(dtype.copy(nullable=True))
-            columns[name] = Column(name, self.kinds[name], kind, self.rows, **{**described, **told})
+            columns[name] = Column(name, self.kinds[name], str(dtype.copy(nullable=True)), self.rows, **told)
         return Profile(self.rows, columns)
 
     @cached_property
@@ -112,11 +104,8 @@ class Table:
         return self._picked([*key, *names], sorted(key), step)[0]
 
     def _picked(self, kept: list[str], hashed: list[str], step: int) -> tuple[pd.DataFrame, Hashes]:
-        import pandas as pd
-
-        expr = self.expr
-        row = hash_of(expr, hashed)
-        picked = expr.select(**{f"c{i}": expr[name] for i, name in enumerate(kept)}, row=row)
+        cells = {f"c{i}": self.expr[name] for i, name in enumerate(kept)}
+        picked = self.expr.select(**cells, row=hash_of(self.expr, hashed))
         if step > 1:
             picked = picked.filter(picked["row"] % step == 0)
         found = fetch(picked)
@@ -126,12 +115,8 @@ class Table:
 
     def frame(self, limit: int = LIMIT, seed: int = 0) -> pd.DataFrame:
         """Return the rows as a DataFrame, a random sample of about `limit` where there are more."""
-        expr = self.expr
-        if self.rows > limit:
-            expr = expr.sample(limit / self.rows, seed=seed)
-        if is_spark(expr):
-            expr = fetch(expr)
-        frame: pd.DataFrame = expr.to_pandas()
+        expr = self.expr.sample(limit / self.rows, seed=seed) if self.rows > limit else self.expr
+        frame: pd.DataFrame = (fetch(expr) if is_spark(expr) else expr).to_pandas()
         return frame
 
     def read(self) -> None:
@@ -155,8 +140,6 @@ def open_table(source: Any, name: str = "table", like: str | None = None) -> Tab
 
     `like` is a path whose extension tells the format, for a file that has none of its own, as in a cache.
     """
-    import ibis
-
     if isinstance(source, Table):
         return source
     try:
@@ -193,13 +176,10 @@ def _named(source: Any) -> Any:
     return named.assign(**{name: _plain(named[name]) for name in odd}) if odd else named
 
 
-def _plain(column: pd.Series) -> pd.Series:
+def _plain(column: pd.Series) -> Any:
     """Make text of what has no one type (a number beside a word), and floats of decimals."""
-    import pyarrow as pa
-
     if column.dtype.kind == "M":
-        fine: pd.Series = column.dt.as_unit("us")  # no engine keeps more
-        return fine
+        return column.dt.as_unit("us")  # no engine keeps more
     if column.dtype == "float16":
         return column.astype("float32")
     try:
@@ -211,10 +191,8 @@ def _plain(column: pd.Series) -> pd.Series:
     return column.astype("float64") if pa.types.is_decimal(held) else column
 
 
-@functools.cache
+@cache
 def _engine() -> Any:
-    import ibis
-
     return ibis.duckdb.connect()
 
 
@@ -233,25 +211,23 @@ def _read(path: str, name: str) -> Any:
     return _engine().read_parquet(path)
 
 
-def _facts(table: Table) -> Mapping[str, Any]:
-    """Count in the engine, in one pass, what a sample does not tell."""
-    measures: dict[str, Any] = {}
-    for i, (name, kind) in enumerate(table.kinds.items()):
+def _facts(table: Table) -> dict[str, dict[str, Any]]:
+    """Count in the engine, in one pass, what a sample does not tell of each column."""
+    asked: dict[tuple[str, str], Any] = {}
+    for name, kind in table.kinds.items():
         column = table.expr[name]
-        measures[f"missing{i}"] = missing(column).sum()
-        if kind == "number":
-            value = finite(column)
-            measures |= {f"min{i}": value.min(), f"max{i}": value.max()}
-            if column.type().is_floating():
-                measures[f"infinite{i}"] = infinite(column).sum()
-        elif kind == "time":
-            measures |= {f"min{i}": column.min(), f"max{i}": column.max()}
-    found = fetch(table.expr.aggregate(**measures))
-    times = {f"{end}{i}" for i, kind in enumerate(table.kinds.values()) if kind == "time" for end in ("min", "max")}
-    return {
-        name: normal(found.column(name), "time").astype(object)[0] if name in times else found.column(name)[0].as_py()
-        for name in found.column_names
-    }
+        asked[name, "missing"] = missing(column).sum()
+        if kind in ("number", "time"):
+            value = finite(column) if kind == "number" else column
+            asked |= {(name, "min"): value.min(), (name, "max"): value.max()}
+        if column.type().is_floating():
+            asked[name, "infinite"] = infinite(column).sum()
+    found = fetch(table.expr.aggregate(**{f"m{i}": measure for i, measure in enumerate(asked.values())}))
+    facts: dict[str, dict[str, Any]] = {name: {} for name in table.columns}
+    for (name, word), value in zip(asked, found.columns, strict=True):
+        time = pa.types.is_temporal(value.type)
+        facts[name][word] = normal(value, "time").astype(object)[0] if time else value[0].as_py()
+    return facts
 
 
 def _describe(table: Table, name: str) -> dict[str, Any]:
@@ -277,14 +253,11 @@ def _describe(table: Table, name: str) -> dict[str, Any]:
         told: dict[str, Any] = {"missing": empty, "distinct": int(values.nunique())}
         ends = values.agg(["min", "max"]).to_dict() if empty < len(values) else {}
         return told | {str(name): moment.to_pydatetime() for name, moment in ends.items()}
-    counts = np.bincount(values.cat.codes[values.notna()], minlength=len(values.cat.categories)).tolist()
-    seen = sorted((-n, str(value)) for value, n in zip(values.cat.categories, counts, strict=True) if n)
+    seen = sorted((-n, str(value)) for value, n in values.value_counts().items() if n)
     return {"missing": empty, "distinct": len(seen), "top": {value: -n for n, value in seen[:CATEGORIES]}}
 
 
 def _top(expr: Any, name: str) -> dict[str, int]:
-    import ibis
-
     known = expr.filter(expr[name].notnull()).group_by(value=expr[name].cast("string"))
     counts = known.aggregate(n=lambda t: t.count()).order_by([ibis.desc("n"), "value"]).limit(CATEGORIES)
     return {item["value"]: int(item["n"]) for item in fetch(counts).to_pylist()}

@@ -1,7 +1,7 @@
 """What the checks share: which tables and columns can be looked at, where a damage is, and how it reads."""
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 import numpy as np
 import pandas as pd
@@ -10,8 +10,8 @@ from scipy.special import ndtr
 from scipy.stats import poisson
 from rca.errors import NotApplicable
 from rca.stats import Floats, rate_change
-from rca.tables import SAMPLE, Column, open_table
-from rca.types import Case, Finding, Pair, Roles
+from rca.tables import SAMPLE, Column
+from rca.types import Case, Finding, Pair
 
 Mask = NDArray[np.bool_]
 Where = Mapping[str, Any]
@@ -47,12 +47,9 @@ def columns(case: Case, kind: str | None = None) -> Iterator[tuple[Pair, Column,
     """Each column that both sides have, of one kind on both where `kind` is given, without keys."""
     for pair in filled(case):
         before, after = pair.reference.profile.columns, pair.current.profile.columns
-        for name, reference in before.items():
-            current = after.get(name)
-            if current is None or name in case.roles.key:
-                continue
-            if kind is None or (reference.kind == current.kind == kind):
-                yield pair, reference, current
+        for name in (name for name in before if name in after and name not in case.roles.key):
+            if kind is None or before[name].kind == after[name].kind == kind:
+                yield pair, before[name], after[name]
 
 
 def numbers(case: Case) -> Iterator[tuple[Pair, Column, Column]]:
@@ -113,7 +110,7 @@ def locate(
         level, most = str(excess.idxmax()), excess.max()
         # one value holds the damage, which it would not if the damage were spread
         if most >= 0.95 * n and sizes[level] < 0.8 * len(sample) and most >= 0.5 * sizes[level]:
-            return {"segment": {name: str(level)}}
+            return {"segment": {name: level}}
     return {}
 
 
@@ -141,9 +138,8 @@ def _span(times: NDArray[Any], hit: Mask, time: str, usual: float) -> dict[str, 
     if not len(inside) or outside - usual > 0.1 * (inside.mean() - usual) or len(inside) > 0.95 * n:
         return {}
     first = start + int(np.argmax(inside))
-    until = {"until": iso(moments[stop - 1])} if stop < 0.99 * n else {}
-    all_since = float(inside.mean()) >= 0.99
-    return {"time": time, "onset": iso(moments[first]), "all_since": all_since, "before": first / n, **until}
+    span = {"time": time, "onset": iso(moments[first]), "all_since": bool(inside.mean() >= 0.99), "before": first / n}
+    return span | ({"until": iso(moments[stop - 1])} if stop < 0.99 * n else {})
 
 
 def told(where: Where) -> str:
@@ -201,21 +197,11 @@ def lost(
     """Report that a column lost relations, which single rows do not show; `due` is what chance leaves of them."""
     gone, error = 1 - relation.slope, 1.645 * relation.error
     place = told(where).replace(", all of them", "")
-    words = {"column": column, "table": pair.name, "share": percent(min(gone, 1.0)), "where": place}
     facts = {"column": column, "slope": relation.slope, **evidence, **where}
-    said = text.format(**{**evidence, **words})
+    said = text.format(**evidence, column=column, table=pair.name, share=percent(min(gone, 1.0)), where=place)
     p_value = min(float(ndtr((relation.slope - due) / relation.error)), ALPHA)
     subject = f"data.{pair.name}.{column}"
     return Finding("", kind, subject, said, None, gone, gone - error, gone + error, p_value, facts)
-
-
-def texts(
-    check: Callable[[Case], Iterator[Finding]], *tables: Any, names: Sequence[str] = ("train", "evaluate"), **roles: Any
-) -> list[str]:
-    """Return what a check says of a reference and a current table for each name, for its examples."""
-    sides = zip(names, tables[::2], tables[1::2], strict=False)
-    pairs = [Pair(name, open_table(old), open_table(new), name != "production") for name, old, new in sides]
-    return [finding.text for finding in check(Case(tuple(pairs), Roles(**roles)))]
 
 
 def noise(n0: int, n1: int) -> float:

@@ -37,8 +37,8 @@ class Rule:
     @property
     def text(self) -> str:
         """The rule as a person reads it."""
-        joined = f" {self.kind} ".join(self.columns[1:])
-        return f"{self.columns[0]} {'=' if self.kind in '+*' else self.kind} {joined}"
+        sign = "=" if self.kind in "+*" else self.kind
+        return f"{self.columns[0]} {sign} " + f" {self.kind} ".join(self.columns[1:])
 
     def broken(self, table: pd.DataFrame) -> Mask:
         """Return the rows of a table, as checks read it, that break the rule."""
@@ -53,7 +53,7 @@ class Rule:
         if self.kind == "<=":
             return np.asarray(whole > parts[0])
         made = parts[0] + parts[1] if self.kind == "+" else parts[0] * parts[1]
-        size = np.maximum(np.abs(whole), np.maximum(np.abs(parts[0]), np.abs(parts[1]))) + 1e-300
+        size = np.abs([whole, *parts]).max(axis=0) + 1e-300
         return np.asarray(np.abs(whole - made) > _HAIR * size)
 
 
@@ -80,9 +80,8 @@ def broken_rules(pair: Pair, case: Case) -> Iterator[tuple[Rule, Mask, float]]:
 def rules_of(sample: pd.DataFrame, names: list[str]) -> Iterator[Rule]:
     """Yield the rules that all rows of a sample follow, as unrelated columns would not."""
     if len(sample) >= FEWEST:
-        yield from _identities(sample, names)
-        yield from _orderings(sample, names)
-        yield from _settled(sample, names)
+        for find in (_identities, _orderings, _settled):
+            yield from find(sample, names)
 
 
 def _numbers(sample: pd.DataFrame, names: list[str]) -> dict[str, Floats]:
@@ -118,31 +117,29 @@ def _orderings(sample: pd.DataFrame, names: list[str]) -> Iterator[Rule]:
 
 def _identities(sample: pd.DataFrame, names: list[str]) -> Iterator[Rule]:
     """Yield the columns that are the sum or product of two others (a difference or ratio is one, read backwards)."""
-    values = {n: v for n, v in _numbers(sample, names).items() if sample[n].dtype.kind == "f"}
-    rows = np.isfinite(np.column_stack(list(values.values()))).all(axis=1) if values else np.zeros(0, dtype=bool)
-    first = np.flatnonzero(rows)[:50]
-    if len(first) < 30:
+    names = [n for n in _numbers(sample, names) if sample[n].dtype.kind == "f"]
+    values = sample[names].to_numpy(dtype=float)
+    head = values[np.isfinite(values).all(axis=1)][:50]
+    if len(head) < 30:
         return
-    head = {n: v[first] for n, v in values.items()}
-    matrix = np.column_stack(list(head.values()))
-    scale = np.abs(matrix).max(axis=0) + 1e-300
-    taken: set[str] = set()
-    for one, other in combinations(head, 2):
-        for sign, made in (("+", head[one] + head[other]), ("*", head[one] * head[other])):
-            for i in np.flatnonzero(np.abs(matrix - made[:, None]).max(axis=0) <= _HAIR * scale):
-                name = list(head)[i]
-                # a product with a constant one, or a sum with zeros, is no rule
-                if name in (one, other) or name in taken or np.ptp(head[one]) == 0 or np.ptp(head[other]) == 0:
-                    continue
-                rule = Rule(sign, (name, one, other))
-                if rule.broken(sample).mean() <= 1e-4:
-                    taken.add(name)
+    scale, taken = np.abs(head).max(axis=0) + 1e-300, set[np.intp]()
+    # a product with a constant one, or a sum with zeros, is no rule
+    for i, j in combinations(np.flatnonzero(np.ptp(head, axis=0)), 2):
+        for sign, made in (("+", head[:, i] + head[:, j]), ("*", head[:, i] * head[:, j])):
+            for k in np.flatnonzero(np.abs(head - made[:, None]).max(axis=0) <= _HAIR * scale):
+                rule = Rule(sign, (names[k], names[i], names[j]))
+                if k not in (i, j, *taken) and rule.broken(sample).mean() <= 1e-4:
+                    taken.add(k)
                     yield rule
 
 
 def _settled(sample: pd.DataFrame, names: list[str]) -> Iterator[Rule]:
     """Yield the pairs of columns of which one settles the other (functional dependencies)."""
-    codes = {n: c for n in names if (c := _codes(sample[n])) is not None}
+    # most columns of many values show it in a few rows
+    few = [n for n in names if sample[n].dtype.kind != "M" and sample[n].iloc[: 2 * _LEVELS].nunique() <= _LEVELS]
+    coded = ((n, *pd.factorize(sample[n])) for n in few)
+    # a column of one value is settled anyway, and one of many settles everything
+    codes = {n: c for n, c, levels in coded if 1 < len(levels) <= min(_LEVELS, len(sample) / 5)}
     for one, other in ((a, b) for pair in combinations(list(codes)[:_MOST], 2) for a, b in (pair, pair[::-1])):
         x, y = codes[one], codes[other]
         both = (x >= 0) & (y >= 0)
@@ -155,24 +152,12 @@ def _settled(sample: pd.DataFrame, names: list[str]) -> Iterator[Rule]:
             yield Rule("settled by", (other, one), _learn(sample, other, one))
 
 
-def _codes(column: pd.Series) -> NDArray[np.intp] | None:
-    """Return a column of few values as codes; None where it has one or many, or too many missing."""
-    if column.dtype.kind == "M":
-        return None
-    most = min(_LEVELS, len(column) / 5)
-    if column.dtype != "category" and column.iloc[: 2 * _LEVELS].nunique() > most:
-        return None
-    codes, levels = pd.factorize(column.cat.codes.mask(column.isna()) if column.dtype == "category" else column)
-    return codes if 1 < len(levels) <= most else None
-
-
 def _unsettled(x: NDArray[np.intp], y: NDArray[np.intp]) -> float:
     """Return the share of rows whose y is not the most frequent one of their x."""
     width = int(y.max()) + 1
-    pairs, counts = np.unique(x.astype(np.int64) * width + y, return_counts=True)
-    best = np.zeros(int(x.max()) + 1, dtype=np.int64)
-    np.maximum.at(best, pairs // width, counts)
-    return 1 - float(best.sum()) / len(x)
+    pairs, counts = np.unique(x * width + y, return_counts=True)
+    _, starts = np.unique(pairs // width, return_index=True)
+    return 1 - float(np.maximum.reduceat(counts, starts).sum()) / len(x)
 
 
 def _learn(sample: pd.DataFrame, name: str, by: str) -> dict[object, object]:

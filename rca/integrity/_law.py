@@ -55,21 +55,19 @@ class Law:
         self.skip = skip
         self.sample = sample = whole.iloc[order[: self.most]]
         bins = int(np.clip(round(len(sample) ** (1 / 3) / 2), 3, bins))
-        cuts = {name: _cut(sample[name], bins) for name in names}
-        self.cuts = {name: cut for name, cut in cuts.items() if cut is not None}
+        self.cuts = {name: cut for name in names if (cut := _cut(sample[name], bins)) is not None}
         self.names = list(self.cuts)
-        starts = np.cumsum([0, *(cut.size for cut in self.cuts.values())])
-        self.place = {n: slice(a, b) for n, a, b in zip(self.names, starts, starts[1:], strict=False)}
-        self.starts = starts[:-1]
         self.sizes = np.array([cut.size for cut in self.cuts.values()], dtype=int)
+        stops = self.sizes.cumsum()
+        self.starts = stops - self.sizes
+        self.place = {n: slice(a, b) for n, a, b in zip(self.names, self.starts, stops, strict=True)}
         self.rows = len(sample)
         self.seen = self.look(whole, order)
         # the metric of correspondence analysis, in which rare bins weigh no more than bins of two percent
         width = np.sqrt(np.maximum(self.seen.shares, _RARE))
         self.scale = np.outer(width, width)
         self.relations = (self.seen.joint - np.outer(self.seen.shares, self.seen.shares)) / self.scale
-        spread = self.seen.shares * (1 - self.seen.shares) / width**2
-        used = np.add.reduceat(spread, self.starts)
+        used = np.add.reduceat(self.seen.shares * (1 - self.seen.shares) / width**2, self.starts)
         # what the sum of squares is expected to be where two columns have nothing to do with each other
         self.freedom = np.outer(used, used)
         phi = self.sums(self.relations**2) - self.freedom / max(self.rows - 1, 1)

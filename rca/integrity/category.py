@@ -8,7 +8,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 import numpy as np
-import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from rca.integrity._common import columns, listed, report
 from rca.integrity._law import kinship, skipped
@@ -96,7 +95,8 @@ def encoding(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
         old, new = (side.sample[reference.name] for side in (pair.reference, pair.current))
         hit, before = new.isin(list(damaged)), 0.0
         if not damaged and (reference.distinct or 0) > _MANY:
-            hit, before = _odd(new), float(_odd(old).mean())
+            usual, hit = (side.map(marked, na_action="ignore").eq(True) for side in (old, new))
+            before = float(usual.mean())
         mapping = {v: was for v, was in damaged.items() if was is not None and reference.top[was] >= _FEW}
         facts: dict[str, Any] = {"before": before, "mapping": mapping}
         yield from report(pair, reference.name, case, hit.to_numpy(), "encoding", text, floor, **facts)
@@ -119,10 +119,6 @@ def _read(run: re.Match[str]) -> str:
 def marked(text: str) -> bool:
     """Say whether a text shows the marks of a wrong encoding."""
     return bool(_LOST.search(text)) or (bool(_ODD.search(text)) and mended(text) != text)
-
-
-def _odd(values: pd.Series) -> pd.Series:
-    return values.map(marked, na_action="ignore").eq(True)
 
 
 def bare(text: str) -> str:
@@ -156,8 +152,7 @@ def origins(new: Iterable[str], known: Iterable[str]) -> dict[str, str | None]:
 def changed(case: Case, what: str) -> Iterator[tuple[Pair, Column, dict[str, Any]]]:
     """Each text column and its values of one sort: counts of `nulls` and `new`, what `damaged` and `renamed` were."""
     for pair, reference, _ in columns(case, "category"):
-        sides: tuple[Any, Any] = pair.reference, pair.current
-        yield pair, reference, _levels(sides, reference.name, skipped(case)).get(what, {})
+        yield pair, reference, _levels((pair.reference, pair.current), reference.name, skipped(case)).get(what, {})
 
 
 @functools.lru_cache(maxsize=64)
@@ -185,10 +180,8 @@ def _renamed(reference: Column, now: Counter[Any], rest: dict[str, int], far: Ca
     Where old values of about one share were lost, what they have to do with the other columns decides; where that
     does not tell and all names changed, to None.
     """
-    spelled: dict[str, list[str]] = defaultdict(list)
-    for old in reference.top:
-        spelled[_normal(old)].append(old)
-    mapping = {v: fits[0] for v in rest if _normal(v) and len(fits := spelled.get(_normal(v), [])) == 1}
+    spelled, times = {_normal(old): old for old in reference.top}, Counter(map(_normal, reference.top))
+    mapping = {v: spelled[_normal(v)] for v in rest if _normal(v) and times[_normal(v)] == 1}
     values, olds = [v for v in rest if v not in mapping], list(reference.top)
     if not values or max(len(values), len(olds)) > _MANY:
         return mapping
