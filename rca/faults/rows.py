@@ -4,11 +4,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from rca.errors import ConfigError
-from rca.faults._common import Done, Draw, Frame, Mask, chosen, require
+from rca.faults._common import Done, Draw, Frame, chosen, require
 from rca.registry import fault
 
 
-def _done(damaged: Frame, struck: Mask, kind: str, **told: Any) -> Done:
+def _done(damaged: Frame, struck: Any, kind: str, **told: Any) -> Done:
     return damaged.copy(), {"kind": kind, "column": None, **told, "rows": int(struck.sum())}
 
 

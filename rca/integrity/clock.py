@@ -46,17 +46,10 @@ def micros(times: pd.Series) -> Floats:
 
 @check("RCA118", "a column lags behind the others")
 def stale_column(case: Case) -> Iterator[Finding]:
-    """Find columns whose values are those of earlier rows, of the series, of each entity or of earlier days.
+    """Find columns whose values are those of earlier rows, of each entity or of earlier days; see :func:`time_shift`.
 
     The effect is the share of rows that lag; shifted back by the lag they have the reference's relations to the
     other columns. A column that has none cannot be judged.
-
-    Examples
-    --------
-    >>> x = np.random.default_rng(0).normal(size=2000)
-    >>> whole = pd.DataFrame({"at": pd.date_range("2024", periods=2000, freq="h"), "load": x, "cost": x + 1})
-    >>> texts(stale_column, whole, whole.assign(load=whole["load"].shift(3)), time="at")
-    ['load is 3 rows late in 100 % of the rows of train.']
     """
     pairs: list[tuple[Any, str]] = [(pair, time) for pair in filled(case) if (time := time_of(pair, case)) is not None]
     if not pairs:

@@ -11,8 +11,6 @@ from rca.integrity._views import View, counterpart, ties, views
 from rca.registry import check
 from rca.types import Case, Finding, Pair
 
-_MOST = 5  # columns whose relations are followed in time
-
 
 @check("RCA123", "a relation between columns broke", symptom=True)
 def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> Iterator[Finding]:
@@ -39,7 +37,8 @@ def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> I
             told: dict[str, Any] = {"columns": list(rule.columns), "rule": list(rule.terms), "said": rule.text}
             yield from report(pair, rule.columns[0], case, hit, "broken_relation", text, floor, before=before, **told)
         law, seen = law_of(pair.reference, case), seen_of(pair, case)
-        torn = sorted(law.names, key=lambda name: law.relation(name, seen).slope)[:_MOST]
+        # the relations of a few columns are followed in time
+        torn = sorted(law.names, key=lambda name: law.relation(name, seen).slope)[:5]
         scores = [score for name in torn for score in ties(pair, case, name)]
         found: dict[str, tuple[View, Relation, float]] = {}
         for view in (v for v in views(pair, case, *scores) if "segment" not in v.where):
@@ -54,8 +53,7 @@ def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> I
             partners = [law.names[j] for j in strong if law.partners[law.names.index(name), j]]
             others = f"other columns (such as {listed(partners[:2])}), and its values are as before."
             text = "{column} of {table}{where} lost {share} of its relations to {others}"
-            facts = {"partners": partners, "others": others}
-            yield lost(pair, name, "broken_relation", relation, view.where, text, due, **facts)
+            yield lost(pair, name, "broken_relation", relation, view.where, text, due, partners=partners, others=others)
 
 
 def _broken(pair: Pair, case: Case, view: View, kept: float) -> dict[str, tuple[Relation, float]]:
