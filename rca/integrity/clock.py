@@ -19,7 +19,6 @@ _LAGS = range(1, 31)
 _HOUR, _DAY = 3600e6, 24 * 3600e6
 #: Time zones differ by quarters of an hour; the smallest shift that is looked for without a key is half an hour.
 _QUARTER = _HOUR / 4
-_LAGGED, _SHIFTED = 0.05, 0.01  # shares of rows up to which it is no finding
 
 
 def entity_of(table: Any, roles: Roles) -> tuple[str, ...]:
@@ -77,7 +76,7 @@ def stale_column(case: Case) -> Iterator[Finding]:
             text = f"{{column}} is {{lag}} {by} late in {{share}} of the rows of {{table}}{{where}}."
             facts: dict[str, Any] = {"where": where, "lag": lag, "unit": unit, "clock": time}
             facts["entity"] = list(entity) if unit == "rows of its key" else []
-            yield from report(pair, name, case, late, "stale_column", text, _LAGGED, p_value=float(ndtr(-z)), **facts)
+            yield from report(pair, name, case, late, "stale_column", text, 0.05, p_value=float(ndtr(-z)), **facts)
 
 
 def _judge(pulls: Floats, bins: Rows, times: pd.Series, groups: Rows) -> tuple[int, str, Any, float] | None:
@@ -143,14 +142,14 @@ def time_shift(case: Case) -> Iterator[Finding]:
         late = f"{abs(hours):g} hour{'s' * (abs(hours) != 1)} {'late' if hours > 0 else 'early'}"
         text = f"{{column}} is {late} in {{share}} of the rows of {{table}}{{where}}."
         facts: dict[str, Any] = {"where": where, "hours": hours, "how": how, "key": list(case.roles.key)}
-        yield from report(pair, after.name, case, hit, "time_shift", text, _SHIFTED, **facts)
+        yield from report(pair, after.name, case, hit, "time_shift", text, 0.01, **facts)
 
 
 def _found(pair: Any, case: Case, name: str) -> tuple[float, Mask, str, Mapping[str, Any]] | None:
     """Return by how many hours which rows are off, how that is known, and where they are."""
     sample, key = pair.current.sample, case.roles.key
     first, second = (micros(table.sample[name]) for table in (pair.reference, pair.current))
-    both = beside(pair.reference, pair.current, key) if key and name not in key else None
+    both = beside(pair.reference, pair.current, key) if name not in key else None
     if both is not None and (found := _same(micros(both[1][name]) - micros(both[0][name]))):
         return *found, "key", locate(both[1], found[1], case)
     days = np.mean(first[np.isfinite(first)] % _DAY != 0) <= 0.005

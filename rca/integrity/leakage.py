@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from typing import Any
-import ibis
 import numpy as np
 import pandas as pd
+from rca.engine import hash_of
 from rca.errors import NotApplicable
 from rca.integrity._common import ALPHA, filled, iso, percent, rows, samples, time_of
 from rca.registry import check
@@ -58,11 +58,9 @@ def _shared(train: Any, exam: Any, names: Sequence[str]) -> int:
     """Count the rows of an exam that the training table has as well."""
     if not names:
         return 0
-    seen, asked = (
-        t.expr.select(row=ibis.struct({f"c{i}": t.expr[n].cast(_AS[t.kinds[n]]) for i, n in enumerate(names)}).hash())
-        for t in (train, exam)
-    )
-    return int(asked.semi_join(seen.distinct(), "row").count().execute())
+    cast = (t.expr.select(**{n: t.expr[n].cast(_AS[t.kinds[n]]) for n in names}) for t in (train, exam))
+    seen, asked = (expr.select(row=hash_of(expr, names)) for expr in cast)
+    return int(asked.semi_join(seen, "row").count().execute())
 
 
 @check("RCA116", "a feature knows the target", explains=_LIKE)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from rca.integrity._common import FEWEST, filled, listed, lost, report
 from rca.integrity._exact import broken_rules
-from rca.integrity._law import Law, Relation, Seen, law_of, seen_of
+from rca.integrity._law import Relation, law_of, seen_of
 from rca.integrity._views import View, counterpart, ties, views
 from rca.registry import check
 from rca.types import Case, Finding, Pair
@@ -57,27 +57,25 @@ def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> I
 
 
 def _broken(pair: Pair, case: Case, view: View, kept: float) -> dict[str, tuple[Relation, float]]:
-    """Return the columns whose relations are lost in a view, and what slope chance and nature leave them."""
-    law = law_of(pair.reference, case)
-    usual = law.seen.part(counterpart(pair, view))
-    found = _lost(law, seen_of(pair, case).part(view.mask), kept)
-    # the newest rows may hang together less by nature, and what was learned may be chance in part
-    due = {name: min(law.relation(name, usual).slope, law.steady[name]) for name, _ in found}
-    # labels that lost their relations are another question
-    return {n: (r, due[n]) for n, r in found if n != case.roles.target and r.slope <= due[n] - 0.3}
+    """Return the columns whose relations are lost in a view, and what slope chance and nature leave them.
 
-
-def _lost(law: Law, seen: Seen, kept: float) -> list[tuple[str, Relation]]:
-    """Return the columns whose relations are lost, the worst first, each judged without those before it."""
-    found: list[tuple[str, Relation]] = []
+    The worst comes first, and each is judged without those before it.
+    """
+    law, seen = law_of(pair.reference, case), seen_of(pair, case).part(view.mask)
+    found: dict[str, Relation] = {}
     # what moved, or is gone, says nothing of what the others are to each other
     moved = {name for name in law.names if law.moved(name, seen) > 0.02}
     while seen.rows >= FEWEST:
-        without = frozenset(moved | {name for name, _ in found})
+        without = frozenset(moved | found.keys())
         left = [(n, r) for n in law.names if n not in without and (r := law.relation(n, seen, None, without)).known]
-        broken = [(n, r) for n, r in left if r.slope < min(kept, 0.9 - 3 * r.error)]
+        broken = {n: r for n, r in left if r.slope < min(kept, 0.9 - 3 * r.error)}
         if not broken:
             break
         # the column that takes most relations with it is the one that broke; its partners only lost that one
-        found.append(min(broken, key=lambda item: (item[1].slope - 1) * item[1].strength))
-    return found
+        worst = min(broken, key=lambda n: (broken[n].slope - 1) * broken[n].strength)
+        found[worst] = broken[worst]
+    usual = law.seen.part(counterpart(pair, view))
+    # the newest rows may hang together less by nature, and what was learned may be chance in part
+    due = {name: min(law.relation(name, usual).slope, law.steady[name]) for name in found}
+    # labels that lost their relations are another question
+    return {n: (r, due[n]) for n, r in found.items() if n != case.roles.target and r.slope <= due[n] - 0.3}

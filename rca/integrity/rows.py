@@ -217,4 +217,4 @@ def _vanished(pair: Pair, case: Case, time: str | None) -> Which:
             if rest[1].sub(rest[0], fill_value=0.0).abs().max() <= allowed:
                 best = {"column": name, "value": text_of(value), "lost": lost}
                 best |= {"time": time, "since": iso(moments[hit].max())} if hit.any() else {}
-    return best if best["lost"] else {}
+    return best

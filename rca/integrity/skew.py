@@ -31,7 +31,7 @@ def train_serve_skew(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
         key = (*roles.key, roles.time) if entity_of(pair.current, roles) and roles.time else roles.key
         done = {*key, roles.target, roles.prediction, roles.time}
         for role, other in sides.items():
-            both = beside(other, pair.current, key) if key else None
+            both = beside(other, pair.current, key)
             if both is None:
                 continue
             joined, frame = True, both[1]
