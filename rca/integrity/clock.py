@@ -94,16 +94,13 @@ def _judge(pulls: Floats, bins: Rows, times: pd.Series, groups: Rows) -> tuple[i
         tried = [score(source, start) for _, _, source in lags]
         means = np.array([np.nanmean(t) if np.isfinite(t).sum() > 20 else -np.inf for t in tried])
         best = int(means.argmax())
-        if base.mean() > 0.8 or means[best] < max(0.65, base.mean() + 0.2):
-            continue
         blocks = np.array([block.mean() for block in np.array_split(np.nan_to_num(tried[best] - base), 30)])
         z = float(blocks.mean() / max(blocks.std() / 30**0.5, 1e-9))
-        if z < 4.5:
-            continue
-        lag, unit, source = lags[best]
-        change = np.nan_to_num(score(source, 0) - score(np.arange(n), 0))
-        first = int(np.concatenate([[0.0], np.cumsum(change)])[:n].argmin())
-        return lag, unit, times.iloc[first] if first > 0.05 * n else None, z
+        if base.mean() <= 0.8 and means[best] >= max(0.65, base.mean() + 0.2) and z >= 4.5:
+            lag, unit, source = lags[best]
+            change = np.nan_to_num(score(source, 0) - score(np.arange(n), 0))
+            first = int(np.append(0.0, np.cumsum(change))[:n].argmin())
+            return lag, unit, times.iloc[first] if first > 0.05 * n else None, z
     return None
 
 

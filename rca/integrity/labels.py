@@ -136,11 +136,9 @@ def lost_by_label(pair: Pair, case: Case, floor: float = 0.05) -> dict[str, Any]
         rate = rate_change(round(max(others, 0.0) * n[1]), int(n[1]), round(max(share, 0.0) * n[0]), int(n[0]), floor)
         # without a key the tables are two samples, whose counts are apart by chance
         fell, rest = n - m
-        stayed = keyed or (
-            abs(others) <= floor + 3 * np.sqrt(2 / n[1]) and fell > max(4 * np.sqrt(n[0] + m[0]), -2 * rest)
-        )
-        if stayed and rate.p_value <= 1e-4 and rate.difference > most:
-            most, gone = rate.difference, round((n[0] - m[0]) * rows(pair)[0] / len(before))
+        stayed = abs(others) <= floor + 3 * np.sqrt(2 / n[1]) and fell > max(4 * np.sqrt(n[0] + m[0]), -2 * rest)
+        if (keyed or stayed) and rate.p_value <= 1e-4 and rate.difference > most:
+            most, gone = rate.difference, round(fell * rows(pair)[0] / len(before))
             best = {"rate": rate, "hits": hits, "rows": gone, "share": share, "others": others, **which}
     if not best or _explained(before, after, best.pop("hits"), [target, *key], most / 2, scale):
         return {}

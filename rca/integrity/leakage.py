@@ -34,8 +34,7 @@ def train_test_overlap(case: Case, *, floor: float = 0.01) -> Iterator[Finding]:
     key, roles = case.roles.key, {*case.roles.key, case.roles.prediction}
     grown = max(1.0, rows(train)[1] / rows(train)[0])
     for pair in (p for p in pairs if p is not train):
-        tables = (train.current, pair.current, train.reference, pair.reference)
-        common = sorted(set.intersection(*(set(t.sample.columns) for t in tables)))
+        common = sorted(set.intersection(*(set(side.columns) for p in (train, pair) for side in samples(p))))
         ways = [sorted(key)] if key and pair.same_role and set(key) <= set(common) else []
         first, last = rows(pair)
         for names in [*ways, [n for n in common if n not in roles]]:
@@ -137,7 +136,7 @@ def _left(values: pd.Series, target: pd.Series) -> Floats:
 
     few = target.dtype == "category" or target.nunique() <= 10
     shown = pd.get_dummies(target.astype("object")) if few else target.rank(pct=True).to_frame()
-    answer = shown.to_numpy(dtype=float)[:, :50]
+    answer = np.array(shown, dtype=float, order="C")[:, :50]
     known = (values.cat.codes if values.dtype == "category" else values).to_numpy().astype(float)[:, None]
     known = np.where(np.isfinite(known), known.clip(-1e38, 1e38), np.nan)  # a tree reads single precision
     odd = np.arange(len(values)) % 2 == 1
