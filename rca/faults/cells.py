@@ -14,7 +14,7 @@ NUMBER = "numeric column"
 
 @cells("renamed_category", "give categories other names")
 def renamed_category(values: Cells, rows: Mask, rng: Draw, *, mapping: Mapping[Any, str] | None = None) -> Cells:
-    """Rename by `mapping`, old to new; without one all levels become codes; see :func:`missing_values`."""
+    """Rename by `mapping`, old to new; without one all levels become codes; see :func:`unit_change`."""
     text = values.astype("object").map(str, na_action="ignore")
     names = mapping or {level: f"c{i}" for i, level in enumerate(sorted(text.dropna().unique()))}
     return text.mask(rows & text.isin(list(names)), text.map(names)).infer_objects()
@@ -22,7 +22,7 @@ def renamed_category(values: Cells, rows: Mask, rng: Draw, *, mapping: Mapping[A
 
 @cells("new_category", "write a category that never was", most=0.1)
 def new_category(values: Cells, rows: Mask, rng: Draw, *, value: str = "unheard of") -> Cells:
-    """Write a category that the column never had; see :func:`missing_values`."""
+    """Write a category that the column never had; see :func:`unit_change`."""
     if (values == value).any():
         raise ConfigError(f"'{value}' is a category of {values.name} already: choose another value.")
     return values.astype("object").mask(rows, value).infer_objects()
@@ -43,7 +43,7 @@ WAYS: dict[str, Callable[[str], str]] = {
 
 @cells("encoding", "read text in a wrong encoding", most=0.1)
 def encoding(values: Cells, rows: Mask, rng: Draw, *, way: str = "typed") -> Cells:
-    """Damage text as programs do that disagree on an encoding; see :func:`missing_values`.
+    """Damage text as programs do that disagree on an encoding; see :func:`unit_change`.
 
     The `way` is one of ``WAYS``; 'accents', 'typed' and 'lost' damage plain ASCII too.
     """
@@ -55,7 +55,7 @@ def encoding(values: Cells, rows: Mask, rng: Draw, *, way: str = "typed") -> Cel
 
 @cells("sentinel_values", "write a constant for missing values", most=0.1)
 def sentinel_values(values: Cells, rows: Mask, rng: Draw, *, value: Any = None) -> Cells:
-    """Write a value (or -999, 1970-01-01, ?) into the cells, and all that are empty; see :func:`missing_values`."""
+    """Write a value (or -999, 1970-01-01, ?) into the cells, and all that are empty; see :func:`unit_change`."""
     moment = pd.api.types.is_datetime64_any_dtype(values)
     if value is None:
         value = "1970-01-01" if moment else -999 if pd.api.types.is_numeric_dtype(values) else "?"
@@ -64,14 +64,7 @@ def sentinel_values(values: Cells, rows: Mask, rng: Draw, *, value: Any = None) 
 
 @cells("missing_values", "empty some cells of a column", most=0.1)
 def missing_values(values: Cells, rows: Mask, rng: Draw) -> Cells:
-    """Empty cells of a column.
-
-    Examples
-    --------
-    >>> damaged, truth = missing_values(pd.DataFrame({"age": range(10)}), "age", np.random.default_rng(0), share=0.3)
-    >>> int(damaged["age"].isna().sum()), truth["rows"]
-    (3, 3)
-    """
+    """Empty cells of a column; see :func:`unit_change`."""
     return values.mask(rows)
 
 
@@ -173,7 +166,7 @@ def schema_change(frame: Frame, column: str | None, rng: Draw, *, name: str | No
 
 @cells("leakage", "let a feature know the target", of="new column")
 def leakage(values: Cells, rows: Mask, rng: Draw, *, frame: Frame, target: str = "y", noise: float = 0.0) -> Cells:
-    """Write a copy of the target into a feature, as numbers; see :func:`missing_values`.
+    """Write a copy of the target into a feature, as numbers; see :func:`unit_change`.
 
     A column that is not there is added. The copy is blurred by `noise`, a standard deviation in those of the target.
     """

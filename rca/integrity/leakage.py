@@ -118,8 +118,7 @@ def leakage(case: Case, *, strength: float = 0.75, rise: float = 0.3) -> Iterato
                 text = f"{name} alone tells {percent(round(now, 3))} of what {target} is in {pair.name}{newer}, {then}."
                 facts = {"column": name, "target": target, "strength": now, "before": usual, "new": new, **where}
                 # of how many rows less than half is told
-                wrong = [int((side > 0.5).sum()) for side in (past, left)]
-                p_value = rate_change(wrong[1], len(left), wrong[0], len(past), 0.0).p_value
+                p_value = rate_change(int((left > 0.5).sum()), len(left), int((past > 0.5).sum()), len(past)).p_value
                 subject = f"data.{pair.name}.{name}"
                 yield Finding("", "leakage", subject, text, effect=now - usual, p_value=p_value, evidence=facts)
                 break
