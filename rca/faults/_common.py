@@ -38,23 +38,19 @@ def chosen(
         rows &= frame[require(frame, time, "time column, which 'since' needs")].ge(pd.Timestamp(since)).to_numpy()
     for name, value in (where or {}).items():
         rows &= frame[require(frame, name)].eq(value).to_numpy(dtype=bool, na_value=False)
-    places = np.flatnonzero(rows)
-    rows[:] = False
-    rows[places[rng.choice(len(places), round(share * len(places)), replace=False)]] = True
-    return rows
+    struck = rng.choice(np.flatnonzero(rows), round(share * rows.sum()), replace=False)
+    return np.isin(np.arange(len(frame)), struck)
 
 
-def cells(
-    kind: str, title: str, *, of: str = "column of the table", code: str | None = None, most: float = 1.0
-) -> Callable[[Callable[..., Any]], Any]:
+def cells(kind: str, title: str, *, of: str = "column of the table", most: float = 1.0) -> Callable[..., Any]:
     """Register a fault of single cells: a function from a column and the chosen rows to the damaged column.
 
     The function takes ``(values, rows, rng, *, knobs)``, in the order of the column `time` where one is given, and
     returns a Series, or a DataFrame of all columns that change; a knob `frame` is the whole table. The fault that
     comes of it takes ``(frame, column, rng, *, share, since, time, where, knobs)``, and its truth holds them.
 
-    The column must be `of` a sort, as :func:`require` knows it; a 'new column' need not be there. The `code` names the
-    fault where its kind has more than one, `most` is the share unless said.
+    The column must be `of` a sort, as :func:`require` knows it; a 'new column' need not be there. The fault has the
+    name of the function, for its kind may have more than one; `most` is the share unless said.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
@@ -81,14 +77,13 @@ def cells(
             rows = chosen(ranked, rng, share, since, time or name, where)
             damaged = function(ranked[name], rows, rng, **knobs, **({"frame": ranked} if mine != more else {}))
             damaged = damaged if isinstance(damaged, pd.DataFrame) else damaged.to_frame(name)
-            same = damaged[name].eq(ranked[name]) | (damaged[name].isna() & ranked[name].isna())
             truth = {"kind": kind, "column": name, "share": share, "since": since, "where": where}
             truth |= {p.name: knobs.get(p.name, p.default) for p in more}
             back = damaged.iloc[np.argsort(order)].set_axis(frame.index)
-            return frame.assign(**back), {**truth, "rows": int((~same.to_numpy(bool, na_value=False)).sum())}
+            return frame.assign(**back), {**truth, "rows": len(ranked[name].compare(damaged[name]))}
 
         own = [p for p in inspect.signature(damage, follow_wrapped=False).parameters.values() if p.name != "knobs"]
         damage.__signature__ = inspect.Signature([*own, *more])  # type: ignore[attr-defined]  # what callers see
-        return fault(code or kind, title)(damage)
+        return fault(function.__name__, title)(damage)
 
     return decorate

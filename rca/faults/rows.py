@@ -4,12 +4,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from rca.errors import ConfigError
-from rca.faults._common import Done, Draw, Frame, Mask, chosen, require
+from rca.faults._common import Done, Draw, Frame, chosen, require
 from rca.registry import fault
 
 
-def _without(frame: Frame, lost: Mask, kind: str, **told: Any) -> Done:
-    return frame[~lost].copy(), {"kind": kind, "column": None, **told, "rows": int(lost.sum())}
+def _done(damaged: Frame, struck: Any, kind: str, **told: Any) -> Done:
+    return damaged.copy(), {"kind": kind, "column": None, **told, "rows": int(struck.sum())}
 
 
 @fault("truncation", "cut the table off")
@@ -28,7 +28,8 @@ def truncation(frame: Frame, column: str | None, rng: Draw, *, share: float = 0.
         raise ConfigError(f"share is {share}: choose a number above 0 and below 1.")
     stay = len(frame) - round(share * len(frame)) if limit is None else limit
     rank = np.arange(len(frame)) + 1 if column is None else frame[require(frame, column)].rank(method="first")
-    return _without(frame, ~np.asarray(rank <= stay), "truncation", time=column, share=share, limit=limit)
+    lost = ~np.asarray(rank <= stay)
+    return _done(frame[~lost], lost, "truncation", time=column, share=share, limit=limit)
 
 
 @fault("missing_segment", "lose one category or one span of time")
@@ -43,9 +44,9 @@ def missing_segment(frame: Frame, column: str | None, rng: Draw, *, value: Any =
         fit = [value] if value is not None else list(shares.index[shares.between(0.02, 0.5)])
         if not fit:
             raise ConfigError(f"no value of {name} has 2 % to 50 % of the rows: choose another column.")
-        value = fit[int(rng.integers(len(fit)))] if value is None else value
+        value = fit[int(rng.integers(len(fit)))]
         lost = frame[name] == value
-    return _without(frame, lost.to_numpy(bool), "missing_segment", by=name, value=value)
+    return _done(frame[~lost.to_numpy(bool)], lost, "missing_segment", by=name, value=value)
 
 
 @fault("selection_bias", "lose rows of one label")
@@ -58,54 +59,47 @@ def selection_bias(frame: Frame, column: str | None, rng: Draw, *, value: Any = 
     mine = np.flatnonzero(frame[name] > frame[name].median() if value is None else frame[name] == value)
     lost = np.zeros(len(frame), dtype=bool)
     lost[mine] = chosen(frame.iloc[mine], rng, share)
-    return _without(frame, lost, "selection_bias", target=name, value=value, share=share)
+    return _done(frame[~lost], lost, "selection_bias", target=name, value=value, share=share)
 
 
 @fault("duplicate_rows", "repeat some rows")
 def duplicate_rows(frame: Frame, column: str | None, rng: Draw, *, share: float = 0.1) -> Done:
-    """Append a random share of the rows again, as a load that ran twice does; see :func:`join_fanout`."""
+    """Append a random share of the rows again, as a load that ran twice does; see :func:`truncation`."""
     rows = chosen(frame, rng, share)
-    damaged = pd.concat([frame, frame[rows]], ignore_index=True)
-    return damaged, {"kind": "duplicate_rows", "column": None, "share": share, "rows": int(rows.sum())}
+    return _done(pd.concat([frame, frame[rows]], ignore_index=True), rows, "duplicate_rows", share=share)
 
 
 @fault("train_test_overlap", "put rows of the training table into the exam")
 def train_test_overlap(
     frame: Frame, column: str | None, rng: Draw, *, other: Frame | None = None, share: float = 0.2
 ) -> Done:
-    """Replace a share of an exam's rows by rows of the training table, `other`; see :func:`join_fanout`."""
+    """Replace a share of an exam's rows by rows of the training table, `other`; see :func:`truncation`."""
     rows = chosen(frame, rng, share)
     if other is None or len(other) < rows.sum():
         raise ConfigError("the training table is needed: give it as 'other', with as many rows as are replaced.")
     seen = other.iloc[rng.choice(len(other), int(rows.sum()), replace=False)].reindex(columns=frame.columns)
     damaged = pd.concat([frame[~rows], seen.set_index(frame.index[rows])]).loc[frame.index]
-    return damaged, {"kind": "train_test_overlap", "column": None, "share": share, "rows": int(rows.sum())}
+    return _done(damaged, rows, "train_test_overlap", share=share)
 
 
 @fault("join_fanout", "multiply rows by a join")
 def join_fanout(
     frame: Frame, column: str | None, rng: Draw, *, values: list[Any] | None = None, joined: str | None = None
 ) -> Done:
-    """Repeat all rows with some values of a column, as a key does that the joined table has twice.
+    """Repeat all rows with some values of a column, as a key that a joined table has twice; see :func:`truncation`.
 
     The values are one of those with 1 % to 60 % of the rows unless said. In `joined`, a column that came with the join,
     the copies have values of other rows. The rows get new labels. The `join` of the truth is the column.
-
-    Examples
-    --------
-    >>> whole = pd.DataFrame({"shop": ["A", "B"] * 3, "amount": range(6)})
-    >>> damaged, truth = join_fanout(whole, "shop", None, values=["B"])
-    >>> damaged["amount"].tolist(), truth["rows"]
-    ([0, 1, 2, 3, 4, 5, 1, 3, 5], 3)
     """
     name = require(frame, column)
     if values is None:
         shares = frame[name].value_counts(normalize=True).sort_index()
         fit = shares.index[shares.between(0.01, 0.6)]
         values = [fit[int(rng.integers(len(fit)))]] if len(fit) else []
-    copies = frame[frame[name].isin(values)]
+    copied = frame[name].isin(values)
+    copies = frame[copied]
     if joined is not None:
         drawn = frame[require(frame, joined)].iloc[rng.integers(len(frame), size=len(copies))]
         copies = copies.assign(**{joined: drawn.to_numpy()})
-    truth = {"kind": "join_fanout", "column": None, "join": name, "values": list(values), "joined": joined}
-    return pd.concat([frame, copies], ignore_index=True), {**truth, "rows": len(copies)}
+    told = {"join": name, "values": list(values), "joined": joined}
+    return _done(pd.concat([frame, copies], ignore_index=True), copied, "join_fanout", **told)

@@ -63,8 +63,6 @@ def _corrupt(version: Version, known: dict[str, bool | None]) -> Iterator[tuple[
     for path, md5 in {**{path: a.md5 for path, a in roles.items() if not a.corrupt}, **plain}.items():
         inside = {p: m for p, m in version.snapshot.members(path).items() if p not in roles}
         members = sorted(p for p, m in inside.items() if broken(m))
-        if members:
-            problem = f"{len(members):,} of its {len(inside):,} files have other bytes {how}"
-            yield Artifact(path, md5, None, problem, corrupt=True), members
-        elif broken(md5):
-            yield Artifact(path, md5, None, f"its bytes changed {how}", corrupt=True), []
+        problem = f"{len(members):,} of its {len(inside):,} files have other bytes" if members else "its bytes changed"
+        if members or broken(md5):
+            yield Artifact(path, md5, None, f"{problem} {how}", corrupt=True), members

@@ -19,7 +19,6 @@ _LAGS = range(1, 31)
 _HOUR, _DAY = 3600e6, 24 * 3600e6
 #: Time zones differ by quarters of an hour; the smallest shift that is looked for without a key is half an hour.
 _QUARTER = _HOUR / 4
-_LAGGED, _SHIFTED = 0.05, 0.01  # shares of rows up to which it is no finding
 
 
 def entity_of(table: Any, roles: Roles) -> tuple[str, ...]:
@@ -46,17 +45,10 @@ def micros(times: pd.Series) -> Floats:
 
 @check("RCA118", "a column lags behind the others")
 def stale_column(case: Case) -> Iterator[Finding]:
-    """Find columns whose values are those of earlier rows, of the series, of each entity or of earlier days.
+    """Find columns whose values are those of earlier rows, of each entity or of earlier days; see :func:`time_shift`.
 
     The effect is the share of rows that lag; shifted back by the lag they have the reference's relations to the
     other columns. A column that has none cannot be judged.
-
-    Examples
-    --------
-    >>> x = np.random.default_rng(0).normal(size=2000)
-    >>> whole = pd.DataFrame({"at": pd.date_range("2024", periods=2000, freq="h"), "load": x, "cost": x + 1})
-    >>> texts(stale_column, whole, whole.assign(load=whole["load"].shift(3)), time="at")
-    ['load is 3 rows late in 100 % of the rows of train.']
     """
     pairs: list[tuple[Any, str]] = [(pair, time) for pair in filled(case) if (time := time_of(pair, case)) is not None]
     if not pairs:
@@ -84,7 +76,7 @@ def stale_column(case: Case) -> Iterator[Finding]:
             text = f"{{column}} is {{lag}} {by} late in {{share}} of the rows of {{table}}{{where}}."
             facts: dict[str, Any] = {"where": where, "lag": lag, "unit": unit, "clock": time}
             facts["entity"] = list(entity) if unit == "rows of its key" else []
-            yield from report(pair, name, case, late, "stale_column", text, _LAGGED, p_value=float(ndtr(-z)), **facts)
+            yield from report(pair, name, case, late, "stale_column", text, 0.05, p_value=float(ndtr(-z)), **facts)
 
 
 def _judge(pulls: Floats, bins: Rows, times: pd.Series, groups: Rows) -> tuple[int, str, Any, float] | None:
@@ -102,16 +94,13 @@ def _judge(pulls: Floats, bins: Rows, times: pd.Series, groups: Rows) -> tuple[i
         tried = [score(source, start) for _, _, source in lags]
         means = np.array([np.nanmean(t) if np.isfinite(t).sum() > 20 else -np.inf for t in tried])
         best = int(means.argmax())
-        if base.mean() > 0.8 or means[best] < max(0.65, base.mean() + 0.2):
-            continue
         blocks = np.array([block.mean() for block in np.array_split(np.nan_to_num(tried[best] - base), 30)])
         z = float(blocks.mean() / max(blocks.std() / 30**0.5, 1e-9))
-        if z < 4.5:
-            continue
-        lag, unit, source = lags[best]
-        change = np.nan_to_num(score(source, 0) - score(np.arange(n), 0))
-        first = int(np.concatenate([[0.0], np.cumsum(change)])[:n].argmin())
-        return lag, unit, times.iloc[first] if first > 0.05 * n else None, z
+        if base.mean() <= 0.8 and means[best] >= max(0.65, base.mean() + 0.2) and z >= 4.5:
+            lag, unit, source = lags[best]
+            change = np.nan_to_num(score(source, 0) - score(np.arange(n), 0))
+            first = int(np.append(0.0, np.cumsum(change))[:n].argmin())
+            return lag, unit, times.iloc[first] if first > 0.05 * n else None, z
     return None
 
 
@@ -150,14 +139,14 @@ def time_shift(case: Case) -> Iterator[Finding]:
         late = f"{abs(hours):g} hour{'s' * (abs(hours) != 1)} {'late' if hours > 0 else 'early'}"
         text = f"{{column}} is {late} in {{share}} of the rows of {{table}}{{where}}."
         facts: dict[str, Any] = {"where": where, "hours": hours, "how": how, "key": list(case.roles.key)}
-        yield from report(pair, after.name, case, hit, "time_shift", text, _SHIFTED, **facts)
+        yield from report(pair, after.name, case, hit, "time_shift", text, 0.01, **facts)
 
 
 def _found(pair: Any, case: Case, name: str) -> tuple[float, Mask, str, Mapping[str, Any]] | None:
     """Return by how many hours which rows are off, how that is known, and where they are."""
     sample, key = pair.current.sample, case.roles.key
     first, second = (micros(table.sample[name]) for table in (pair.reference, pair.current))
-    both = beside(pair.reference, pair.current, key) if key and name not in key else None
+    both = beside(pair.reference, pair.current, key) if name not in key else None
     if both is not None and (found := _same(micros(both[1][name]) - micros(both[0][name]))):
         return *found, "key", locate(both[1], found[1], case)
     days = np.mean(first[np.isfinite(first)] % _DAY != 0) <= 0.005

@@ -15,21 +15,10 @@ from rca.types import Case, Finding, Pair
 def duplicate_rows(case: Case, *, floor: float = 0.01) -> Iterator[Finding]:
     """Find rows that are repeated as they are, but for their key, and by no join, more often than in the reference.
 
-    The effect is the rise of the share of copies.
-
-    Examples
-    --------
-    >>> whole = pd.DataFrame({"amount": [1.5 * i for i in range(800)]})
-    >>> texts(duplicate_rows, whole, pd.concat([whole, whole[::4]]))
-    ['20 % of the rows of train are copies of others, 0 % in the reference.']
+    The effect is the rise of the share of copies; see :func:`join_fanout`.
     """
     text = "{share} of the rows of {table} are copies of others, {before} in the reference{where}."
-    for pair in filled(case):
-        found = _copies(pair, case.roles.key, case.roles.time, floor)
-        if found and not found[3]:
-            sample, extra, before, _, numbered = found
-            facts = {"before": before, "where": locate(sample, extra, case), "numbered": numbered}
-            yield from report(pair, None, case, extra, "duplicate_rows", text, floor, **facts)
+    return _reported(case, floor, "duplicate_rows", text)
 
 
 @check("RCA113", "a join multiplied rows")
@@ -48,12 +37,16 @@ def join_fanout(case: Case, *, floor: float = 0.01) -> Iterator[Finding]:
     ["20 % of the rows of train are copies of others, as of a join that multiplies the rows with shop 'Oslo'."]
     """
     text = "{share} of the rows of {table} are copies of others, as of a join that {how}."
+    return _reported(case, floor, "join_fanout", text)
+
+
+def _reported(case: Case, floor: float, kind: str, text: str) -> Iterator[Finding]:
     for pair in filled(case):
         found = _copies(pair, case.roles.key, case.roles.time, floor)
-        if found and found[3]:
-            _, extra, before, cause, numbered = found
-            facts = {"before": before, "where": {}, "numbered": numbered, **cause}
-            yield from report(pair, None, case, extra, "join_fanout", text, floor, **facts)
+        if found and bool(found[3]) == (kind == "join_fanout"):
+            sample, extra, before, cause, numbered = found
+            facts = {"where": {} if cause else locate(sample, extra, case), "numbered": numbered, **cause}
+            yield from report(pair, None, case, extra, kind, text, floor, before=before, **facts)
 
 
 @functools.lru_cache(maxsize=8)
@@ -73,7 +66,7 @@ def _copies(pair: Pair, key: tuple[str, ...], time: str | None, floor: float) ->
     ways: list[list[str]] = [whole, [*key, *(n for n in names if n == time)] if key else []]
     ways += [[n for n in whole if n != left] for left in whole if left != time]
     grown, most = max(1.0, rows(pair)[1] / rows(pair)[0]), 0.0
-    found: tuple[Any, float] | None = None
+    found: Any = None
     shuffle = np.random.default_rng(0)
     for way in (way for way in ways if way):
         first, last = (np.sum([side[n] for n in way], axis=0, dtype=np.uint64) for side in cells)
@@ -90,9 +83,9 @@ def _copies(pair: Pair, key: tuple[str, ...], time: str | None, floor: float) ->
             most, found = excess, (last, before)
     if found is None:
         return None
-    total = pd.Series(found[0])
-    extra = total.duplicated().to_numpy()
-    origin = pd.Series(range(len(total))).groupby(total).transform("first").to_numpy()
+    _, earliest, group = np.unique(found[0], return_index=True, return_inverse=True)
+    origin = earliest[group]
+    extra = origin != np.arange(len(new))
     differ = [n for n, cell in cells[1].items() if (cell != cell[origin]).any()]
     cause = _join(new, extra, origin, [n for n in differ if n not in numbers], {*numbers, time, *differ})
     return new, extra, found[1], cause, [n for n in differ if n in numbers]
@@ -101,9 +94,8 @@ def _copies(pair: Pair, key: tuple[str, ...], time: str | None, floor: float) ->
 def _hash(values: pd.Series) -> NDArray[np.uint64]:
     """Return a number for each value that equal values of the column share, in any table."""
     known = values + 0.0 if values.dtype.kind == "f" else values
-    found = pd.util.hash_pandas_object(known, index=False).to_numpy()
-    mixed = (found ^ pd.util.hash_array(np.array([values.name], dtype=object))) * np.uint64(0xBF58476D1CE4E5B9)
-    return np.asarray(mixed ^ (mixed >> np.uint64(29)), dtype=np.uint64)
+    own = pd.util.hash_array(np.array([values.name], dtype=object)) | np.uint64(1)
+    return np.asarray(pd.util.hash_pandas_object(known, index=False) * own, dtype=np.uint64)
 
 
 def _join(sample: pd.DataFrame, extra: Mask, origin: Any, joined: list[str], skip: set[str | None]) -> dict[str, Any]:

@@ -13,12 +13,10 @@ from rca.registry import check
 from rca.stats import rate_change
 from rca.types import Case, Finding, Pair
 
-_ALPHA = 1e-4
-
 
 @check("RCA124", "labels are wrong")
 def label_noise(case: Case, *, floor: float = 0.005, least: float = 0.1) -> Iterator[Finding]:
-    """Find targets that are wrong in part of the rows, overall, since a moment, or in a segment.
+    """Find targets that are wrong in rows overall, since a moment or in a segment; see :func:`selection_bias`.
 
     Rows that both tables have, by their key, are held against each other. Without common rows the relations of
     the target to the inputs tell: wrong labels make every one of them smaller by the same factor, 1 - e0 - e1
@@ -26,15 +24,6 @@ def label_noise(case: Case, *, floor: float = 0.005, least: float = 0.1) -> Iter
     A concept that moved changes some relations and not others.
 
     Without common rows the effect is the share of the relation that is lost, at most twice that of wrong labels.
-
-    Examples
-    --------
-    >>> draw = np.random.default_rng(0)
-    >>> x = draw.normal(0, 1, (6000, 3))
-    >>> whole = pd.DataFrame(x, columns=list("abc")).assign(y=(x.sum(axis=1) > 0).astype(int))
-    >>> noisy = whole.assign(y=whole["y"].mask(draw.random(6000) < 0.15, 1 - whole["y"]))
-    >>> len(texts(label_noise, whole[:3000], noisy[3000:], target="y"))
-    1
     """
     for pair, target in _labelled(case):
         keys, joined = list(case.roles.key), beside(pair.reference, pair.current, case.roles.key)
@@ -74,30 +63,24 @@ def _same_rows(before: pd.DataFrame, after: pd.DataFrame, skip: set[str]) -> boo
 
 
 def _noisy(pair: Pair, law: Law, whole: Seen, target: str, least: float, view: View) -> Relation | None:
-    """Return what became of the target's relations in a view, if noise did it."""
+    """Return what became of the target's relations in a view if they, and they alone, are smaller by one factor."""
     seen = whole.part(view.mask)
     relation = law.relation(target, seen)
-    if not _attenuated(law, seen, target, relation, least):
-        return None
-    # the target may have less to do with the inputs there, and always had
-    due = law.relation(target, law.seen.part(counterpart(pair, view))).slope if view.where else 2.0
-    return relation if relation.slope < due - least - 6 * relation.error else None
-
-
-def _attenuated(law: Law, seen: Seen, target: str, relation: Relation, least: float) -> bool:
-    """Say whether the target's relations, and they alone, are smaller by one factor, beyond chance."""
     # where one class is rarer there is less to tell, and what is told of it may be as it was
     spread = [1 - float((side.shares[law.place[target]] ** 2).sum()) for side in (law.seen, seen)]
     told = relation.slope * max(spread[0] / max(spread[1], 1e-9), 1.0)
     if not relation.known or told > 1 - least - 3 * relation.error:
-        return False
+        return None
     # other relations, as strong as before, are another concept; none, or all turned round, are other labels
     if abs(relation.shape) < 0.9 and relation.size > max(abs(relation.slope) / 0.7, 0.3 + 3 * relation.error):
-        return False
+        return None
+    # the target may have less to do with the inputs there, and always had
+    due = law.relation(target, law.seen.part(counterpart(pair, view))).slope if view.where else 2.0
     others = [n for n in law.names if n != target]
     kept = [r.slope for n in others if (r := law.relation(n, seen, None, frozenset({target}))).known]
     still = np.median([law.moved(n, seen) for n in others]) <= 0.02
-    return bool(still and (not kept or np.median(kept) > max(0.85, relation.slope + 0.1)))
+    alone = still and (not kept or np.median(kept) > max(0.85, relation.slope + 0.1))
+    return relation if alone and relation.slope < due - least - 6 * relation.error else None
 
 
 @check("RCA114", "rows were lost for their label")
@@ -118,8 +101,7 @@ def selection_bias(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
     ["train lost 50 % of the rows with bought 'yes', 0 % of the others."]
     """
     for pair, target in _labelled(case):
-        found = lost_by_label(pair, case, floor)
-        if found:
+        if found := lost_by_label(pair, case, floor):
             which = f"'{found['value']}'" if "value" in found else f"{found['side']} {found['cut']:.6g}"
             others = f"{percent(max(found['others'], 0.0))} of the others"
             text = f"{pair.name} lost {percent(found['share'])} of the rows with {target} {which}, {others}."
@@ -154,11 +136,9 @@ def lost_by_label(pair: Pair, case: Case, floor: float = 0.05) -> dict[str, Any]
         rate = rate_change(round(max(others, 0.0) * n[1]), int(n[1]), round(max(share, 0.0) * n[0]), int(n[0]), floor)
         # without a key the tables are two samples, whose counts are apart by chance
         fell, rest = n - m
-        stayed = keyed or (
-            abs(others) <= floor + 3 * np.sqrt(2 / n[1]) and fell > max(4 * np.sqrt(n[0] + m[0]), -2 * rest)
-        )
-        if stayed and rate.p_value <= _ALPHA and rate.difference > most:
-            most, gone = rate.difference, round((n[0] - m[0]) * rows(pair)[0] / len(before))
+        stayed = abs(others) <= floor + 3 * np.sqrt(2 / n[1]) and fell > max(4 * np.sqrt(n[0] + m[0]), -2 * rest)
+        if (keyed or stayed) and rate.p_value <= 1e-4 and rate.difference > most:
+            most, gone = rate.difference, round(fell * rows(pair)[0] / len(before))
             best = {"rate": rate, "hits": hits, "rows": gone, "share": share, "others": others, **which}
     if not best or _explained(before, after, best.pop("hits"), [target, *key], most / 2, scale):
         return {}

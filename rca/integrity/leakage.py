@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from typing import Any
-import ibis
 import numpy as np
 import pandas as pd
+from rca.engine import hash_of
 from rca.errors import NotApplicable
 from rca.integrity._common import ALPHA, filled, iso, percent, rows, samples, time_of
 from rca.registry import check
@@ -20,18 +20,12 @@ _LIKE = ("sentinel_values", "type_change", "range_violation", "unit_change", "br
 
 @check("RCA115", "the exam holds training rows")
 def train_test_overlap(case: Case, *, floor: float = 0.01) -> Iterator[Finding]:
-    """Find exams of which more rows are in the training table than were before, by key or by all they say.
+    """Find exams of which training knows more rows than before, by key or by all they say; see :func:`leakage`.
 
     Rows of few values, and clients that come back, are in both tables by nature: what counts is what goes beyond the
     reference, half as much again.
 
     The subject is the exam, the effect the rise of the share of its rows that training has seen.
-
-    Examples
-    --------
-    >>> train, exam = (pd.DataFrame({"amount": [i + 0.5 for i in range(*ends)]}) for ends in ((0, 900), (900, 1200)))
-    >>> texts(train_test_overlap, train, train, exam, pd.concat([exam[30:], train[:30]]))
-    ['10 % of the rows of evaluate are in train as well, 0 % in the reference.']
     """
     pairs = filled(case)
     train = next((pair for pair in pairs if pair.name == "train"), None)
@@ -40,8 +34,7 @@ def train_test_overlap(case: Case, *, floor: float = 0.01) -> Iterator[Finding]:
     key, roles = case.roles.key, {*case.roles.key, case.roles.prediction}
     grown = max(1.0, rows(train)[1] / rows(train)[0])
     for pair in (p for p in pairs if p is not train):
-        tables = (train.current, pair.current, train.reference, pair.reference)
-        common = sorted(set.intersection(*(set(t.sample.columns) for t in tables)))
+        common = sorted(set.intersection(*(set(side.columns) for p in (train, pair) for side in samples(p))))
         ways = [sorted(key)] if key and pair.same_role and set(key) <= set(common) else []
         first, last = rows(pair)
         for names in [*ways, [n for n in common if n not in roles]]:
@@ -64,11 +57,9 @@ def _shared(train: Any, exam: Any, names: Sequence[str]) -> int:
     """Count the rows of an exam that the training table has as well."""
     if not names:
         return 0
-    seen, asked = (
-        t.expr.select(row=ibis.struct({f"c{i}": t.expr[n].cast(_AS[t.kinds[n]]) for i, n in enumerate(names)}).hash())
-        for t in (train, exam)
-    )
-    return int(asked.semi_join(seen.distinct(), "row").count().execute())
+    cast = (t.expr.select(**{n: t.expr[n].cast(_AS[t.kinds[n]]) for n in names}) for t in (train, exam))
+    seen, asked = (expr.select(row=hash_of(expr, names)) for expr in cast)
+    return int(asked.semi_join(seen, "row").count().execute())
 
 
 @check("RCA116", "a feature knows the target", explains=_LIKE)
@@ -127,8 +118,7 @@ def leakage(case: Case, *, strength: float = 0.75, rise: float = 0.3) -> Iterato
                 text = f"{name} alone tells {percent(round(now, 3))} of what {target} is in {pair.name}{newer}, {then}."
                 facts = {"column": name, "target": target, "strength": now, "before": usual, "new": new, **where}
                 # of how many rows less than half is told
-                wrong = [int((side > 0.5).sum()) for side in (past, left)]
-                p_value = rate_change(wrong[1], len(left), wrong[0], len(past), 0.0).p_value
+                p_value = rate_change(int((left > 0.5).sum()), len(left), int((past > 0.5).sum()), len(past)).p_value
                 subject = f"data.{pair.name}.{name}"
                 yield Finding("", "leakage", subject, text, effect=now - usual, p_value=p_value, evidence=facts)
                 break
@@ -143,12 +133,9 @@ def _left(values: pd.Series, target: pd.Series) -> Floats:
     """
     from sklearn.tree import DecisionTreeRegressor
 
-    answer: Any
-    if target.dtype == "category" or target.nunique() <= 10:
-        classes = pd.factorize(target, sort=True)[0]
-        answer = np.eye(classes.max() + 1)[classes][:, :50]
-    else:
-        answer = target.rank(pct=True).to_numpy()[:, None]
+    few = target.dtype == "category" or target.nunique() <= 10
+    shown = pd.get_dummies(target.astype("object")) if few else target.rank(pct=True).to_frame()
+    answer = np.array(shown, dtype=float, order="C")[:, :50]
     known = (values.cat.codes if values.dtype == "category" else values).to_numpy().astype(float)[:, None]
     known = np.where(np.isfinite(known), known.clip(-1e38, 1e38), np.nan)  # a tree reads single precision
     odd = np.arange(len(values)) % 2 == 1

@@ -6,12 +6,10 @@ from typing import Any
 import numpy as np
 from rca.integrity._common import FEWEST, filled, listed, lost, report
 from rca.integrity._exact import broken_rules
-from rca.integrity._law import Law, Relation, Seen, law_of, seen_of
+from rca.integrity._law import Relation, law_of, seen_of
 from rca.integrity._views import View, counterpart, ties, views
 from rca.registry import check
 from rca.types import Case, Finding, Pair
-
-_MOST = 5  # columns whose relations are followed in time
 
 
 @check("RCA123", "a relation between columns broke", symptom=True)
@@ -39,7 +37,8 @@ def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> I
             told: dict[str, Any] = {"columns": list(rule.columns), "rule": list(rule.terms), "said": rule.text}
             yield from report(pair, rule.columns[0], case, hit, "broken_relation", text, floor, before=before, **told)
         law, seen = law_of(pair.reference, case), seen_of(pair, case)
-        torn = sorted(law.names, key=lambda name: law.relation(name, seen).slope)[:_MOST]
+        # the relations of a few columns are followed in time
+        torn = sorted(law.names, key=lambda name: law.relation(name, seen).slope)[:5]
         scores = [score for name in torn for score in ties(pair, case, name)]
         found: dict[str, tuple[View, Relation, float]] = {}
         for view in (v for v in views(pair, case, *scores) if "segment" not in v.where):
@@ -54,32 +53,29 @@ def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> I
             partners = [law.names[j] for j in strong if law.partners[law.names.index(name), j]]
             others = f"other columns (such as {listed(partners[:2])}), and its values are as before."
             text = "{column} of {table}{where} lost {share} of its relations to {others}"
-            facts = {"partners": partners, "others": others}
-            yield lost(pair, name, "broken_relation", relation, view.where, text, due, **facts)
+            yield lost(pair, name, "broken_relation", relation, view.where, text, due, partners=partners, others=others)
 
 
 def _broken(pair: Pair, case: Case, view: View, kept: float) -> dict[str, tuple[Relation, float]]:
-    """Return the columns whose relations are lost in a view, and what slope chance and nature leave them."""
-    law = law_of(pair.reference, case)
-    usual = law.seen.part(counterpart(pair, view))
-    found = _lost(law, seen_of(pair, case).part(view.mask), kept)
-    # the newest rows may hang together less by nature, and what was learned may be chance in part
-    due = {name: min(law.relation(name, usual).slope, law.steady[name]) for name, _ in found}
-    # labels that lost their relations are another question
-    return {n: (r, due[n]) for n, r in found if n != case.roles.target and r.slope <= due[n] - 0.3}
+    """Return the columns whose relations are lost in a view, and what slope chance and nature leave them.
 
-
-def _lost(law: Law, seen: Seen, kept: float) -> list[tuple[str, Relation]]:
-    """Return the columns whose relations are lost, the worst first, each judged without those before it."""
-    found: list[tuple[str, Relation]] = []
+    The worst comes first, and each is judged without those before it.
+    """
+    law, seen = law_of(pair.reference, case), seen_of(pair, case).part(view.mask)
+    found: dict[str, Relation] = {}
     # what moved, or is gone, says nothing of what the others are to each other
     moved = {name for name in law.names if law.moved(name, seen) > 0.02}
     while seen.rows >= FEWEST:
-        without = frozenset(moved | {name for name, _ in found})
+        without = frozenset(moved | found.keys())
         left = [(n, r) for n in law.names if n not in without and (r := law.relation(n, seen, None, without)).known]
-        broken = [(n, r) for n, r in left if r.slope < min(kept, 0.9 - 3 * r.error)]
+        broken = {n: r for n, r in left if r.slope < min(kept, 0.9 - 3 * r.error)}
         if not broken:
             break
         # the column that takes most relations with it is the one that broke; its partners only lost that one
-        found.append(min(broken, key=lambda item: (item[1].slope - 1) * item[1].strength))
-    return found
+        worst = min(broken, key=lambda n: (broken[n].slope - 1) * broken[n].strength)
+        found[worst] = broken[worst]
+    usual = law.seen.part(counterpart(pair, view))
+    # the newest rows may hang together less by nature, and what was learned may be chance in part
+    due = {name: min(law.relation(name, usual).slope, law.steady[name]) for name in found}
+    # labels that lost their relations are another question
+    return {n: (r, due[n]) for n, r in found.items() if n != case.roles.target and r.slope <= due[n] - 0.3}

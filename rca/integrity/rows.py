@@ -40,10 +40,9 @@ def truncation(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
     ["train lost 500 of 2,000 rows (25 %), those with shop 'B'."]
     """
     usable = filled(case)
-    for pair in case.pairs:
-        if rows(pair)[1] == 0 < rows(pair)[0]:
-            lost = rows(pair)[0]
-            yield _finding(pair, {}, lost, lost, floor, {"missing_keys": None, "limit": None})
+    for pair in (p for p in case.pairs if rows(p)[1] == 0 < rows(p)[0]):
+        lost, _ = rows(pair)
+        yield _finding(pair, {}, lost, lost, floor, {"missing_keys": None, "limit": None})
     for pair in usable:
         (before, after), time = rows(pair), time_of(pair, case)
         limit = after if after in LIMITS or (after < before and after % 1000 == 0 != before % 1000) else None
@@ -86,9 +85,9 @@ def _finding(pair: Pair, which: Which, lost: int, of: int, floor: float, facts: 
     kind = "missing_segment" if which.keys() & {"value", "until"} else "truncation"
     rate = rate_change(0, of, min(lost, of), of, floor)
     evidence = {**facts, **which, "rows": lost, "rows_reference": before, "rows_current": after}
-    subject = f"data.{pair.name}"
     p_value = None if facts["missing_keys"] else rate.p_value
-    return Finding("", kind, subject, text, None, rate.difference, rate.low, rate.high, p_value, evidence)
+    size = rate.difference, rate.low, rate.high, p_value
+    return Finding("", kind, f"data.{pair.name}", text, None, *size, evidence)
 
 
 def _told(which: Which) -> str:
@@ -159,14 +158,15 @@ def _which(pair: Pair, case: Case, lost: int, time: str | None) -> Which:
 
 def _gap(pair: Pair, case: Case, time: Any) -> Which:
     """Return the span of time that holds no rows though its rhythm would have it."""
-    then, now = (np.sort(micros(side[time].dropna()) / 1e6) for side in samples(pair))
-    old, steps = np.diff(np.unique(then)), np.diff(np.unique(now))
-    if len(steps) < _STEPS:
+    then, now = (micros(side[time].dropna()) / 1e6 for side in samples(pair))
+    old, moments = np.diff(np.unique(then)), np.unique(now)
+    if len(moments) <= _STEPS:
         return {}
-    order, start = np.sort(steps), float(np.unique(now)[steps.argmax()])
+    steps = np.diff(moments)
+    order, start = np.sort(steps), float(moments[steps.argmax()])
     longest, third = float(order[-1]), order[-3]
     stop = start + longest
-    beside = ((max(start - 2 * longest, now[0] - 1), start), (stop, min(stop + 2 * longest, now[-1] + 1)))
+    beside = ((max(start - 2 * longest, moments[0] - 1), start), (stop, min(stop + 2 * longest, moments[-1] + 1)))
     expected = longest * min(((now >= a) & (now <= b)).sum() / (b - a) for a, b in beside)
     # the longest of many steps is long by nature, by so much as the tail of their law says (Hill, 1975)
     tail = float(np.log(order[-_STEPS:-1] / order[-_STEPS]).mean())
@@ -180,9 +180,8 @@ def _gap(pair: Pair, case: Case, time: Any) -> Which:
 
 def _late(pair: Pair, case: Case, time: Any) -> Which:
     """Return since when rows come in part only: less than half as many as in any part of the table as long."""
-    ticks = (micros(side[time].dropna()) for side in samples(pair))
-    sides = [side for side in ticks if len(side) and side.min() < side.max()]
-    if len(sides) < 2:
+    sides = [micros(side[time].dropna()) for side in samples(pair)]
+    if any(len(np.unique(side)) < 2 for side in sides):
         return {}
     (then, _), (now, edges) = (np.histogram(side, bins=_STEPS) for side in sides)
     expected = float(now[:-1].min())
@@ -218,4 +217,4 @@ def _vanished(pair: Pair, case: Case, time: str | None) -> Which:
             if rest[1].sub(rest[0], fill_value=0.0).abs().max() <= allowed:
                 best = {"column": name, "value": text_of(value), "lost": lost}
                 best |= {"time": time, "since": iso(moments[hit].max())} if hit.any() else {}
-    return best if best["lost"] else {}
+    return best

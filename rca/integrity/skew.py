@@ -10,8 +10,6 @@ from rca.integrity.clock import entity_of
 from rca.registry import check
 from rca.types import Case, Finding
 
-Told = dict[str, tuple[Mask, dict[str, Any]]]
-
 
 @check("RCA120", "production computes a feature otherwise than training")
 def train_serve_skew(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
@@ -33,7 +31,7 @@ def train_serve_skew(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
         key = (*roles.key, roles.time) if entity_of(pair.current, roles) and roles.time else roles.key
         done = {*key, roles.target, roles.prediction, roles.time}
         for role, other in sides.items():
-            both = beside(other, pair.current, key) if key else None
+            both = beside(other, pair.current, key)
             if both is None:
                 continue
             joined, frame = True, both[1]
@@ -57,7 +55,7 @@ def _numbers(values: pd.Series) -> pd.Series:
     return numbers.astype(float) if numbers.notna().sum() == words.notna().sum() else words
 
 
-def _different(before: pd.DataFrame, now: pd.DataFrame, names: list[str], floor: float) -> Told:
+def _different(before: pd.DataFrame, now: pd.DataFrame, names: list[str], floor: float) -> dict[str, Any]:
     """Return the columns in which the same rows differ, unless most do: then the key names other rows."""
     found = {}
     for name in names:

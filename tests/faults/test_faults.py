@@ -120,10 +120,12 @@ def test_rows_in_no_order_and_without_a_time_are_put_back(calls: pd.DataFrame, r
     assert (late["client"].to_numpy()[known] == expected.sort_index()).all()
 
 
+DAYS = list(pd.date_range("2024-01-01", periods=3))
 EXACT: list[tuple[str, dict[str, list[Any]], dict[str, Any], list[Any]]] = [
     ("encoding", {"a": ["Köln", "Bonn"]}, {"way": "mojibake", "share": 1.0}, ["KÃ¶ln", "Bonn"]),
     ("train_serve_skew", {"a": [1.25, 2.75]}, {}, [1.0, 3.0]),
     ("leakage", {"a": [31, 42, 53], "y": ["no", "yes", "no"]}, {}, [0.0, 1.0, 0.0]),
+    ("frozen_column", {"a": [1, 2, 3], "at": DAYS}, {"since": "2024-01-02", "time": "at"}, [1, 1, 1]),
 ]
 
 
@@ -140,3 +142,14 @@ def test_a_new_category_is_written_as_often_as_asked(rng: np.random.Generator) -
     whole = pd.DataFrame({"city": ["Rome", "Oslo"] * 5})
     damaged, truth = fault.get("new_category").function(whole, "city", rng, share=0.2, value="Lima")
     assert (int((damaged["city"] == "Lima").sum()), truth["rows"]) == (2, 2)
+
+
+def test_a_shuffled_column_keeps_its_values(rng: np.random.Generator) -> None:
+    damaged, _ = fault.get("broken_relation").function(pd.DataFrame({"a": range(9)}), "a", rng)
+    assert damaged["a"].tolist() != sorted(damaged["a"]) == list(range(9))
+
+
+def test_a_join_repeats_the_rows_of_a_value(rng: np.random.Generator) -> None:
+    whole = pd.DataFrame({"shop": ["A", "B"] * 3, "amount": range(6)})
+    damaged, truth = fault.get("join_fanout").function(whole, "shop", rng, values=["B"])
+    assert (damaged["amount"].tolist(), truth["rows"]) == ([0, 1, 2, 3, 4, 5, 1, 3, 5], 3)

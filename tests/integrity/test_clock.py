@@ -56,6 +56,7 @@ def test_a_lag_of_rows(findings: Findings, rows: int, key: tuple[str, ...]) -> N
     damaged, _ = fault.get("stale_column").function(other, "load", np.random.default_rng(0), lag=4, time="at")
     found = [f for f in findings("RCA118", whole, damaged, key=key, time="at") if f.evidence["column"] == "load"]
     assert [(f.evidence["lag"], f.evidence["unit"]) for f in found] == [(4, "rows")]
+    assert found[0].text == "load is 4 rows late in 100 % of the rows of train."
     assert findings("RCA118", whole, other, key=key, time="at") == []
 
 

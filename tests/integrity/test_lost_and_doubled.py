@@ -36,6 +36,8 @@ def test_finds_what_was_done(
     (found,) = findings(code, calls, damaged, **roles)
     assert found.kind == kind
     assert found.subject == ("data.train.age" if kind == "leakage" else "data.train")
+    if kind == "duplicate_rows":
+        assert found.text == "4.8 % of the rows of train are copies of others, 0 % in the reference."
     if "rows" in found.evidence:
         assert found.evidence["rows"] == pytest.approx(truth["rows"], rel=0.1)
 
@@ -94,6 +96,8 @@ def test_training_rows_in_the_exam(calls: pd.DataFrame, key: tuple[str, ...]) ->
         found = list(check.get("RCA115").function(Case(pairs, Roles(key=key, target="y"))))
         assert [f.subject for f in found] == expected
         assert [f.evidence["rows"] for f in found] == [truth["rows"]] * len(found)
+        text = "20 % of the rows of evaluate are in train as well, 0 % in the reference."
+        assert [f.text for f in found] == [text] * len(found)
 
 
 def test_a_gap_in_another_period(findings: Findings) -> None:
