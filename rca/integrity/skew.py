@@ -28,7 +28,8 @@ def train_serve_skew(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
     for pair in pairs:
         known: dict[str, Any] = dict(case.current.tables) if case.current is not None else {}
         sides = {role: known[role] for role in ("train", "evaluate") if role in known} or {"train": pair.reference}
-        key = (*roles.key, roles.time) if entity_of(pair.current, roles) and roles.time else roles.key
+        timed = entity_of(pair.current, roles) and roles.time
+        key = tuple(dict.fromkeys([*roles.key, roles.time])) if timed else roles.key
         done = {*key, roles.target, roles.prediction, roles.time}
         for role, other in sides.items():
             both = beside(other, pair.current, key)
