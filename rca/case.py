@@ -11,7 +11,6 @@ from rca.sandbox import fetch
 from rca.tables import Table, open_table
 from rca.types import Case, Pair, Roles, Version
 
-Tables = tuple[pd.DataFrame, pd.DataFrame]  # of the reference and the current side
 #: Fewer labelled rows than this carry no verdict.
 FEWEST = 50
 
@@ -28,9 +27,8 @@ def of_versions(
     path = Path(config)
     settings = load(path)
     repository = Repository(path.resolve().parent)
-    old = versions.read(repository, reference, settings, fetch, trust=trust)
-    new = versions.read(repository, current, settings, fetch, trust=trust)
-    old, new = versions.code(repository, old, new)
+    sides = (versions.read(repository, rev, settings, fetch, trust=trust) for rev in (reference, current))
+    old, new = versions.code(repository, *sides)
     if settings.seed is not None and settings.seed not in {**old.params, **new.params}:
         known = choices(new.params)
         raise ConfigError(f"the seed '{settings.seed}' is no parameter of either version: they have {known}.")
@@ -51,8 +49,7 @@ def of_tables(reference: Any, current: Any, **roles: Any) -> Case:
     tables = open_table(reference, "the reference table"), open_table(current, "the current table")
     if tables[1].imagined:
         raise ConfigError("a stored profile can stand for the reference only: give the current table itself.")
-    unknown = [name for name in roles if name not in Roles.__dataclass_fields__]
-    if unknown:
+    if unknown := [name for name in roles if name not in Roles.__dataclass_fields__]:
         raise ConfigError(f"there is no role '{unknown[0]}': choose from {choices(Roles.__dataclass_fields__)}.")
     for name in ("key", "features", "sensitive"):
         given = roles.get(name) or ()
@@ -91,17 +88,17 @@ def _is_meant(old: Version, new: Version, path: str) -> bool:
 
 def exam_pair(case: Case) -> Pair:
     """Return the tables on which the two sides are judged."""
-    found = next((p for p in reversed(case.pairs) if p.name in ("production", "evaluate", "current")), None)
-    if found is not None:
-        return found
+    for pair in reversed(case.pairs):
+        if pair.name in ("production", "evaluate", "current"):
+            return pair
     for version in (case.reference, case.current):
         if version is not None:
             versions.require(version, "evaluate")
     raise VersionError("neither side has a table to be judged on: name data.evaluate in rca.yaml.")
 
 
-def exams(case: Case, seed: int = 0) -> tuple[Tables, tuple[int, int]]:
-    """Bring the exams into memory, with the columns checked, and say how many rows they have in all."""
+def exams(case: Case, seed: int = 0) -> tuple[tuple[pd.DataFrame, pd.DataFrame], tuple[int, int]]:
+    """Bring both sides' exams into memory, with the columns checked, and say how many rows they have in all."""
     sides = ((case.current, "production"), (case.current, "evaluate"), (case.reference, "evaluate"))
     known = [side.artifacts.get(f"data.{role}") for side, role in sides if side is not None]
     spoilt = [artifact for artifact in known if artifact is not None and artifact.corrupt]

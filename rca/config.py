@@ -76,9 +76,8 @@ class Config(Strict):
         other = {self.target, self.prediction, self.time, *self.key, *self.sensitive}
         grouped = {column for names in self.inputs.values() for column in names}
         features = self.features or tuple(c for c in columns if c not in other or c in grouped)
-        return Roles(
-            self.target, self.positive, features, self.prediction, self.key, self.time, self.sensitive, self.inputs
-        )
+        named: dict[str, Any] = {name: getattr(self, name) for name in Roles.__dataclass_fields__}
+        return Roles(**{**named, "features": features})
 
 
 def parse(text: str, name: str = FILE) -> Config:

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from rca.errors import ConfigError, RcaError, VersionError, choices
@@ -53,47 +54,32 @@ class Repository:
         problem = ConfigError(f"{self.root} is in no git repository: {hint}")
         return git(self.root, "rev-parse", "--show-prefix", problem=problem).decode().strip()
 
-    @cached_property
-    def top(self) -> Path:
-        """The repository's own root."""
-        return Path(git(self.root, "rev-parse", "--show-toplevel").decode().strip())
-
     def resolve(self, rev: str) -> str:
         """Return the commit of a revision."""
         _ = self.prefix  # a folder without git deserves its own message
         try:
-            found = git(self.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
+            return git(self.root, "rev-parse", "--verify", "--end-of-options", f"{rev}^{{commit}}").decode().strip()
         except VersionError:
             names = git(self.root, "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags")
             known = choices(names.decode().split())
             raise VersionError(f"there is no revision '{rev}': choose HEAD, a commit, or one of {known}.") from None
-        return found.decode().strip()
 
     def files(self, commit: str) -> dict[str, str]:
         """Return every file of the project at a commit with its blob id."""
-        listing = git(self.top, "ls-tree", "-r", "-z", "--full-tree", commit).decode(errors="surrogateescape")
-        result = {}
-        for line in filter(None, listing.split("\0")):
-            meta, path = line.split("\t", 1)
-            mode, kind, blob = meta.split()
-            if kind == "blob" and mode != "120000" and path.startswith(self.prefix):
-                result[path[len(self.prefix) :]] = blob
-        return result
+        listing = git(self.root, "ls-tree", "-r", "-z", commit).decode(errors="surrogateescape")
+        entries = [re.split(r"[ \t]", line, maxsplit=3) for line in listing.split("\0") if line]
+        return {path: blob for mode, kind, blob, path in entries if kind == "blob" and mode != "120000"}
 
     def blobs(self, ids: Iterable[str]) -> dict[str, bytes]:
         """Return the contents of many blobs, named by id or as ``commit:path``, through one git process."""
         wanted = [name for name in dict.fromkeys(ids) if "\n" not in name]
-        if not wanted:
-            return {}
-        out = git(self.root, "cat-file", "--batch", stdin="\n".join(wanted).encode() + b"\n")
-        result, at = {}, 0
-        for blob in wanted:
-            end = out.index(b"\n", at)
-            head = re.fullmatch(rb"[0-9a-f]{40,64} \w+ (\d+)", out[at:end])
-            size = int(head[1]) if head else -1  # what is missing has no content that follows
-            if head:
-                result[blob] = out[end + 1 : end + 1 + size]
-            at = end + size + 2
+        stream = BytesIO(git(self.root, "cat-file", "--batch", stdin="\n".join(wanted).encode() + b"\n"))
+        result = {}
+        for name in wanted:
+            head = re.fullmatch(rb"[0-9a-f]{40,64} \w+ (\d+)\n", stream.readline())
+            if head:  # what is missing has no content that follows
+                result[name] = stream.read(int(head[1]))
+                stream.readline()
         return result
 
     def hunks(self, old: str, new: str, path: str) -> list[Hunk]:
@@ -115,12 +101,11 @@ class Repository:
 
     def last(self, old: str, new: str, paths: Sequence[str], hunk: Hunk | None = None) -> dict[str, str] | None:
         """Return the last commit after `old`, up to `new`, that touched some lines, or else some files."""
-        lines = f"-L{hunk.start},{hunk.stop}:{hunk.path}" if hunk else ""
-        for where in ([lines] if lines else [], ["--", *paths] if paths else []):
+        lines = [f"-L{hunk.start},{hunk.stop}:{hunk.path}"] if hunk else []
+        for where in filter(None, (lines, ["--", *paths] if paths else [])):
             with contextlib.suppress(VersionError):
                 asked = ("log", "-1", "--no-patch", "--format=%H%x00%cs%x00%s", f"{old}..{new}", *where)
-                found = git(self.root, *asked).decode(errors="replace").strip() if where else ""
-                if found:
+                if found := git(self.root, *asked).decode(errors="replace").strip():
                     return dict(zip(("hash", "date", "subject"), found.split("\0"), strict=True))
         return None
 

@@ -1,7 +1,5 @@
 """What a pickle would import, read without importing or calling any of it."""
 
-from __future__ import annotations
-
 import bz2
 import gzip
 import lzma
@@ -9,20 +7,35 @@ import math
 import pickle
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 import numpy as np
 from joblib.compressor import BinaryZlibFile
 from rca.errors import ModelError
 
 #: More bytes than this, once decompressed, are no model that is read here.
 LARGEST = 8 << 30
-_PACKED: dict[bytes, Callable[[Any], Any]] = {
-    b"\x1f\x8b": gzip.open,
-    b"BZh": bz2.open,
-    b"\xfd7zXZ": lzma.open,
-    b"\x5d\x00": lzma.open,
-    b"\x78": BinaryZlibFile,
-}
+_PACKED: dict[bytes, Callable[[Any], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\x78": BinaryZlibFile}
+_PACKED |= dict.fromkeys((b"\xfd7zXZ", b"\x5d\x00"), lzma.open)
+
+
+class _Counted:
+    """A stream of bytes that ends with an error where there are too many."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+        self.left = LARGEST
+
+    def read(self, size: int) -> bytes:
+        return self._count(self.stream.read(min(size, self.left + 1)))
+
+    def readline(self) -> bytes:
+        return self._count(self.stream.readline(self.left + 1))
+
+    def _count(self, found: bytes) -> bytes:
+        self.left -= len(found)
+        if self.left < 0:
+            raise ValueError(f"it holds more than {LARGEST >> 30} GB")
+        return found
 
 
 class Inert:
@@ -32,17 +45,15 @@ class Inert:
     source: _Counted
     nested: Callable[[], Any]
 
-    def __new__(cls, *given: Any, **_: Any) -> Inert:  # noqa: D102  nothing is done
+    def __new__(cls, *given: Any, **_: Any) -> Self:  # noqa: D102  nothing is done
         made = super().__new__(cls)
         made.__dict__["given"] = given
         return made
 
     def __setstate__(self, state: Any) -> None:
-        if self.name.endswith(".NumpyArrayWrapper"):
-            self._pass(state)
-
-    def _pass(self, state: dict[str, Any]) -> None:
         """Pass over the array that joblib lays between the instructions; one of objects is a pickle itself."""
+        if not self.name.endswith(".NumpyArrayWrapper"):
+            return
         kind = np.dtype(state["dtype"].given[0])
         if kind.hasobject:
             self.nested()
@@ -62,28 +73,14 @@ class Inert:
 
 
 def names(file: str | Path) -> tuple[str, ...]:
-    """Return what a pickle or a joblib file, compressed or not, would import.
+    """Return what a pickle or a joblib file, compressed or not, would import, such as ``posix.system``.
 
     Where it is cut off, no pickle, or compressed as the standard library does not know, a ModelError says so.
-
-    Examples
-    --------
-    >>> import os, tempfile
-    >>> class Evil:
-    ...     def __reduce__(self):
-    ...         return os.system, ("echo harm",)
-    >>> with tempfile.NamedTemporaryFile() as stream:
-    ...     pickle.dump({"depth": 3, "bad": Evil()}, stream)
-    ...     stream.flush()
-    ...     names(stream.name)
-    ('posix.system',)
     """
     found: dict[str, None] = {}
     try:
         with Path(file).open("rb") as raw:
-            head = raw.read(6)
-            raw.seek(0)
-            unpack = next((way for magic, way in _PACKED.items() if head.startswith(magic)), lambda raw: raw)
+            unpack = next((way for magic, way in _PACKED.items() if raw.peek().startswith(magic)), lambda raw: raw)
             _load(_Counted(unpack(raw)), found)
     except Exception as problem:  # noqa: BLE001  a hostile file may raise anything
         detail = " ".join(str(problem).split())[:200]
@@ -103,23 +100,3 @@ def _load(source: _Counted, found: dict[str, None]) -> Any:
             return Inert(pid)
 
     return Reader(source).load()  # a reader without `peek`, so that no byte is read ahead
-
-
-class _Counted:
-    """A stream of bytes that ends with an error where there are too many."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self.stream = stream
-        self.left = LARGEST
-
-    def read(self, size: int = -1) -> bytes:
-        return self._count(self.stream.read(min(size, self.left + 1) if size >= 0 else self.left + 1))
-
-    def readline(self) -> bytes:
-        return self._count(self.stream.readline(self.left + 1))
-
-    def _count(self, found: bytes) -> bytes:
-        self.left -= len(found)
-        if self.left < 0:
-            raise ValueError(f"it holds more than {LARGEST >> 30} GB")
-        return found

@@ -75,12 +75,10 @@ class Sandbox:
 
     def checkout(self, commit: str, paths: Sequence[str]) -> None:
         """Take files from another commit; a file that is absent there is removed."""
-        for target in (self.root / path for path in paths):
-            target.unlink(missing_ok=True)
+        for path in paths:
+            (self.root / path).unlink(missing_ok=True)
             with suppress(VersionError):  # absent at that commit is an answer
-                content = git(self.root, "show", f"{commit}:./{target.relative_to(self.root).as_posix()}")
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content)
+                git(self.root, "--literal-pathspecs", "checkout", "--quiet", commit, "--", path)
 
     def dvc(self, *arguments: str, timeout: float | None = None) -> str:
         """Run dvc here and return what it printed."""
@@ -116,7 +114,8 @@ def sandbox(repository: Repository, commit: str, cache: Path | None = None) -> I
     _HOMES.add(home)
     try:
         clone = home / "project"
-        git(home, "clone", "--quiet", "--shared", "--no-checkout", "--", str(repository.top), str(clone))
+        top = git(repository.root, "rev-parse", "--show-toplevel").decode().strip()
+        git(home, "clone", "--quiet", "--shared", "--no-checkout", "--", top, str(clone))
         git(clone, "checkout", "--quiet", "--detach", commit)
         project = clone / repository.prefix
         _configure(repository.root, project, cache or cache_folder(repository.root), home)
@@ -151,9 +150,7 @@ def fetch(snap: Snapshot, path: str) -> Path | None:
     if not (dvc_config(snap.repository.root) or {}).get("remote"):
         return None
     cache = Path(scratch().name) / "cache"
-    with sandbox(snap.repository, snap.commit, cache) as box:
-        try:
-            box.dvc("fetch", "--quiet", path)
-        except ReplayError:
-            return None
-    return cache
+    with suppress(ReplayError), sandbox(snap.repository, snap.commit, cache) as box:
+        box.dvc("fetch", "--quiet", path)
+        return cache
+    return None

@@ -1,9 +1,4 @@
-"""The system at one git revision, read without checkout.
-
-DVC does not notice a flipped byte in its cache, so every file that is read is hashed and held against the record.
-"""
-
-from __future__ import annotations
+"""The system at one git revision, read without checkout."""
 
 import contextlib
 import functools
@@ -41,7 +36,7 @@ class Snapshot:
     repository: Repository
     rev: str
     commit: str
-    fetch: Callable[[Snapshot, str], Path | None] | None = None  # brings a path into a cache, and returns its folder
+    fetch: Callable[["Snapshot", str], Path | None] | None = None  # brings a path into a cache, and returns its folder
     _listed: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @cached_property
@@ -95,10 +90,8 @@ class Snapshot:
     @cached_property
     def recorded(self) -> dict[str, str]:
         """Path to hash for everything that DVC tracks; a directory's hash ends in ``.dir``."""
-        result = {path: recorded for path, (_, recorded) in self.sources.items()}
-        for stage in self.stages.values():
-            result.update(stage.outs)
-        return result
+        sources = {path: recorded for path, (_, recorded) in self.sources.items()}
+        return sources | {path: recorded for stage in self.stages.values() for path, recorded in stage.outs.items()}
 
     @cached_property
     def params(self) -> dict[str, Any]:
@@ -106,12 +99,11 @@ class Snapshot:
         names = {"params.yaml", *(file for stage in self.stages.values() for file in stage.params)}
         result: dict[str, Any] = {}
         for name in sorted(names):
+            content: Any = {}
             if name not in self.files:  # what the lock recorded of it is known
                 content = {k: v for stage in self.stages.values() for k, v in stage.params.get(name, {}).items()}
             elif name.endswith((".yaml", ".yml", ".json", ".toml")):
                 content = self.content(name)
-            else:
-                continue
             lead = "" if name == "params.yaml" else f"{name}:"
             result |= {lead + key: value for key, value in flatten(content).items()}
         return result
@@ -120,9 +112,8 @@ class Snapshot:
     def metric_files(self) -> list[str]:
         """The metrics files that are kept in git."""
         declared = self.content("dvc.yaml")
-        entries = [*declared.get("metrics", [])]
-        for stage in (declared.get("stages") or {}).values():
-            entries += (stage.get("do") or stage).get("metrics", [])
+        homes = [declared, *(stage.get("do") or stage for stage in (declared.get("stages") or {}).values())]
+        entries = [entry for home in homes for entry in home.get("metrics", [])]
         names = [str(next(iter(e)) if isinstance(e, Mapping) else e) for e in entries]
         return [name for name in names if name in self.files and name.endswith((".json", ".yaml", ".yml"))]
 
@@ -134,8 +125,7 @@ class Snapshot:
 
     def environment(self, path: str | None) -> dict[str, str]:
         """Return the packages that a lock file pins, by normalised name."""
-        text = self.text(path) if path else None
-        if path is None or text is None:
+        if path is None or (text := self.text(path)) is None:
             return {}
         if _is_toml(path):
             return {p["name"].lower(): str(p.get("version", "")) for p in self.content(path).get("package", [])}
@@ -143,13 +133,12 @@ class Snapshot:
         return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in pins}
 
     def artifact(self, path: str, *, fetch: bool = True) -> Artifact:
-        """Find a file's bytes and hold them against the recorded hash; problems are told, not raised."""
+        """Find a file's bytes and hold them to the recorded hash, as DVC does not; problems are told, not raised."""
         clean = str(PurePosixPath(path))
         inside = (self.members(str(folder)).get(clean) for folder in PurePosixPath(clean).parents)
         recorded = self.recorded.get(clean, next(filter(None, inside), None))
         if recorded is None:
-            text = self.text(clean)
-            if text is None:
+            if (text := self.text(clean)) is None:
                 return Artifact(clean, None, None, f"{clean} is neither in dvc.lock nor in git at {self.rev}")
             return Artifact(clean, None, str(_keep(text, clean)))
         if not recorded:
@@ -168,29 +157,26 @@ class Snapshot:
 
     def sound(self, recorded: str) -> bool | None:
         """Whether an object of the cache has the bytes that its hash says; None where the cache lacks it."""
-        places = [place for place in _objects(self.cache, recorded) if recorded and place.is_file()]
+        places = [place for place in _objects(self.cache, recorded) if place.is_file()]
         return all(self._matches(place, recorded) for place in places) if places else None
 
     def members(self, folder: str) -> dict[str, str]:
         """Return the files of a recorded folder and their hashes; none where its listing cannot be read."""
         if folder not in self._listed:
-            listing = self.recorded.get(folder, "")
-            places = [p for p in _objects(self.cache, listing) if listing.endswith(".dir") and p.is_file()]
-            with contextlib.suppress(ValueError, TypeError, KeyError):
-                for place in places:
+            found, listing = {}, self.recorded.get(folder, "")
+            for place in _objects(self.cache, listing) if listing.endswith(".dir") else ():
+                with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
                     found = {f"{folder}/{m['relpath']}": str(m["md5"]) for m in json.loads(place.read_bytes())}
-                    self._listed[folder] = found
-        return self._listed.setdefault(folder, {})
+            self._listed[folder] = found
+        return self._listed[folder]
 
     def _places(self, path: str, recorded: str, fetch: bool) -> Iterator[Path]:
         """Say where a file's bytes may be; the remote is asked only when the others are used up."""
         yield from _objects(self.cache, recorded)
         yield self.repository.root / path
-        kept = self.text(path)  # an output with "cache: false" may be in git
-        if kept is not None:
+        if (kept := self.text(path)) is not None:  # an output with "cache: false" may be in git
             yield _keep(kept, path)
-        fetched = self.fetch(self, path) if fetch and self.fetch else None
-        if fetched is not None:
+        if fetch and self.fetch and (fetched := self.fetch(self, path)):
             yield from _objects(fetched, recorded)
 
     def _matches(self, path: Path, recorded: str) -> bool:

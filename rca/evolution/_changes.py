@@ -1,6 +1,7 @@
 """Root changes, the players of a replay: what differs between two versions and no upstream output explains."""
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -35,7 +36,7 @@ def sides(case: Case) -> tuple[Version, Version]:
 def repinned(reference: Version, current: Version) -> dict[str, str]:
     """Return the packages whose pinned version changed, by name, each with what it was and is."""
     before, after = reference.environment, current.environment
-    names = sorted(n for n in {**before, **after} if before.get(n) != after.get(n))
+    names = sorted({name for name, _ in before.items() ^ after.items()})
     return {n: f"{n} {before.get(n, 'absent')} → {after.get(n, 'absent')}" for n in names}
 
 
@@ -56,9 +57,7 @@ def relative(before: Any, after: Any) -> float | None:
 
 def producer(version: Version, path: str | None) -> str | None:
     """Return the stage that makes a file."""
-    if path is None:
-        return None
-    folders = {path, *map(str, PurePosixPath(path).parents)}
+    folders = {path, *map(str, PurePosixPath(path or "").parents)}
     return next((s.name for s in version.stages.values() if folders & set(s.outs)), None)
 
 
@@ -73,11 +72,10 @@ def upstream(version: Version, stage: str | None) -> list[str]:
     order: list[str] = []
 
     def visit(name: str | None) -> None:
-        if name is None or name in order or name not in version.stages:
-            return
-        for dep in version.stages[name].deps:
-            visit(producer(version, dep))
-        order.append(name)
+        if name is not None and name in version.stages and name not in order:
+            for dep in version.stages[name].deps:
+                visit(producer(version, dep))
+            order.append(name)
 
     visit(stage)
     return order
@@ -116,7 +114,7 @@ def of_stage(case: Case, name: str) -> Iterator[Change]:
         if not (same or producer(reference, path) or producer(current, path)):
             yield from (replace(c, declared=path in before.deps) for c in _dependency(case, name, path))
     for path in undeclared(current, name):
-        if reference.files.get(path) != current.files.get(path) and not same_program(*texts(case, path)):
+        if reference.files.get(path) != current.files.get(path) and _edited(case, path):
             text = f"{path} changed, and no stage declares it"
             yield Change(f"code.{path}", "code_change", name, (path,), text=text, declared=False)
 
@@ -126,12 +124,11 @@ def _params(case: Case, before: Stage, after: Stage) -> Iterator[Change]:
         old, new = before.params.get(file, {}), after.params.get(file, {})
         for key in {**old, **new}:
             if (key in old, old.get(key)) != (key in new, new.get(key)):
-                lead = "" if file == PARAMS else f"{file}:"
-                text = f"{lead}{key} {old.get(key, 'unset')!s} → {new.get(key, 'unset')!s}"
+                name = key if file == PARAMS else f"{file}:{key}"
+                text = f"{name} {old.get(key, 'unset')!s} → {new.get(key, 'unset')!s}"
                 kind = kind_of_key(key, case.seed_key)
                 # the reference's dvc.yaml is the one that runs
-                known, keys = key in old, ((file, key),)
-                yield Change(f"params.{lead}{key}", kind, after.name, keys=keys, text=text, declared=known)
+                yield Change(f"params.{name}", kind, after.name, (), ((file, key),), text, declared=key in old)
 
 
 def _dependency(case: Case, name: str, path: str) -> Iterator[Change]:
@@ -141,24 +138,21 @@ def _dependency(case: Case, name: str, path: str) -> Iterator[Change]:
         yield Change(f"data.{path}", "training_data", name, (home,), text=f"{path} differs")
         return
     inside = {p for v in (reference, current) for p in v.files if p == path or p.startswith(f"{path}/")}
-    changed = sorted(p for p in inside if reference.files.get(p) != current.files.get(p))
-    for file in changed:
+    for file in sorted(p for p in inside if reference.files.get(p) != current.files.get(p)):
         if not is_code(file):
             yield Change(f"data.{file}", "training_data", name, (file,), text=f"{file} differs")
-        elif not same_program(*texts(case, file)):
+        elif _edited(case, file):
             yield Change(f"code.{file}", "code_change", name, (file,), text=f"{file} differs")
     if not inside:
         text = f"{path} differs and is in neither git nor DVC, so it cannot be put back"
         yield Change(f"data.{path}", "training_data", name, text=text)
 
 
-def texts(case: Case, path: str) -> tuple[str | None, str | None]:
-    """Return the source of a changed file on both sides."""
-    reference, current = sides(case)
-    return reference.code.get(path), current.code.get(path)
+def _edited(case: Case, path: str) -> bool:
+    return not same_program(*(side.code.get(path) for side in sides(case)))
 
 
-def same_program(before: str | None, after: str | None) -> bool:
+def same_program(before: str | bytes | None, after: str | bytes | None) -> bool:
     """Whether two Python sources are one program: their syntax trees are equal."""
     if before is None or after is None:
         return before == after
@@ -177,13 +171,12 @@ def undeclared(version: Version, stage: str) -> Iterable[str]:
         path = queue.pop()
         for module in _imports(version.code.get(path, "")):
             tail = module.replace(".", "/")
-            near = PurePosixPath(path).parent / tail
-            for base in (str(near), tail, f"src/{tail}"):
-                for candidate in (f"{base}.py", f"{base}/__init__.py"):
-                    if candidate in version.files and candidate not in seen:
-                        seen.add(candidate)
-                        queue.append(candidate)
-                        yield candidate
+            bases = (str(PurePosixPath(path).parent / tail), tail, f"src/{tail}")
+            for candidate in (base + end for base in bases for end in (".py", "/__init__.py")):
+                if candidate in version.files and candidate not in seen:
+                    seen.add(candidate)
+                    queue.append(candidate)
+                    yield candidate
 
 
 def _imports(source: str) -> Iterator[str]:
@@ -200,11 +193,12 @@ def _imports(source: str) -> Iterator[str]:
 
 
 _WORDS = {
-    "seed": ("seed", "random_state"),
-    "threshold": ("threshold", "cutoff", "cut_off"),
-    "objective": ("objective", "loss", "criterion", "target", "label", "metric", "scoring", "class_weight", "eval"),
-    "algorithm": ("algorithm", "model", "estimator", "kind", "type", "name", "classifier", "regressor"),
-    "preprocessing": ("impute", "scale", "encod", "features", "columns", "bins", "edges", "normal", "clip"),
+    "seed": "seed|random_state",
+    "threshold": "threshold|cutoff|cut_off",
+    "objective": "objective|loss|criterion|target|label|metric|scoring|class_weight|eval",
+    # short words of an algorithm's name count only when they are the whole key
+    "algorithm": r"\A(algorithm|model|estimator|kind|type|name|classifier|regressor)\Z",
+    "preprocessing": "impute|scale|encod|features|columns|bins|edges|normal|clip",
 }
 
 
@@ -213,6 +207,4 @@ def kind_of_key(key: str, seed_key: str | None = None) -> str:
     if key == seed_key:
         return "seed"
     leaf = key.rsplit(".", 1)[-1].lower()
-    # Short words of an algorithm's name count only when they are the whole key.
-    found = (k for k, words in _WORDS.items() if (leaf in words if k == "algorithm" else any(w in leaf for w in words)))
-    return next(found, "hyperparameter")
+    return next((kind for kind, words in _WORDS.items() if re.search(words, leaf)), "hyperparameter")

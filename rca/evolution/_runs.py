@@ -23,8 +23,6 @@ from rca.stats import Estimate
 from rca.types import Case, Model, Version
 
 Judge = Callable[[Model], Estimate]
-_WRITERS: dict[str, Callable[..., Any]] = {".parquet": pd.DataFrame.to_parquet, ".csv": pd.DataFrame.to_csv}
-_WRITERS[".tsv"] = partial(pd.DataFrame.to_csv, sep="\t")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +43,7 @@ def pull(box: Sandbox, versions: Iterable[Version], stages: Iterable[str], optio
     known = [v.stages[name] for v in versions for name in stages if name in v.stages]
     made = {but, *(out for stage in known for out in stage.outs)}
     read = {dep for stage in known for dep in stage.deps}
-    inputs = sorted(path for path in read - made if not (box.root / path).exists())
-    if inputs:
+    if inputs := sorted(path for path in read - made if not (box.root / path).exists()):
         box.dvc("pull", "--quiet", "--allow-missing", *inputs, timeout=options.timeout)
 
 
@@ -84,9 +81,8 @@ def prove(box: Sandbox, case: Case, version: Version) -> None:
 
 def set_seed(box: Sandbox, case: Case, seed: int) -> None:
     """Set the seed of a run."""
-    if case.seed_key:
-        file, colon, key = case.seed_key.partition(":")
-        set_param(box.root, *((file, key) if colon else (PARAMS, file)), {case.seed_key: seed})
+    file, colon, key = str(case.seed_key).partition(":")
+    set_param(box.root, *((file, key) if colon else (PARAMS, file)), {str(case.seed_key): seed})
 
 
 def set_param(root: Path, file: str, key: str, values: Mapping[str, Any]) -> None:
@@ -110,19 +106,20 @@ def retrain(case: Case, path: str, table: pd.DataFrame, options: Options | None 
     """Run the stages between a training table of the project and the model, with `table` in its place."""
     options = options or Options()
     _, current = sides(case)
-    target = producer(current, case.model_path)
     readers = {name for name, stage in current.stages.items() if path in stage.deps}
-    order = between(current, readers, target)
-    if case.root is None or target is None or not order:
+    order = between(current, readers, producer(current, case.model_path))
+    if case.root is None or not order:
         raise NotApplicable(f"no stage of dvc.lock makes the model from {path}")
     with sandbox(Repository(Path(case.root)), current.commit) as box:
         pull(box, [current], order, options, but=path)
         file = box.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.unlink(missing_ok=True)
-        if file.suffix not in _WRITERS:
+        writers: dict[str, Callable[..., Any]] = {".parquet": table.to_parquet, ".csv": table.to_csv}
+        writers[".tsv"] = partial(table.to_csv, sep="\t")
+        if file.suffix not in writers:
             raise NotApplicable(f"a table cannot be written as {path} here: the formats are parquet and csv")
-        _WRITERS[file.suffix](table, file, index=False)
+        writers[file.suffix](file, index=False)
         # Not the run cache: the table is a hypothesis, and the user's cache need not remember it.
         how = ("--force", "--no-run-cache", "--no-commit", "--single-item", *order)
         box.dvc("repro", *how, timeout=options.timeout)

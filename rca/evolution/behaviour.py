@@ -44,7 +44,7 @@ def predictions(case: Case) -> Iterator[Finding]:
     """
     frame, name, y, before, after = answered(case)
     known = classes(asked(case)[1])
-    scores = {} if known is None else _scores(case, frame)
+    scores = _scores(case, frame)
     if np.array_equal(before, after) and len(set(scores.get("mean", [0.0]))) == 1:
         return
     gain = np.abs(before - y) - np.abs(after - y) if known is None else (after == y) * 1.0 - (before == y)

@@ -4,7 +4,8 @@ import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from itertools import pairwise
+from pathlib import Path
 import numpy as np
 from rca.errors import NotApplicable, ReplayError
 from rca.evolution._changes import producer, same_program, sides, tracker, undeclared, upstream
@@ -38,11 +39,9 @@ class Culprit:
     def told(self, metric: str) -> str:
         """Return this as a sentence."""
         others = f", or one of {len(self.among)} that cannot be told apart" if len(self.among) > 1 else ""
-        return (
-            f"Commit {self.commit[:7]} of {self.date[:10]} ('{self.title}'){others} moved {metric} from "
-            f"{self.step[0]:.4g} to {self.step[1]:.4g} (probability {self.probability:.3g}): "
-            f"to find it {self.commits} commits were read and {self.runs} run."
-        )
+        moved = f"{metric} from {self.step[0]:.4g} to {self.step[1]:.4g} (probability {self.probability:.3g})"
+        search = f"to find it {self.commits} commits were read and {self.runs} run."
+        return f"Commit {self.commit[:7]} of {self.date[:10]} ('{self.title}'){others} moved {moved}: {search}"
 
 
 @dataclass(slots=True)
@@ -58,8 +57,8 @@ class _Line:
     def culprit(self, likely: Sequence[int], step: tuple[float, float], sure: float, *runs: int) -> Culprit:
         """Return the first of the likely commits, and what is known of it."""
         commit, among = self.commits[likely[0]], tuple(self.commits[i]["hash"] for i in sorted(likely))
-        counts = len(self.commits) - 1, *(runs or (0, 0))
-        return Culprit(commit["hash"], commit["date"], commit["subject"], step, sure, among, *counts)
+        known = commit["hash"], commit["date"], commit["subject"], step, sure, among, len(self.commits) - 1
+        return Culprit(*known, *(runs or (0, 0)))
 
 
 def bisect(case: Case, metric: str, judge: Judge | None, options: Options) -> Culprit:
@@ -94,7 +93,7 @@ def bisect(case: Case, metric: str, judge: Judge | None, options: Options) -> Cu
 def _read(line: _Line, metric: str) -> None:
     """Read the metrics, and whether what the pipeline reads has changed, at every commit with one git process."""
     versions = sides(line.case)
-    files = {name for v in versions if v.snapshot is not None for name in v.snapshot.metric_files}
+    files = {name for v in versions for name in v.snapshot.metric_files}
     recorded = {*files, "dvc.lock"}
     inputs = {"dvc.yaml"}
     for version in versions:
@@ -103,20 +102,16 @@ def _read(line: _Line, metric: str) -> None:
             inputs |= {*stage.params, *(tracker(version, dep) or dep for dep in stage.deps), *undeclared(version, name)}
     below = tuple(f"{path}/" for path in inputs)
     inputs |= {path for v in versions for path in v.files if path.startswith(below)}
-    prefix = line.repository.prefix
-    names = {(i, p): f"{c['hash']}:{prefix}{p}" for i, c in enumerate(line.commits) for p in recorded | inputs}
-    blobs = line.repository.blobs(names.values())
-    contents = {place: blobs.get(name) for place, name in names.items()}
+    names = [{p: f"{c['hash']}:{line.repository.prefix}{p}" for p in recorded | inputs} for c in line.commits]
+    blobs = line.repository.blobs(name for places in names for name in places.values())
+    contents = [{path: blobs.get(name) for path, name in places.items()} for places in names]
     fresh = True
-    for i in range(len(line.commits)):
-        pairs = {p: (contents[max(i - 1, 0), p], contents[i, p]) for p in recorded | inputs}
-        differ = {p for p, (before, after) in pairs.items() if before != after}
-        texts = {p: [None if t is None else t.decode(errors="replace") for t in pairs[p]] for p in differ & inputs}
+    for before, after in pairwise([contents[0], *contents]):
+        differ = {path for path in after if before[path] != after[path]}
         # formatting and comments are no changes of a program
-        moved = [p for p, both in texts.items() if not (p.endswith(".py") and same_program(*both))]
-        fresh = not i or bool(differ & recorded) or (fresh and not moved)
-        found = [text for text in (contents[i, file] for file in sorted(files)) if text is not None and fresh]
-        values = [_named(text, metric) for text in found]
+        moved = [p for p in differ & inputs if not (p.endswith(".py") and same_program(before[p], after[p]))]
+        fresh = before is after or bool(differ & recorded) or (fresh and not moved)
+        values = [_named(after[file] or b"", metric) for file in sorted(files) if fresh]
         line.values.append(next((v for v in values if v is not None), None))
         line.changed.append(bool(moved))
 
@@ -141,8 +136,7 @@ def _step(values: Sequence[float | None]) -> tuple[int, int, float]:
     """Return the last commit before the change point, the first after it, and how probable that place is."""
     at = [i for i, v in enumerate(values) if v is not None]
     series = np.array([values[i] for i in at], dtype=float)
-    loss = np.array([((s - s.mean()) ** 2).sum() for k in range(1, len(at)) for s in (series[:k], series[k:])])
-    loss = loss.reshape(-1, 2).sum(axis=1)
+    loss = np.array([sum(((s - s.mean()) ** 2).sum() for s in (series[:k], series[k:])) for k in range(1, len(at))])
     best = int(loss.argmin())
     noise = loss[best] / max(len(at) - 2, 1)
     chance = np.exp(-(loss - loss[best]) / (2 * noise)) if noise > 0 else (loss == loss[best]).astype(float)
@@ -197,7 +191,7 @@ def _next(chance: Floats, seeds: Mapping[int, int], *, repeat: bool) -> int | No
     # the last place is bad, as is known
     options = [i for i in range(len(before)) if (i not in seeds or (repeat and seeds[i] < 4)) and before[i] > 0.0]
     useful = [i for i in options if 1 - SURE < before[i] < SURE] or options
-    return min(useful, key=lambda i: (abs(before[i] - 0.5), i), default=None)
+    return min(useful, key=lambda i: abs(before[i] - 0.5), default=None)
 
 
 def _run(line: _Line, commit: str, seed: int, metric: str, judge: Judge | None, options: Options) -> tuple[float, int]:
@@ -211,9 +205,8 @@ def _run(line: _Line, commit: str, seed: int, metric: str, judge: Judge | None, 
         if judge is not None:
             return judge(load_model(box, case)).value, ran
         for name in versions[1].snapshot.metric_files:
-            file = box.root / PurePosixPath(name)
-            value = _named(file.read_bytes(), metric) if file.is_file() else None
-            if value is not None:
+            file = box.root / name
+            if file.is_file() and (value := _named(file.read_bytes(), metric)) is not None:
                 return value, ran
     raise ReplayError(f"the run of {commit[:12]} recorded no {metric}")
 
@@ -224,7 +217,6 @@ def remade(case: Case, options: Options) -> Case:
     for side in sides(case):
         with sandbox(Repository(Path(str(case.root))), side.commit) as box:
             run(box, case, options)
-            model = load_model(box, case)
-        found = Artifact(str(case.model_path), f"made by {side.commit}", None)
-        made.append(replace(side, model=model, artifacts={**side.artifacts, "model": found}))
+            found = Artifact(str(case.model_path), f"made by {side.commit}", None)
+            made.append(replace(side, model=load_model(box, case), artifacts={**side.artifacts, "model": found}))
     return replace(case, reference=made[0], current=made[1])

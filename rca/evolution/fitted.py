@@ -24,18 +24,21 @@ def settings(case: Case) -> Iterator[Finding]:
 
     Examples
     --------
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> old, new = (Version(r, r, model=LogisticRegression(C=c)) for r, c in (("good", 1.0), ("bad", 0.1)))
-    >>> [(f.subject, f.kind, f.effect) for f in settings(Case((), Roles(), old, new))]
-    [('model.C', 'hyperparameter', -0.9)]
+    >>> from sklearn.linear_model import Ridge
+    >>> old, new = (Version("", "", model=Ridge(alpha).fit([[0.0], [2.0]], [0.0, 2.0])) for alpha in (1, 2))
+    >>> case = Case((), Roles(), old, new)
+    >>> [(f.subject, f.kind, f.effect) for f in settings(case)]
+    [('model.alpha', 'hyperparameter', 1.0)]
+    >>> [f.text for f in learned(case)]
+    ['the model learned other values: coef_ (0.6667 → 0.5), intercept_ (0.3333 → 0.5)']
     """
     sides = [dict(_parts(model)) for model in asked(case)]
     for path in {**sides[0], **sides[1]}:
         subject = f"model.{path}".rstrip(".")
-        (old, _), (new, prepares) = (side.get(path, (None, False)) for side in sides)
+        (old, prepared), (new, prepares) = (side.get(path, (None, False)) for side in sides)
         names = [type(part).__name__ if part is not None else "absent" for part in (old, new)]
         if names[0] != names[1]:
-            kind = "preprocessing" if any(side.get(path, (None, False))[1] for side in sides) else "algorithm"
+            kind = "preprocessing" if prepared or prepares else "algorithm"
             text = f"the model's {f'step {path}' if path else 'type'} went from {names[0]} to {names[1]}"
             yield Finding("RCA206", kind, subject, text, evidence={"reference": names[0], "current": names[1]})
             continue
@@ -45,8 +48,8 @@ def settings(case: Case) -> Iterator[Finding]:
             if not _same(*pair) and not any(hasattr(value, "fit") for value in pair):
                 before, after = (" ".join(str(value).split())[:60] for value in pair)
                 text = f"{subject}.{key} went from {before} to {after}"
-                kind, facts = kind_of_key(key), {"reference": before, "current": after}
-                kind = "preprocessing" if prepares else kind
+                kind = "preprocessing" if prepares else kind_of_key(key)
+                facts = {"reference": before, "current": after}
                 yield Finding("RCA206", kind, f"{subject}.{key}", text, effect=relative(*pair), evidence=facts)
     order = [[path for path in side if path in sides[0] and path in sides[1]] for side in sides]
     if order[0] != order[1]:
@@ -56,19 +59,10 @@ def settings(case: Case) -> Iterator[Finding]:
 
 @diff("RCA207", "what the model learned changed")
 def learned(case: Case) -> Iterator[Finding]:
-    """Compare what each step of the two models learned: means, categories, weights, trees, features.
+    """Compare what each step of the two models learned: means, categories, weights; see :func:`settings`.
 
     One finding for each step that is of one type in both models; `effect` is the largest relative change of a number,
     which the text names, by its feature where that is known.
-
-    Examples
-    --------
-    >>> from sklearn.preprocessing import StandardScaler
-    >>> x = np.array([[1.0, 5.0], [3.0, 7.0]])
-    >>> old, new = (Version(r, r, model=StandardScaler().fit(x * [1, c])) for r, c in (("good", 1), ("bad", 3)))
-    >>> [f.text for f in learned(Case((), Roles(), old, new))]
-    ["the model learned other values: mean_ (most at '1': 6 → 18), scale_ (most at '1': 1 → 3), \
-var_ (most at '1': 1 → 9)"]
     """
     models = asked(case)
     before, after = (dict(_parts(model)) for model in models)
@@ -77,9 +71,10 @@ var_ (most at '1': 1 → 9)"]
     except (TypeError, AttributeError, ValueError):
         columns = []
     for path, (part, prepares) in after.items():
-        old, new = vars(before[path][0]) if path in before else {}, vars(part)
-        if path not in before or type(before[path][0]) is not type(part):
+        earlier, _ = before.get(path, (None, False))
+        if type(earlier) is not type(part):
             continue
+        old, new = vars(earlier), vars(part)
         moved = sorted(k for k in {**old, **new} if (k.endswith("_") or k.startswith("_")) and k != "transformers_")
         moved = [k for k in moved if not _same(old.get(k), new.get(k))]
         moved = [k for k in moved if not k.startswith("_")] or moved

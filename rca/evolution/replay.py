@@ -1,7 +1,7 @@
 """Counterfactual replay: the reference's pipeline is run with each set of changes taken from the current version."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
@@ -20,6 +20,7 @@ from rca.types import Case, Model
 __all__ = ["Options", "Replay", "Share", "plan", "players", "replay"]
 
 Coalition = frozenset[str]
+Effects = dict[str, Estimate]
 #: A full factorial up to this many players; of more, those that move little alone are joined.
 PLAYERS = 4
 
@@ -29,7 +30,7 @@ class Bench:
     """Runs coalitions once and remembers what they are worth."""
 
     case: Case
-    players: tuple[Change, ...]
+    players: dict[str, Change]  # by subject
     stages: tuple[str, ...]
     judge: Judge
     options: Options
@@ -38,19 +39,14 @@ class Bench:
     stages_run: int = 0
 
     @property
-    def subjects(self) -> list[str]:
-        """The names of the players."""
-        return [p.subject for p in self.players]
-
-    @property
     def coalitions(self) -> list[Coalition]:
         """Every set of players."""
-        return [frozenset(s) for size in range(len(self.players) + 1) for s in combinations(self.subjects, size)]
+        return [frozenset(s) for size in range(len(self.players) + 1) for s in combinations(self.players, size)]
 
     @property
     def corners(self) -> tuple[Coalition, Coalition]:
         """Nothing and everything: the two versions themselves."""
-        return frozenset(), frozenset(self.subjects)
+        return frozenset(), frozenset(self.players)
 
     def value(self, coalition: Coalition, seed: int | None = None) -> Estimate:
         """Return what a run with some players gave."""
@@ -58,11 +54,6 @@ class Bench:
         if worth is None:
             raise ReplayError(f"the run with {', '.join(sorted(coalition))} failed with seed {seed}")
         return worth
-
-    def difference(self, seed: int | None = None) -> Estimate:
-        """Return the worth of all players together."""
-        none, everyone = self.corners
-        return self.value(everyone, seed) - self.value(none, seed)
 
     def need(self, coalitions: Iterable[Coalition], seed: int | None = None) -> None:
         """Run what is not known yet, side by side."""
@@ -85,7 +76,7 @@ class Bench:
         self.options.say(f"running with {', '.join(sorted(coalition)) or 'nothing'} from {current.rev}")
         try:
             with sandbox(Repository(Path(str(self.case.root))), reference.commit) as box:
-                changes = [p for p in self.players if p.subject in coalition]
+                changes = [change for name, change in self.players.items() if name in coalition]
                 box.checkout(current.commit, [path for c in changes for path in c.paths])
                 if self.options.env:
                     box.python = interpreter((box.root / str(self.case.lock_path)).read_bytes())
@@ -94,7 +85,7 @@ class Bench:
                 if seed is not None:
                     set_seed(box, self.case, seed)
                 how = self.stages[-1:]
-                known = all(p.declared for p in self.players)
+                known = all(p.declared for p in self.players.values())
                 if corner or not known:
                     # what DVC does not see must not enter its run cache under the name of something else
                     apart = () if known else ("--no-commit",)
@@ -114,7 +105,7 @@ class Share:
     """What one player contributes to the difference between the models."""
 
     player: Change
-    contribution: Estimate
+    contribution: Estimate  # with the recorded seed
     seed_se: float  # standard error from repeating with other seeds; 0 where one run was enough to judge
     noise: float  # the spread over seeds below which a single run says nothing
     repeats: int
@@ -154,8 +145,7 @@ def players(case: Case, *, env: bool = False) -> tuple[tuple[Change, ...], tuple
     if case.root is None or target is None or producer(reference, case.model_path) is None:
         raise NotApplicable(f"no stage of dvc.lock makes {case.model_path}, so nothing can be run again")
     changes = (*root_changes(case), *(packages(case) if env else ()))
-    lost = [c.subject for c in changes if not c.paths and not c.keys]
-    if lost:
+    if lost := [c.subject for c in changes if not c.paths and not c.keys]:
         raise NotApplicable(f"{', '.join(lost)} is in neither git nor DVC, so it cannot be put back")
     return changes, between(current, [c.stage for c in changes], target)
 
@@ -169,11 +159,10 @@ def plan(case: Case, options: Options) -> str:
     reach = [sum(p.stage in upstream(sides(case)[1], s) for p in found) for s in stages]
     known = all(p.declared for p in found)
     runs = 2 * len(stages) + sum(2 ** min(n, PLAYERS + 2) for n in reach) if known else coalitions * len(stages)
-    return (
-        f"A replay would put back {', '.join(p.subject for p in found) or 'nothing'} in {coalitions} combinations, "
-        f"with at most {runs} runs of the stages {', '.join(stages)}, and fewer where the run cache knows them; all "
-        f"that again for up to {options.repeats} seeds if noise decides."
-    )
+    names = ", ".join(p.subject for p in found) or "nothing"
+    most = f"at most {runs} runs of the stages {', '.join(stages)}, and fewer where the run cache knows them"
+    again = f"all that again for up to {options.repeats} seeds if noise decides"
+    return f"A replay would put back {names} in {coalitions} combinations, with {most}; {again}."
 
 
 def replay(case: Case, judge: Judge, recorded: Estimate, options: Options, material: float = 0.0) -> Replay:
@@ -185,68 +174,63 @@ def replay(case: Case, judge: Judge, recorded: Estimate, options: Options, mater
     found, stages = players(case, env=options.env)
     if not found:
         raise NotApplicable("no declared code, parameter or data differs between the versions")
-    bench = Bench(case, found, stages, judge, options)
+    bench = Bench(case, {change.subject: change for change in found}, stages, judge, options)
     bench.need(bench.corners)
     if any(bench.worth[corner, None] is None for corner in bench.corners):
         raise ReplayError(f"the pipeline does not run again here: {bench.failures[-1]}")
     _screen(bench, material)
     merged = _complete(bench)
-    base = shapley(bench.value, bench.subjects)
-    spread, effects = _repeat(bench, base, material)
-    shares = tuple(_share(p, base[p.subject], spread, effects.get(p.subject, [])) for p in bench.players)
-    return Replay(
-        shares=shares,
-        residual=recorded - total(s.contribution for s in shares),
-        reproducible=abs((recorded - bench.difference()).value) <= max(1e-6, 0.05 * abs(recorded.value)),
-        stages_run=bench.stages_run,
-        coalitions=len(bench.worth),
-        merged=merged,
-        failures=tuple(bench.failures),
-        together=_together(bench, material),
-    )
+    base = shapley(bench.value, list(bench.players))
+    spread, repeats = _repeat(bench, base, material)
+    n = len(repeats)
+    # few repeats know their own spread badly: widen as Student's t does
+    wider = float(student.ppf(0.95, n - 1)) / quantile(0.9) if n > 1 else 0.0
+    errors = {name: wider * float(np.std([e[name].value for e in repeats], ddof=min(1, n - 1))) for name in base}
+    shares = tuple(Share(p, base[name], errors[name], spread, n) for name, p in bench.players.items())
+    residual = recorded - total(s.contribution for s in shares)
+    reproducible = abs(residual.value) <= max(1e-6, 0.05 * abs(recorded.value))
+    failures, together = tuple(bench.failures), _together(bench, material)
+    return Replay(shares, residual, reproducible, bench.stages_run, len(bench.worth), merged, failures, together)
 
 
 def _screen(bench: Bench, material: float) -> None:
     """Of too many players, join those that move little alone, put in first or taken out last."""
-    none, everyone = bench.corners
+    _, everyone = bench.corners
     if len(everyone) <= PLAYERS:
         return
-    alone = {name: (frozenset({name}), everyone - {name}) for name in bench.subjects}
+    alone = {name: (frozenset({name}), everyone - {name}) for name in bench.players}
     bench.need(coalition for pair in alone.values() for coalition in pair)
 
     def effect(name: str) -> float:
-        moved = [bench.worth[s, None] for s in alone[name]]
-        ends = bench.value(none).value, bench.value(everyone).value
+        pairs = ((bench.worth[s, None], bench.value(end)) for s, end in zip(alone[name], bench.corners, strict=True))
         # what cannot run alone is looked into
-        return max(math.inf if e is None else abs(e.value - end) for e, end in zip(moved, ends, strict=True))
+        return max(math.inf if e is None else abs(e.value - end.value) for e, end in pairs)
 
-    ranked = sorted(bench.subjects, key=effect, reverse=True)
-    kept = [name for name in ranked if effect(name) >= material / 2]
-    if len(small := set(ranked) - set(kept[: PLAYERS + 1])) > 1:
+    kept = [name for name in sorted(bench.players, key=effect, reverse=True) if effect(name) >= material / 2]
+    if len(small := everyone - set(kept[: PLAYERS + 1])) > 1:
         _join(bench, small)
 
 
-def _join(bench: Bench, subjects: set[str]) -> str:
+def _join(bench: Bench, subjects: Coalition) -> str:
     """Make one player of several; what is known of runs that have all or none of them stays known."""
-    parts = [p for p in bench.players if p.subject in subjects]
+    parts = [bench.players.pop(name) for name in [*bench.players] if name in subjects]
     kinds = [p.kind for p in parts]
     kind = next((k for k in ("code_change", "training_data") if k in kinds), kinds[0])
     paths, keys = (path for p in parts for path in p.paths), (key for p in parts for key in p.keys)
     text, declared = "; ".join(p.text for p in parts), all(p.declared for p in parts)
     name = " + ".join(p.subject for p in parts)
-    joined = Change(name, kind, parts[0].stage, tuple(paths), tuple(keys), text, declared)
-    bench.players = (*(p for p in bench.players if p.subject not in subjects), joined)
+    bench.players[name] = Change(name, kind, parts[0].stage, tuple(paths), tuple(keys), text, declared)
     for coalition, seed in list(bench.worth):
         if len(inside := coalition & subjects) in (0, len(subjects)):
-            renamed = coalition - subjects | ({joined.subject} if inside else set())
+            renamed = coalition - subjects | ({name} if inside else set())
             bench.worth[frozenset(renamed), seed] = bench.worth.pop((coalition, seed))
-    return joined.subject
+    return name
 
 
 def _together(bench: Bench, material: float) -> tuple[str, ...]:
     """Say which pairs of players do more, or less, together than each alone, put in first."""
     found = []
-    for one, other in combinations(bench.subjects, 2):
+    for one, other in combinations(bench.players, 2):
         none, a, b, both = (bench.value(frozenset(s)) for s in ((), (one,), (other,), (one, other)))
         low, high = (extra := both - a - b + none).interval()
         if abs(extra.value) >= max(material, 1e-9) and not low <= 0 <= high:
@@ -258,48 +242,39 @@ def _complete(bench: Bench) -> tuple[str, ...]:
     """Run every coalition; merge players that never ran apart until all that is needed is known."""
     merged: list[str] = []
 
-    def apart(pair: tuple[str, str], *, ran: bool) -> int:
-        runs = [s for s in bench.coalitions if (bench.worth[s, None] is not None) == ran]
-        return sum((pair[0] in s) != (pair[1] in s) for s in runs)
+    def apart(pair: Coalition, runs: Sequence[Coalition]) -> int:
+        return sum(len(pair & coalition) == 1 for coalition in runs)
 
     while True:
         bench.need(bench.coalitions)
-        if all(bench.worth[s, None] is not None for s in bench.coalitions):
+        ran = [s for s in bench.coalitions if bench.worth[s, None] is not None]
+        failed = [s for s in bench.coalitions if s not in ran]
+        if not failed:
             return tuple(merged)
         # two that no valid run has apart, or else those most often apart in failed runs
-        pairs = list(combinations(bench.subjects, 2))
-        one, other = min(pairs, key=lambda p: (apart(p, ran=True), -apart(p, ran=False)))
-        merged.append(_join(bench, {one, other}))
+        pairs = map(frozenset, combinations(bench.players, 2))
+        merged.append(_join(bench, min(pairs, key=lambda p: (apart(p, ran), -apart(p, failed)))))
 
 
-def _repeat(bench: Bench, base: Mapping[str, Estimate], material: float) -> tuple[float, dict[str, list[Estimate]]]:
-    """Repeat with other seeds, as far as it can change the answer."""
-    subjects, largest = bench.subjects, max(abs(e.value) for e in base.values())
+def _repeat(bench: Bench, base: Effects, material: float) -> tuple[float, list[Effects]]:
+    """Repeat with other seeds, as far as it can change the answer; return the spread, and each seed's effects."""
+    (none, everyone), largest = bench.corners, max(abs(e.value) for e in base.values())
     recorded = sides(bench.case)[0].params.get(bench.case.seed_key or "")
     seeds = [recorded + i for i in range(1, bench.options.repeats)] if type(recorded) is int else []
     # What does not fit into the budget is not begun: one seed's answer stands, with less known of its noise.
     seeds = seeds[: (bench.options.max_runs - len(bench.worth)) // len(bench.corners)]
-    if not seeds or f"params.{bench.case.seed_key}" in subjects or largest < material:
-        return 0.0, {}
+    if not seeds or f"params.{bench.case.seed_key}" in everyone or largest < material:
+        return 0.0, [base]
     for seed in seeds:
         bench.need(bench.corners, seed)
-    spread = float(np.std([bench.difference(seed).value for seed in (None, *seeds)], ddof=1))
-    if len(subjects) > 1 and largest < max(1.645 * spread, material):
-        return spread, {}
+    gaps = [bench.value(everyone, seed).value - bench.value(none, seed).value for seed in (None, *seeds)]
+    spread = float(np.std(gaps, ddof=1))
+    if len(everyone) > 1 and largest < max(1.645 * spread, material):
+        return spread, [base]
     left = bench.options.max_runs - len(bench.worth)
     seeds = seeds[: left // max(1, len(bench.coalitions) - len(bench.corners))]
-    effects: dict[str, list[Estimate]] = {name: [base[name]] for name in subjects}
+    effects = [base]
     for seed in seeds:
         bench.need(bench.coalitions, seed)
-        for name, effect in shapley(partial(bench.value, seed=seed), subjects).items():
-            effects[name].append(effect)
+        effects.append(shapley(partial(bench.value, seed=seed), list(bench.players)))
     return spread, effects
-
-
-def _share(player: Change, base: Estimate, spread: float, effects: Sequence[Estimate]) -> Share:
-    """Return a change's contribution with the recorded seed; the other seeds tell how far to trust it."""
-    if len(effects) < 2:
-        return Share(player, base, 0.0, spread, 1)
-    # Few repeats know their own spread badly: widen as Student's t does.
-    wider = float(student.ppf(0.95, len(effects) - 1)) / quantile(0.9)
-    return Share(player, base, wider * float(np.std([e.value for e in effects], ddof=1)), spread, len(effects))
