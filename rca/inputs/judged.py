@@ -36,8 +36,7 @@ def judge(tables: Tables, target: str, prediction: str | None, model: Model | No
     metric = get(name)
     tables, notes = _complete(tables, target, prediction)
     if model is not None:
-        said = [answers(metric, model, t, target, None, side) for t, side in zip(tables, _SIDES, strict=True)]
-        pair = said[0], said[1]
+        pair = [answers(metric, model, t, target, None, side) for t, side in zip(tables, _SIDES, strict=True)]
     elif prediction is not None:
         pair = _predicted(metric, tables, target, prediction)
     else:
@@ -97,7 +96,7 @@ def _indices(column: pd.Series, known: list[str]) -> Floats:
     return np.asarray(pd.Index(known).get_indexer(pd.Index(_names(column))), dtype=float)
 
 
-def _predicted(metric: Metric, tables: Tables, target: str, prediction: str) -> tuple[Scored, Scored]:
+def _predicted(metric: Metric, tables: Tables, target: str, prediction: str) -> list[Scored]:
     """Judge a column of predictions."""
     said = [table[prediction] for table in tables]
     number = all(map(is_number, said))
@@ -122,8 +121,7 @@ def _predicted(metric: Metric, tables: Tables, target: str, prediction: str) -> 
             raise DataError(f"the prediction '{prediction}' {wrong}, and {metric.name} {hint}")
         if metric.response == "predict":
             responses = [(values >= 0.5).astype(float) for values in responses]
-    first, second = (score(*side) for side in zip(y, responses, _SIDES, strict=True))
-    return first, second
+    return [score(*side) for side in zip(y, responses, _SIDES, strict=True)]
 
 
 def _hints(metric: Metric, scored: Scored) -> Floats:
