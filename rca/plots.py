@@ -13,11 +13,8 @@ from rca.errors import NotApplicable
 from rca.inputs.attribute import Attribution
 from rca.metrics import LOSSES
 from rca.types import Gap, Investigation
-from rca.words import clean, hurts, interval, number, places, status
+from rca.words import COLOURS, clean, hurts, interval, number, places, status
 
-#: Colours of the pillars that colour-blind readers tell apart (Okabe and Ito, 2008).
-COLOURS = {"integrity": "#0072B2", "evolution": "#D55E00", "inputs": "#009E73", "": "#8A8F98"}
-DPI = 110
 #: Causes that are drawn one by one; smaller ones share a step.
 MOST = 10
 _LEFT = -0.652  # where the labels begin, in widths of the axes
@@ -78,7 +75,7 @@ def png(figure: Figure) -> bytes:
     """Return the figure as PNG; the same figure gives the same bytes."""
     image = io.BytesIO()
     with _style():
-        figure.savefig(image, format="png", dpi=DPI, metadata={"Software": None})
+        figure.savefig(image, format="png", dpi=110, metadata={"Software": None})
     return image.getvalue()
 
 

@@ -11,6 +11,8 @@ LEVEL = "90 %"
 VERDICTS = {"cause_found": "Cause found", "no_incident": "No incident", "inconclusive": "Inconclusive"}
 #: What plug-ins did, the order in which a reader wants to know.
 STATES = {"failed": "failed", "found": "found", "not_applicable": "not applicable", "clear": "clear"}
+#: Colours of the pillars that colour-blind readers tell apart (Okabe and Ito, 2008).
+COLOURS = {"integrity": "#0072B2", "evolution": "#D55E00", "inputs": "#009E73", "": "#8A8F98"}
 #: A share that is called all of the gap; intervals are wider than what is missing.
 ALL = 0.95
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
