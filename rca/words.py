@@ -19,13 +19,7 @@ _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def clean(text: object, limit: int = 2000) -> str:
-    r"""Return text from data on one line, with characters that command a terminal or turn writing spelled out.
-
-    Examples
-    --------
-    >>> print(clean("a\x1b[31m\tb\u202ec"))
-    a\x1b[31m b\u202ec
-    """
+    """Return text from data on one line, with characters that command a terminal or turn writing spelled out."""
     line = " ".join(str(text)[: 4 * limit].split())
     safe = (c.encode("unicode_escape").decode() if unicodedata.category(c) in _HIDDEN else c for c in line[:limit])
     return "".join(safe) + ("…" if len(line) > limit else "")
