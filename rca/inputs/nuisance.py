@@ -21,8 +21,6 @@ _CHANCE = 4.0  # beyond what a useless learner adds by chance, which is of the o
 
 _TREES = {"max_iter": 40, "learning_rate": 0.15, "l2_regularization": 5.0, "max_bins": 64, "early_stopping": False}
 
-Ask = Callable[[Floats], Floats]
-
 
 def one_thread() -> threadpool_limits:
     """Hold the libraries to one thread; which takes hold of those alone that are loaded."""
@@ -114,21 +112,19 @@ def _answers(target: Floats | Mask, x: Features, folds: Folds, used: Mask, trees
         if odds:
             # The linear score is a feature, for trees are poor at slopes.
             model = HistGradientBoostingClassifier(**options).fit(np.column_stack([seen, score]), target[rows])
-            answers[held, -1] = _answer(model.decision_function, x.trees, held, answers[held, -2])
+            answers[held, -1] = _answer(
+                model.decision_function, lambda some: np.column_stack([x.trees(some), answers[some, -2]]), held
+            )
         else:
             model = HistGradientBoostingRegressor(**options).fit(seen, target[rows] - score)
             answers[held, -1] = answers[held, -2] + _answer(model.predict, x.trees, held)
     return answers
 
 
-def _answer(ask: Ask, inputs: Callable[[Order], Floats], rows: Order, more: Floats | None = None) -> Floats:
+def _answer(ask: Callable[[Floats], Floats], inputs: Callable[[Order], Floats], rows: Order) -> Floats:
     """Ask a model for some rows, a batch at a time so that each stays in the processor's cache."""
-    answers = np.empty(len(rows))
-    for start in range(0, len(rows), _BATCH):
-        part = slice(start, start + _BATCH)
-        batch = inputs(rows[part])
-        answers[part] = ask(batch if more is None else np.column_stack([batch, more[part]]))
-    return answers
+    batches = [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
+    return np.concatenate([ask(inputs(batch)) for batch in batches])
 
 
 def surprise(logit: Floats, current: Mask) -> Floats:
