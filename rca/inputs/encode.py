@@ -31,10 +31,10 @@ class Features:
     of_numbers: Mapping[str, list[Floats]]  # the linear term of a number
 
     def pick(self, names: Iterable[str]) -> "Features":
-        """Return the features of some columns, in order of their names."""
-        names = sorted(names)
+        """Return the features of some columns, in the order in which they were encoded."""
+        names = set(names)
         kinds = (self.of_linear, self.of_trees, self.of_numbers)
-        return Features(*({name: of[name] for name in names if name in of} for of in kinds))
+        return Features(*({name: of[name] for name in of if name in names} for of in kinds))
 
     @property
     def crosses(self) -> bool:
