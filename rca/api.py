@@ -1,5 +1,6 @@
 """The questions, as functions: why did the metric move; and the parts of that which are asked for by themselves."""
 
+import contextlib
 import platform
 import shlex
 from collections.abc import Sequence
@@ -278,14 +279,17 @@ def shift_of_tables(
     parts = [found.parts.covariate, found.parts.concept, *found.parts.support_groups.values()]
     difference = total(parts)
     difference += found.gap.difference - difference.value
+    shift = None
     if not is_material(found.gap, difference, MATERIAL):
         return conclude(start, "no_incident", found.gap)
     since = {} if time is None else timeline.said(found.change_points)
+    with contextlib.suppress(NotApplicable):
+        shift = found.label_shift()
     asked = {"reference-data": reference, "current-data": current, "target": target, "time": time, **how, "seed": seed}
     again = shlex.join(
         ["rca", "attribute", *(w for n, v in asked.items() if v is not None for w in (f"--{n}", str(v)))]
     )
-    done = judge(start, [shifted(found.parts, found.label_shift(), since)], found.gap, difference, again)
+    done = judge(start, [shifted(found.parts, shift, since)], found.gap, difference, again)
     return conclude(done, "cause_found" if done.causes else "inconclusive")
 
 

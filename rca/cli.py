@@ -32,8 +32,6 @@ FailOn = StrEnum("FailOn", ["none", "possible", "likely", "confirmed"])
 CONFIG = Path("rca.yaml")
 #: What goes wrong with a file that a user named.
 PLACES = IsADirectoryError, NotADirectoryError, FileExistsError, FileNotFoundError, PermissionError
-
-
 #: What an option may be; one without a default may be left out.
 KINDS = {"word": str, "words": list[str], "file": Path, "flag": bool, "count": int, "number": float}
 KINDS |= {"format": Format, "status": FailOn}
@@ -78,7 +76,6 @@ def verb(asked: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
         # typer asks for the signature
         named = [_option(name, **options()[name]) for name in asked.split()]
         run.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]  # functions may have one
-        run.__annotations__ = {option.name: option.annotation for option in named}
         return app.command(function.__name__.strip("_"), help=function.__doc__)(run)
 
     return register

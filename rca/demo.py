@@ -25,10 +25,6 @@ PRODUCTION = "data/production.parquet"
 #: What travels from the packaged system into a workspace.
 PARTS = ["data/raw", "data/events.csv", PRODUCTION, "pipeline"]
 PARTS += ["dvc.yaml", "params.yaml", "rca.yaml", "requirements.lock"]
-#: The rates feed sends basis points instead of percent from here on.
-SINCE = "2009-06-01"
-#: A harmless retrain lands in the same week.
-DECOY = {"train.learning_rate": 0.08, "train.max_leaf_nodes": 20}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +83,14 @@ def build(root: Path, *, damage: bool = True, say: Say = silent) -> Workspace:
 
 def _change(root: Path, damage: bool) -> None:
     """Change hyper-parameters a little and reformat a script, the decoys; and let the feed switch to basis points."""
-    for key, value in DECOY.items():
+    for key, value in (("train.learning_rate", 0.08), ("train.max_leaf_nodes", 20)):
         set_param(root, "params.yaml", key, {key: value})
     script = root / "pipeline" / "train.py"
     script.write_text(ast.unparse(ast.parse(script.read_text(encoding="utf-8"))) + "\n", encoding="utf-8")
     if damage:
-        log, function = root / PRODUCTION, fault.get("unit_change").function
-        knobs = {"factor": 100.0, "time": "contacted_at", "since": SINCE}
-        damaged, _ = function(pd.read_parquet(log), "euribor3m", np.random.default_rng(0), **knobs)
+        log, rng = root / PRODUCTION, np.random.default_rng(0)
+        knobs = {"factor": 100.0, "time": "contacted_at", "since": "2009-06-01"}
+        damaged, _ = fault.get("unit_change").function(pd.read_parquet(log), "euribor3m", rng, **knobs)
         log.unlink()  # it is a link into the cache
         damaged.to_parquet(log, index=False)
 

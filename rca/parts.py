@@ -126,7 +126,7 @@ def _when(
         return {}, [f"since when is not known: {problem}"]
 
 
-def shifted(found: Decomposition, shift: LabelShift, since: Mapping[str, str]) -> Branch:
+def shifted(found: Decomposition, shift: LabelShift | None, since: Mapping[str, str]) -> Branch:
     """Return the terms of a decomposition, in the reading that fits, with since when as :func:`_when` knows it."""
     branch = Branch()
 
@@ -136,7 +136,7 @@ def shifted(found: Decomposition, shift: LabelShift, since: Mapping[str, str]) -
     for group, part in found.support_groups.items():
         text = f"rows whose inputs '{group}' the reference never had{since.get(group, '')}"
         add("new_population", f"inputs.{group}", part, text)
-    if shift.verdict == "label":
+    if shift is not None and shift.verdict == "label":
         # Label shift explains the rows better: it takes the place of covariate and concept shift.
         text = "the shares of the target's classes moved, and within each class the inputs did not"
         add("label_shift", "inputs.target", shift.label, text)

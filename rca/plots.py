@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -13,16 +14,13 @@ from rca.errors import NotApplicable
 from rca.inputs.attribute import Attribution
 from rca.metrics import lower_is_better
 from rca.types import Gap, Investigation
-from rca.words import clean, hurts, interval, number, places, status
+from rca.words import COLOURS, clean, hurts, interval, number, places, status
 
-#: Colours of the pillars that colour-blind readers tell apart (Okabe and Ito, 2008).
-COLOURS = {"integrity": "#0072B2", "evolution": "#D55E00", "inputs": "#009E73", "": "#8A8F98"}
-DPI = 110
 #: Causes that are drawn one by one; smaller ones share a step.
 MOST = 10
 _LEFT = -0.652  # where the labels begin, in widths of the axes
-_FONT = "DejaVu Sans"  # it comes with matplotlib, so it is the same everywhere
-_GLYPHS = frozenset(map(chr, get_font(findfont(_FONT)).get_charmap()))
+#: What can be drawn in the font that comes with matplotlib, so that it is the same everywhere.
+_GLYPHS = frozenset(map(chr, get_font(findfont("DejaVu Sans")).get_charmap()))
 _INK, _FAINT = "#1f2328", "#6b7280"
 
 
@@ -78,7 +76,7 @@ def png(figure: Figure) -> bytes:
     """Return the figure as PNG; the same figure gives the same bytes."""
     image = io.BytesIO()
     with _style():
-        figure.savefig(image, format="png", dpi=DPI, metadata={"Software": None})
+        figure.savefig(image, format="png", dpi=110, metadata={"Software": None})
     return image.getvalue()
 
 
@@ -98,7 +96,7 @@ def _steps(investigation: Investigation) -> list[_Row]:
 
 def _style() -> AbstractContextManager[None]:
     # the reader's own matplotlibrc must not change a report
-    settings = {**mpl.rcParamsDefault, "font.family": [_FONT], "font.size": 9, "hatch.linewidth": 1.1}
+    settings = mpl.rc_params_from_file(Path(__file__).with_suffix(".mplstyle"))
     return mpl.rc_context({k: v for k, v in settings.items() if k not in ("backend", "backend_fallback")})
 
 
@@ -107,28 +105,21 @@ def _drawn(height: int, rows: Sequence[_Row], gap: Gap, unit: str = "") -> Itera
     """Give a figure with axes for so many rows; when they are drawn, label and clear the axes and explain the bars."""
     inches = 0.43 * height + 0.95
     with _style():
-        figure = Drawing(figsize=(9.4, inches), facecolor="white")
+        figure = Drawing(figsize=(9.4, inches))
         axes = figure.add_axes((0.335, 0.56 / inches, 0.50, 1 - 0.95 / inches))
         axes.set_ylim(height - 0.4, -0.6)
         axes.use_sticky_edges = False  # a bar that touches the frame looks cut off
         axes.set_yticks([])
         yield figure, axes
-        axes.margins(x=0.06)
         worse = "right" if lower_is_better(gap.metric) else "left"
-        axes.set_xlabel(_drawable(f"{unit}{gap.metric} ({worse} is worse)"), parse_math=False, color=_FAINT, size=8)
-        axes.tick_params(axis="x", colors=_FAINT, labelsize=8, length=3)
+        axes.set_xlabel(_drawable(f"{unit}{gap.metric} ({worse} is worse)"), parse_math=False)
         axes.locator_params(axis="x", nbins=6)
-        axes.grid(axis="x", color="#e5e7eb", lw=0.7, zorder=0)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "left", "right"]].set_visible(False)
-        axes.spines["bottom"].set_color("#d1d5db")
         seen = {row.pillar for row in rows}
         keys = [Patch(facecolor=c, edgecolor=c, label=name) for name, c in COLOURS.items() if name and name in seen]
         if any(row.size and not hurts(gap, row.size) for row in rows if math.isfinite(row.size)):
             keys.append(Patch(facecolor="white", edgecolor=_FAINT, hatch="////", label="helped"))
         if keys:
-            place = {"loc": "upper left", "bbox_to_anchor": (0.0, 1.0), "ncols": 4}
-            figure.legend(handles=keys, frameon=False, fontsize=8, labelcolor=_FAINT, **place)
+            figure.legend(handles=keys, loc="upper left", bbox_to_anchor=(0.0, 1.0), ncols=4)
 
 
 def _text(axes: Any, x: float, y: float, text: str, **options: Any) -> None:

@@ -41,9 +41,8 @@ class Registry:
         """Return the decorator that registers a function under `code`, with traits of an :class:`Entry`."""
 
         def register(function: Plugin) -> Plugin:
-            other = self.entries.get(code)
-            if other is not None and other.function.__module__ != function.__module__:
-                owner = other.function.__module__
+            owner = self.entries[code].function.__module__ if code in self.entries else function.__module__
+            if owner != function.__module__:
                 raise ConfigError(f"code {code} is taken by {owner}, so {function.__module__} needs another.")
             self.entries[code] = Entry(code, title, function, **traits)
             return function

@@ -80,21 +80,12 @@ def quantile(level: float) -> float:
 def mean(values: Floats, sample: str, weights: Floats | None = None) -> Estimate:
     """Return the (weighted) mean of `values` as an estimate on the rows of `sample`."""
     weights = np.ones(len(values)) if weights is None else weights
-    whole = float(weights.sum())
-    centre = float((values * weights).sum()) / whole
-    return Estimate(centre, {sample: weights * (values - centre) / whole})
+    centre, whole = np.average(values, weights=weights, returned=True)
+    return Estimate(float(centre), {sample: weights * (values - centre) / whole})
 
 
 def shapley(value: Callable[[frozenset[Player]], Estimate], players: Sequence[Player]) -> dict[Player, Estimate]:
-    """Return each player's exact Shapley value (1953); they sum to ``value(all) - value(none)``.
-
-    Examples
-    --------
-    >>> worth = {0: 0.0, 1: 0.0, 2: 0.0, 3: -4.0}
-    >>> v = lambda s: Estimate(worth[sum({"code": 1, "data": 2}[p] for p in s)])
-    >>> {p: e.value for p, e in shapley(v, ["code", "data"]).items()}
-    {'code': -2.0, 'data': -2.0}
-    """
+    """Return each player's exact Shapley value (1953); they sum to ``value(all) - value(none)``."""
     k = len(players)
     worth = {frozenset(s): value(frozenset(s)) for size in range(k + 1) for s in combinations(players, size)}
     result = {}
@@ -129,22 +120,19 @@ class Rate:
 
 def rate_change(k0: int, n0: int, k1: int, n1: int, floor: float = 0.0, level: float = LEVEL) -> Rate:
     """Compare two shares, k1 of n1 minus k0 of n0, against the floor; with Newcombe's interval (1998, method 10)."""
-    z = quantile(level)
-    p0, p1 = k0 / n0, k1 / n1
-    low0, high0 = _wilson(p0, n0, z)
-    low1, high1 = _wilson(p1, n1, z)
-    difference = p1 - p0
-    low = difference - math.hypot(p1 - low1, high0 - p0)
-    high = difference + math.hypot(high1 - p1, p0 - low0)
+    z, n = quantile(level), np.array([n0, n1], dtype=float)
+    p = np.array([k0, k1]) / n
+    # Wilson's interval of each share
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    down = p - np.maximum(0.0, centre - half)
+    up = np.minimum(1.0, centre + half) - p
+    difference = float(p[1] - p[0])
+    low = difference - math.hypot(down[1], up[0])
+    high = difference + math.hypot(up[1], down[0])
     # The standard error is the larger of Newcombe's half width and one row, so that 0 of n is no certainty.
     se = max((difference - low if difference > 0 else high - difference) / z, 1 / n1, 1e-12)
     return Rate(difference, low, high, float(ndtr(-(abs(difference) - floor) / se)))
-
-
-def _wilson(p: float, n: int, z: float) -> tuple[float, float]:
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def gap_of(name: str, reference: Estimate, current: Estimate, rows: tuple[int, int], alarm: float = LEVEL) -> Gap:

@@ -28,13 +28,12 @@ class Table(Protocol):
     """What the pillars need of a table; :class:`rca.tables.Table` is the one that exists."""
 
     name: str
+    expr: Any
 
     @property
     def columns(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
     def profile(self) -> Any: ...  # noqa: D102
-    @property
-    def expr(self) -> Any: ...  # noqa: D102
     @property
     def sample(self) -> pd.DataFrame: ...  # noqa: D102
     @property

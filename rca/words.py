@@ -11,19 +11,15 @@ LEVEL = "90 %"
 VERDICTS = {"cause_found": "Cause found", "no_incident": "No incident", "inconclusive": "Inconclusive"}
 #: What plug-ins did, the order in which a reader wants to know.
 STATES = {"failed": "failed", "found": "found", "not_applicable": "not applicable", "clear": "clear"}
+#: Colours of the pillars that colour-blind readers tell apart (Okabe and Ito, 2008).
+COLOURS = {"integrity": "#0072B2", "evolution": "#D55E00", "inputs": "#009E73", "": "#8A8F98"}
 #: A share that is called all of the gap; intervals are wider than what is missing.
 ALL = 0.95
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def clean(text: object, limit: int = 2000) -> str:
-    r"""Return text from data on one line, with characters that command a terminal or turn writing spelled out.
-
-    Examples
-    --------
-    >>> print(clean("a\x1b[31m\tb\u202ec"))
-    a\x1b[31m b\u202ec
-    """
+    """Return text from data on one line, with characters that command a terminal or turn writing spelled out."""
     line = " ".join(str(text)[: 4 * limit].split())
     safe = (c.encode("unicode_escape").decode() if unicodedata.category(c) in _HIDDEN else c for c in line[:limit])
     return "".join(safe) + ("…" if len(line) > limit else "")

@@ -50,6 +50,11 @@ def test_tables_without_revisions_are_named_by_their_files() -> None:
     assert command.startswith("rca check --reference-data data/features/evaluate.parquet --current-data")
 
 
+def test_what_commands_a_terminal_is_spelled_out() -> None:
+    assert words.clean("a\x1b[31m\tb\u202ec") == r"a\x1b[31m b\u202ec"
+    assert words.clean("abc  def", 4) == "abc …"
+
+
 def test_numbers_are_for_people() -> None:
     shown = [words.number(x) for x in (0.2314, -0.0004, 6204, float("nan"), 1e-9)]
     assert shown == ["0.231", "-0.0004", "6,204", "n/a", "1.00e-09"]

@@ -12,7 +12,7 @@ import pandas as pd
 from pandas.api import types
 from rca.errors import ConfigError, DataError, NotApplicable, choices
 from rca.inputs.decompose import Decomposition, complete, decompose
-from rca.inputs.judged import Tables, judge
+from rca.inputs.judged import ESTIMATED, MEAN, Tables, judge, judge_unlabelled
 from rca.inputs.labels import LabelShift, label_shift
 from rca.inputs.slices import slices
 from rca.inputs.timeline import change_points, read_events
@@ -32,7 +32,7 @@ class Attribution:
     gap: Gap
     parts: Decomposition
     notes: tuple[str, ...]
-    _label_shift: partial[LabelShift] = field(repr=False)
+    _label_shift: partial[LabelShift] | None = field(repr=False)
     _timeline: Callable[[], pd.DataFrame] | None = field(repr=False)
     _slices: Callable[[], pd.DataFrame] = field(repr=False)
     _seed: int = field(repr=False)
@@ -62,6 +62,8 @@ class Attribution:
 
     def label_shift(self) -> LabelShift:
         """Judge the other reading of the gap: that the mix of outcomes moved, and nothing else."""
+        if self._label_shift is None:
+            raise NotApplicable("the current rows have no labels, so nothing is known of their mix.")
         return self._label_shift(rng=np.random.default_rng(self._seed + 1))
 
     @property
@@ -112,7 +114,8 @@ def attribute(  # noqa: PLR0913  the contract
     model : estimator, optional
         A fitted scikit-learn model, in place of `prediction`. Without either, the mean of the target is explained.
     metric : str
-        A loss of a row (higher is worse) or any scikit-learn scorer (higher is better).
+        A loss of a row (higher is worse) or any scikit-learn scorer (higher is better); where the current rows have no
+        labels, ``mean_prediction``, or ``estimated_log_loss`` and the like, which trust the scores' calibration.
     groups : mapping of str to sequence of str, optional
         Inputs by source; those in none form ``other``, as do the least ones of more than six. By default each
         column is a group, but for times and keys.
@@ -146,15 +149,19 @@ def attribute(  # noqa: PLR0913  the contract
     answer_columns = [name for name in (target, prediction, time) if name is not None]
     groups = None if groups is None else {str(name): columns for name, columns in groups.items()}
     p = _frame(reference, "the reference table", [*answer_columns, *sensitive], seed)
-    q = _frame(current, "the current table", [*answer_columns, *sensitive], seed)
-    judged = judge((p, q), target, prediction, model, get(metric, sensitive))
+    blind = metric == MEAN or metric.startswith(ESTIMATED)
+    asked = [name for name in answer_columns if name != target or not blind]
+    q = _frame(current, "the current table", [*asked, *sensitive], seed)
+    asked_of = (p, q), target, prediction, model
+    judged = judge_unlabelled(*asked_of, metric) if blind else judge(*asked_of, get(metric, sensitive))
     inputs = _inputs(judged.tables, answer_columns, groups)
     p, q = (table[inputs] for table in judged.tables)
     hints = judged.hints if set(getattr(model, "feature_names_in_", ())) <= set(inputs) else None
     groups = {name: [name] for name in inputs} if groups is None else groups
     parts = decompose(*judged.values, p, q, groups, rng=np.random.default_rng(seed), hints=hints)
     gap = gap_of(judged.name, *judged.sides, (len(p), len(q)))
-    shift = partial(label_shift, *judged.values, judged.tables[0][target], judged.tables[1][target], p, q)
+    labels = judged.tables[0][target], judged.tables[1][target]
+    shift = None if blind else partial(label_shift, *judged.values, *labels, p, q)
     line = None
     if time is not None:
         times = judged.tables[0][time], judged.tables[1][time]

@@ -26,17 +26,15 @@ _SKEWED = 2.0  # skewness beyond which a number enters the linear model by its r
 class Features:
     """Columns of two tables, one above the other, as learners want them; only rows that are asked for are copied."""
 
-    linear_matrix: Floats  # standardised numbers with squares, one-hot levels, indicators of missing values
-    tree_matrix: Floats  # bin numbers and level numbers; NaN is missing
-    of_linear: Mapping[str, tuple[int, ...]]  # column to its positions in the matrix
-    of_trees: Mapping[str, tuple[int, ...]]
-    of_numbers: Mapping[str, tuple[int, ...]]  # number to the position of its linear term
+    of_linear: Mapping[str, list[Floats]]  # a standardised number and its square, one-hot levels, what is missing
+    of_trees: Mapping[str, list[Floats]]  # the bin of a number, or the number of a level; NaN is missing
+    of_numbers: Mapping[str, list[Floats]]  # the linear term of a number
 
     def pick(self, names: Iterable[str]) -> "Features":
-        """Return the features of some columns, in order of their names."""
-        names = sorted(names)
-        of = ({n: of[n] for n in names if n in of} for of in (self.of_linear, self.of_trees, self.of_numbers))
-        return Features(self.linear_matrix, self.tree_matrix, *of)
+        """Return the features of some columns, in the order in which they were encoded."""
+        names = set(names)
+        kinds = (self.of_linear, self.of_trees, self.of_numbers)
+        return Features(*({name: of[name] for name in of if name in names} for of in kinds))
 
     @property
     def crosses(self) -> bool:
@@ -45,27 +43,25 @@ class Features:
 
     def linear(self, rows: Order, *, crossed: bool = False) -> Floats:
         """Return rows for a linear model, on demand with the products of every two numbers."""
-        main = _take(self.linear_matrix, rows, self.of_linear)
+        main = _take(self.of_linear, rows)
         if not crossed:
             return main
-        numbers = _take(self.linear_matrix, rows, self.of_numbers)
+        numbers = _take(self.of_numbers, rows)
         first, second = np.triu_indices(numbers.shape[1], 1)
         return np.hstack([main, numbers[:, first] * numbers[:, second]])
 
     def trees(self, rows: Order) -> Floats:
         """Return rows for trees."""
-        return _take(self.tree_matrix, rows, self.of_trees)
+        return _take(self.of_trees, rows)
 
 
-def _take(matrix: Floats, rows: Order, of: Mapping[str, tuple[int, ...]]) -> Floats:
-    """Copy rows and columns; without columns, a constant."""
-    columns = [i for at in of.values() for i in at]
-    if not columns:
-        return np.zeros((len(rows), 1))
-    # Folds are blocks, of which a view will do.
+def _take(of: Mapping[str, list[Floats]], rows: Order) -> Floats:
+    """Return rows of all features as a matrix; without features, a constant."""
+    features = [feature for group in of.values() for feature in group]
+    # Folds are blocks, which are faster to read.
     block = len(rows) > 0 and rows[-1] - rows[0] == len(rows) - 1
-    picked: Floats = matrix[rows[0] : rows[-1] + 1] if block else matrix.take(rows, axis=0)
-    return picked.take(columns, axis=1) if len(columns) < picked.shape[1] else picked
+    asked = slice(rows[0], rows[-1] + 1) if block else rows
+    return np.stack([feature[asked] for feature in features], axis=1) if features else np.zeros((len(rows), 1))
 
 
 def encode(p: pd.DataFrame, q: pd.DataFrame, hints: Floats | None = None) -> Features:
@@ -86,10 +82,7 @@ def encode(p: pd.DataFrame, q: pd.DataFrame, hints: Floats | None = None) -> Fea
             trees[name], linear[name] = [column], one_hot[: _LEVELS + 1]
     if hints is not None:
         trees[HINTS], linear[HINTS] = [_binned(h) for h in hints.T], [f for h in hints.T for f in smooth(h)]
-    tree_matrix, of_trees = _side_by_side(trees, np.float32)
-    linear_matrix, of_linear = _side_by_side(linear, np.float64)
-    of_numbers = {name: of_linear[name][:1] for name in quantities if of_linear[name]}
-    return Features(linear_matrix, tree_matrix, of_linear, of_trees, of_numbers)
+    return Features(linear, trees, {name: linear[name][:1] for name in quantities if linear[name]})
 
 
 def is_number(column: pd.Series) -> bool:
@@ -164,11 +157,3 @@ def _binned(column: Floats) -> Floats:
         return np.full(len(column), np.nan)
     edges = np.unique(_quantiles(present, np.linspace(0, 1, _BINS + 1)[1:-1]))
     return np.where(np.isfinite(column), np.searchsorted(edges, column, "right"), np.nan)
-
-
-def _side_by_side(features: Mapping[str, list[Floats]], kind: type) -> tuple[Floats, dict[str, tuple[int, ...]]]:
-    """Return the features of all columns as one matrix, and the positions of each column's."""
-    columns = [feature for group in features.values() for feature in group]
-    matrix: Floats = np.stack(columns, axis=1, dtype=kind) if columns else np.empty((0, 0))
-    position = iter(range(len(columns)))
-    return matrix, {name: tuple(next(position) for _ in group) for name, group in features.items()}

@@ -1,16 +1,19 @@
 """What a metric judges, on both sides: targets as numbers beside predictions, or beside a model's answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from rca.errors import ConfigError, DataError, choices
 from rca.inputs.encode import is_number, labels, numbers
-from rca.metrics import LOSSES, Metric, Scored, answers, groups, linearised, score
+from rca.metrics import LOSSES, Metric, Scored, answers, get, groups, linearised, score
+from rca.models import classes
 from rca.stats import Estimate, Floats, mean
 from rca.types import Model
 
 Tables = tuple[pd.DataFrame, pd.DataFrame]  # of the reference and the current side
 
+#: Metrics that need no current labels; the second is put before the name of a loss.
+MEAN, ESTIMATED = "mean_prediction", "estimated_"
 _SIDES = ("reference", "current")
 _YES = {"1", "true", "yes", "y"}
 _NO = {"0", "false", "no", "n"}
@@ -27,6 +30,7 @@ class Judged:
     tables: Tables
     hints: tuple[Floats, Floats] | None  # what the model says of each row
     notes: tuple[str, ...]  # what was left out
+    scored: tuple[Scored, ...] = ()  # what is judged
 
 
 def judge(tables: Tables, target: str, prediction: str | None, model: Model | None, metric: Metric) -> Judged:
@@ -35,8 +39,7 @@ def judge(tables: Tables, target: str, prediction: str | None, model: Model | No
         raise ConfigError("both a prediction column and a model are given: choose one of them.")
     tables, notes = _complete(tables, target, prediction)
     if model is not None:
-        said = [answers(metric, model, t, target, None, side) for t, side in zip(tables, _SIDES, strict=True)]
-        pair = said[0], said[1]
+        pair = [answers(metric, model, t, target, None, side) for t, side in zip(tables, _SIDES, strict=True)]
     elif prediction is not None:
         pair = _predicted(metric, tables, target, prediction)
     else:
@@ -46,7 +49,38 @@ def judge(tables: Tables, target: str, prediction: str | None, model: Model | No
     sides = metric.estimate(pair[0]), metric.estimate(pair[1])
     # A logged score need not be the same function of the inputs on both sides, so it is no hint.
     hints = None if model is None else (_hints(metric, pair[0]), _hints(metric, pair[1]))
-    return Judged(metric.name, sides, linearised(metric, *pair), tables, hints, notes)
+    return Judged(metric.name, sides, linearised(metric, *pair), tables, hints, notes, tuple(pair))
+
+
+def judge_unlabelled(tables: Tables, target: str, prediction: str | None, model: Model | None, name: str) -> Judged:
+    """Measure what needs no current label: ``mean_prediction``, or a loss as calibrated scores expect it.
+
+    Of ``estimated_brier`` and the like, the reference's losses are its own, and each current row's is the one that its
+    score expects once it is calibrated on the reference (confidence-based; Garg et al., 2022, Leveraging unlabeled data
+    to predict out-of-distribution performance): right as long as a score means what it meant there.
+    """
+    if prediction is None and model is None:
+        raise ConfigError(f"'{name}' is about predictions: give their column, or a model.")
+    loss = name.removeprefix(ESTIMATED)
+    if name == MEAN:
+        loss = "squared_error" if model is None or classes(model) is None else "brier"
+    # answers do not depend on the label that stands there
+    label = tables[0][target].dropna().head(1).tolist() or [None]
+    found = judge((tables[0], tables[1].assign(**{target: label[0]})), target, prediction, model, get(loss))
+    before, now = found.scored
+    old, new, why = before.response, now.response, "whether the predictions are right cannot be known without labels"
+    if name != MEAN:
+        metric, two = get(loss), set(np.unique(before.y)) <= {0.0, 1.0} and before.response.ndim == 1
+        if metric.loss is None or not two:
+            raise ConfigError(f"'{name}' cannot be known without labels: choose '{MEAN}', or a loss of two classes.")
+        from sklearn.isotonic import IsotonicRegression
+
+        fit = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(before.response, before.y)
+        chance, ends = fit.predict(now.response), [metric.loss(replace(now, y=now.y * 0 + end)) for end in (0, 1)]
+        old, new = metric.loss(before), ends[0] + chance * (ends[1] - ends[0])
+        why = "there are no current labels: a relation of scores and target that changed would not show"
+    sides = mean(old, "reference"), mean(new, "current")
+    return replace(found, name=name, sides=sides, values=(old, new), notes=(*found.notes, why))
 
 
 def _complete(tables: Tables, target: str, prediction: str | None) -> tuple[Tables, tuple[str, ...]]:
@@ -55,7 +89,8 @@ def _complete(tables: Tables, target: str, prediction: str | None) -> tuple[Tabl
     for side, table in zip(_SIDES, tables, strict=True):
         rows = table[target].notna()
         if not rows.any():
-            raise DataError(f"the {side} side has no value in '{target}': labels are needed to split a gap.")
+            hint = f"without labels ask for '{MEAN}', or for '{ESTIMATED}' and a loss, as the metric."
+            raise DataError(f"the {side} side has no value in '{target}', which is needed to split a gap: {hint}")
         if prediction is not None:
             rows &= table[prediction].notna()
         if not rows.any():
@@ -96,7 +131,7 @@ def _indices(column: pd.Series, known: list[str]) -> Floats:
     return np.asarray(pd.Index(known).get_indexer(pd.Index(_names(column))), dtype=float)
 
 
-def _predicted(metric: Metric, tables: Tables, target: str, prediction: str) -> tuple[Scored, Scored]:
+def _predicted(metric: Metric, tables: Tables, target: str, prediction: str) -> list[Scored]:
     """Judge a column of predictions."""
     said = [table[prediction] for table in tables]
     number = all(map(is_number, said))
@@ -122,8 +157,7 @@ def _predicted(metric: Metric, tables: Tables, target: str, prediction: str) -> 
         if metric.response == "predict":
             responses = [(values >= 0.5).astype(float) for values in responses]
     grouped = [groups(table, metric) for table in tables]
-    first, second = (score(*side) for side in zip(y, responses, _SIDES, grouped, strict=True))
-    return first, second
+    return [score(*side) for side in zip(y, responses, _SIDES, grouped, strict=True)]
 
 
 def _hints(metric: Metric, scored: Scored) -> Floats:

@@ -61,7 +61,7 @@ def label_shift(
         outcome, joint = cost([_OUTCOME]), cost([*p.columns, _OUTCOME])
     by_outcome = _gain(inputs - joint, place, folds)
     by_inputs = _gain(outcome - joint, place, folds)
-    at_all = _gain(surprise(np.zeros(len(place)), folds.current) - joint, place, folds)
+    at_all = _gain(np.log(2.0) - joint, place, folds)
     # A gain counts that is large enough to matter, and not by chance.
     y, x, any_ = (g.value > _FLOOR and g.interval(_LEVEL)[0] > 0 for g in (by_outcome, by_inputs, at_all))
     # Where inputs and outcome say the same, neither adds to the other: the inputs are named.

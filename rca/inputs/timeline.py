@@ -41,24 +41,11 @@ class Turn:
 
 
 def turns(values: Floats, moments: Floats, alpha: float = _ALPHA, start: int = 0, deep: int = 2) -> Iterator[Turn]:
-    """Yield the strongest change point of a series in the order of its moments, and one before and one after it.
-
-    Examples
-    --------
-    >>> draw = np.random.default_rng(0)
-    >>> level = np.where(np.arange(2000) < 1500, 0.0, 0.7)
-    >>> (found,) = turns(draw.normal(level, 1.0), np.arange(2000.0))
-    >>> abs(found.at - 1500) < 30, found.low <= 1500 <= found.high
-    (True, True)
-    >>> list(turns(draw.normal(0, 1.0, 2000), np.arange(2000.0)))
-    []
-    """
+    """Yield the strongest change point of a series in the order of its moments, and one before and one after it."""
     n = len(values)
-    if n < 2 * _FEWEST or np.ptp(values) == 0 or not deep:
-        return
     places = np.arange(_FEWEST, n - _FEWEST + 1)
     places = places[moments[places] > moments[places - 1]]
-    if not len(places):
+    if not len(places) or np.ptp(values) == 0 or not deep:
         return
     total = np.cumsum(values - values.mean())[places - 1]
     # what a cut there takes from the sum of squares
@@ -109,20 +96,17 @@ def change_points(
     order = np.argsort(clock, kind="stable")[: int(np.isfinite(clock).sum())]
     clock = clock[order]
     alpha = _ALPHA / (tests := len(scores) + len(sides))
-    rows = [
-        (clock[t.at], clock[t.low], clock[t.high], name, t)
-        for name, series in scores.items()
-        for t in turns(series[order], clock, alpha)
-    ]
+    lines = [(name, series[order], clock) for name, series in scores.items()]
     # both sides may be samples of their times, so that rows are counted in each alone
     for side in sides:
         if len(known := side[np.isfinite(side)]) >= 4 * _FEWEST and np.ptp(known) > 0:
             counts, edges = np.histogram(known, _BINS)
-            rows += [(edges[t.at], edges[t.low], edges[t.high], "volume", t) for t in turns(counts * 1.0, edges, alpha)]
+            lines.append(("volume", counts * 1.0, edges))
+    rows = [(when[[t.at, t.low, t.high]], name, t) for name, line, when in lines for t in turns(line, when, alpha)]
     told = []
-    for at, low, high, name, turn in sorted(rows, key=lambda row: -row[-1].strength):
-        event = (None, None) if events is None else _match((at, low, high), name, events, float(np.ptp(clock)))
-        stamps = [pd.Timestamp(round(t * 1e6), unit="us") for t in (at, low, high)]
+    for cut, name, turn in sorted(rows, key=lambda row: -row[-1].strength):
+        event = (None, None) if events is None else _match(cut, name, events, float(np.ptp(clock)))
+        stamps = [pd.Timestamp(round(moment * 1e6), unit="us") for moment in cut]
         told.append((*stamps, name, min(turn.p_value * tests, 1.0), *event, turn.shift))
     found = pd.DataFrame(told, columns=_COLUMNS, dtype=object)
     return found.infer_objects().assign(event=found["event"])
@@ -154,7 +138,7 @@ def read_events(source: Any) -> pd.DataFrame:
     return log.assign(time=seconds, input=log.get("input"))
 
 
-def _match(cut: tuple[float, float, float], name: str, events: pd.DataFrame, span: float) -> tuple[Any, float | None]:
+def _match(cut: Floats, name: str, events: pd.DataFrame, span: float) -> tuple[Any, float | None]:
     """Return the logged event that a change point is nearest to, and how often chance would bring one as near."""
     at, low, high = cut
     anyone = events["input"].isna() | (name in ("loss", "residual", "volume"))

@@ -52,7 +52,6 @@ def share(name: str) -> Path:
 def _run(investigation: Investigation, source: Path, path: Path, title: str) -> None:
     from rca.report import notebook as notebooks
 
-    failure = ""
     # A folder of its own: the notebook names its document without a path, so nothing of this machine is in it.
     with tempfile.TemporaryDirectory(prefix="rca-") as folder:
         data = document.dump(investigation, Path(folder) / f"{path.stem}.json")
@@ -60,12 +59,11 @@ def _run(investigation: Investigation, source: Path, path: Path, title: str) -> 
         try:
             notebooks.execute(source, ran, {"investigation": str(data), "title": title})
         except ReportError as problem:
-            failure = str(problem)
-        if ran.exists() and path.suffix.lower() == ".ipynb":
-            shutil.copyfile(ran, path)
-            shutil.copyfile(data, path.with_suffix(".json"))
-        elif ran.exists():
-            name = f"{title or investigation.system}: {words.VERDICTS[investigation.verdict].lower()}"
-            path.write_text(notebooks.page(ran, name), encoding="utf-8")
-    if failure:
-        raise ReportError(failure + (f" What had been done is in {path}." if path.exists() else ""))
+            raise ReportError(f"{problem} What had been done is in {path}." if ran.exists() else str(problem)) from None
+        finally:
+            if ran.exists() and path.suffix.lower() == ".ipynb":
+                shutil.copyfile(ran, path)
+                shutil.copyfile(data, path.with_suffix(".json"))
+            elif ran.exists():
+                name = f"{title or investigation.system}: {words.VERDICTS[investigation.verdict].lower()}"
+                path.write_text(notebooks.page(ran, name), encoding="utf-8")

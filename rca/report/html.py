@@ -42,6 +42,8 @@ def _section(name: str, *values: object) -> str:
 heading = functools.partial(_section, "heading")
 #: The verdict: one sentence, and the numbers it rests on.
 verdict = functools.partial(_section, "verdict")
+#: The table of causes, then each with its counterfactual, what to do, and its command.
+causes = functools.partial(_section, "causes")
 #: The hypotheses that were ruled out, or could not be tested, each with its reason.
 rejected = functools.partial(_section, "rejected")
 #: What every plug-in did, failures first.
@@ -55,14 +57,7 @@ def waterfall(found: Investigation) -> str:
     if found.gap is None:
         return Markup("<p>No gap was measured, so there is none to draw.</p>")
     picture = base64.b64encode(plots.png(plots.waterfall(found))).decode()
-    return _section("waterfall", found, found.gap, words.digits(found), Markup(picture))  # noqa: S704  it is base64
-
-
-def causes(found: Investigation) -> str:
-    """Return the table of causes, then each with its counterfactual, what to do, and its command."""
-    from rca.plots import COLOURS
-
-    return _section("causes", found, found.gap, words.digits(found), COLOURS)
+    return _section("waterfall", found, Markup(picture))  # noqa: S704  it is base64
 
 
 def findings(found: Investigation) -> str:

@@ -99,9 +99,7 @@ def _manager(folder: str) -> type:
     class Manager(AsyncKernelManager):
         """The interpreter that runs rca, on sockets in a folder of its own."""
 
-        @property
-        def kernel_spec(self) -> KernelSpec:
-            return spec
+        kernel_spec = spec
 
         def __init__(self, **options: Any) -> None:
             if len(os.fsencode(folder)) <= _SOCKET:

@@ -71,12 +71,10 @@ def _show(text: object, limit: int = 2000) -> Markup:
 
 
 def _grid(*titles: str) -> Table:
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(titles), header_style="dim")
-    for title in titles:
-        grid.add_column(title, overflow="fold")
-    return grid
+    columns = [Column(title, overflow="fold") for title in titles]
+    return Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(titles), header_style="dim")
 
 
 def _causes(found: Investigation, wide: bool) -> Table:

@@ -8,7 +8,7 @@ import pytest
 from scipy.special import expit
 from scipy.stats import norm
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from rca.errors import ConfigError, DataError, InconclusiveError
+from rca.errors import ConfigError, DataError, InconclusiveError, NotApplicable
 from rca.inputs.attribute import Attribution, attribute
 
 if TYPE_CHECKING:
@@ -322,8 +322,28 @@ def test_a_gap_between_groups_is_attributed(rng: Rng) -> None:
         found.gap.difference
     )
     # the score treats one group otherwise on like inputs: that is no move of the inputs
-    assert frame["concept", None] == pytest.approx(found.gap.difference, abs=0.08)
+    assert float(frame.iloc[-1]) == pytest.approx(found.gap.difference, abs=0.08)
     with pytest.raises(ConfigError, match="name their column as 'sensitive'"):
         attribute(
             served(100, 0.0), served(100, 0.0), target="y", prediction="score", metric="equalized_odds_difference"
         )
+
+
+def test_without_current_labels_the_loss_is_estimated(draw: Draw, groups: Groups) -> None:
+    p, q = (draw(np.random.default_rng(i), 6000, rate=i * 0.5).table() for i in (0, 1))
+    how: dict[str, Any] = {"target": "y", "prediction": "score", "groups": groups}
+    known = attribute(p, q, metric="brier", **how)
+    for blind in (q.drop(columns="y"), q.assign(y=np.nan)):
+        found = attribute(p, blind, metric="estimated_brier", **how)
+        assert found.gap.metric == "estimated_brier"
+        assert found.gap.difference == pytest.approx(known.gap.difference, abs=0.02)
+        assert by_group(found)["api"] == pytest.approx(by_group(known)["api"], abs=0.02)
+        assert "would not show" in found.notes[-1]
+        with pytest.raises(NotApplicable, match="no labels"):
+            found.label_shift()
+    mean = attribute(p, q.drop(columns="y"), metric="mean_prediction", **how)
+    assert mean.gap.current == pytest.approx(q["score"].mean())
+    with pytest.raises(ConfigError, match="cannot be known without labels"):
+        attribute(p, q, metric="estimated_roc_auc", **how)
+    with pytest.raises(ConfigError, match="is about predictions"):
+        attribute(p, q, target="y", metric="mean_prediction")

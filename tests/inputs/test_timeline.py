@@ -74,6 +74,15 @@ def test_silent_where_nothing_moved(season: float) -> None:
     assert sum(spoke) <= 2
 
 
+def test_a_step_is_a_turn_and_noise_is_none() -> None:
+    draw = np.random.default_rng(0)
+    level = np.where(np.arange(2000) < 1500, 0.0, 0.7)
+    (found,) = turns(draw.normal(level, 1.0), np.arange(2000.0))
+    assert abs(found.at - 1500) < 30
+    assert found.low <= 1500 <= found.high
+    assert list(turns(draw.normal(0, 1.0, 2000), np.arange(2000.0))) == []
+
+
 def test_the_interval_covers_the_cut() -> None:
     draw, hits, runs = np.random.default_rng(3), 0, 200
     for _ in range(runs):
