@@ -101,8 +101,10 @@ def numbers(column: pd.Series) -> Floats:
 
 def labels(column: pd.Series) -> np.ndarray[Any, np.dtype[Any]]:
     """Return the values of a category as text, None where they are missing."""
-    names = column.astype(object).map(str, na_action="ignore").astype(object)
-    return names.where(column.notna(), None).to_numpy()
+    if column.dtype == object and types.infer_dtype(column) != "string":  # 1 and True are one for pandas
+        column = column.map(str, na_action="ignore")
+    codes, distinct = pd.factorize(column)
+    return np.array([*map(str, distinct), None], dtype=object)[codes]
 
 
 def shuffled(values: Floats, table: pd.DataFrame, rng: np.random.Generator) -> Order:

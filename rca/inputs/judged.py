@@ -64,15 +64,18 @@ def judge_unlabelled(tables: Tables, target: str, prediction: str | None, model:
     loss = name.removeprefix(ESTIMATED)
     if name == MEAN:
         loss = "squared_error" if model is None or classes(model) is None else "brier"
+    metric = get(loss)
+    hint = ConfigError(f"'{name}' cannot be known without labels: choose '{MEAN}', or a loss of two classes.")
+    if metric.loss is None:
+        raise hint
     # answers do not depend on the label that stands there
     label = tables[0][target].dropna().head(1).tolist() or [None]
-    found = judge((tables[0], tables[1].assign(**{target: label[0]})), target, prediction, model, get(loss))
+    found = judge((tables[0], tables[1].assign(**{target: label[0]})), target, prediction, model, metric)
     before, now = found.scored
     old, new, why = before.response, now.response, "whether the predictions are right cannot be known without labels"
     if name != MEAN:
-        metric, two = get(loss), set(np.unique(before.y)) <= {0.0, 1.0} and before.response.ndim == 1
-        if metric.loss is None or not two:
-            raise ConfigError(f"'{name}' cannot be known without labels: choose '{MEAN}', or a loss of two classes.")
+        if set(np.unique(before.y)) - {0.0, 1.0} or before.response.ndim > 1:
+            raise hint
         from sklearn.isotonic import IsotonicRegression
 
         fit = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(before.response, before.y)
