@@ -18,11 +18,14 @@ from rca.inputs.slices import slices
 from rca.inputs.timeline import change_points, read_events
 from rca.metrics import get
 from rca.stats import LEVEL, Estimate, gap_of
-from rca.tables import LIMIT, open_table
+from rca.tables import open_table
 from rca.types import Gap, Model
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+#: Rows of a side that an attribution is made from at most, chosen at random.
+ROWS = 150_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +180,9 @@ def _frame(source: Any, name: str, needed: Sequence[str], seed: int) -> pd.DataF
     """Return the rows of a table, or a sample of them, once it is known to have the columns."""
     table = open_table(source, name)
     table.require(*needed)
-    if isinstance(source, pd.DataFrame) and len(source) <= LIMIT:
+    if isinstance(source, pd.DataFrame) and len(source) <= ROWS:
         return source.reset_index(drop=True).rename(columns=str)  # it need not pass through the engine
-    return table.frame(seed=seed)
+    return table.frame(ROWS, seed)
 
 
 def _inputs(tables: Tables, answers: Sequence[str], groups: Mapping[str, Sequence[str]] | None) -> list[str]:
