@@ -162,7 +162,9 @@ def plan(case: Case, options: Options) -> str:
     names = ", ".join(p.subject for p in found) or "nothing"
     most = f"at most {runs} runs of the stages {', '.join(stages)}, and fewer where the run cache knows them"
     again = f"all that again for up to {options.repeats} seeds if noise decides"
-    return f"A replay would put back {names} in {coalitions} combinations, with {most}; {again}."
+    proved = [side.rev for side in sides(case) if not options.env and proof(case, side).is_file()]
+    skipped = f" {' and '.join(proved)} gave the recorded model here before, and would not run." if proved else ""
+    return f"A replay would put back {names} in {coalitions} combinations, with {most}; {again}.{skipped}"
 
 
 def replay(case: Case, judge: Judge, recorded: Estimate, options: Options, material: float = 0.0) -> Replay:

@@ -10,7 +10,7 @@ from rca import case as cases
 from rca import demo, metrics
 from rca.errors import NotApplicable, ReplayError
 from rca.evolution._runs import retrain
-from rca.evolution.replay import Options, Replay, replay
+from rca.evolution.replay import Options, Replay, plan, replay
 from rca.metrics import answers
 from rca.stats import Estimate, shapley
 from tests.workspace_plugin import changed, edit, save, state
@@ -78,11 +78,15 @@ def test_four_changes_cost_no_more_runs_than_there_are_inputs(mini: Path, copy_o
     raw.assign(a=raw["a"] + 100).to_csv(work.root / "raw.csv", index=False)
     work.dvc("add", "--quiet", "raw.csv")
     case = changed(work)
+    told = plan(case, Options())
+    assert "in 16 combinations, with at most 24 runs of the stages prepare, train" in told
+    assert "before" not in told
     done = run(case, work.root, repeats=1)
     assert (len(done.shares), done.coalitions) == (4, 16)
     # two tables times two scripts to prepare, and each of the four with two parameters times two scripts to train
     assert done.stages_run <= 4 + 16
     assert run(case, work.root, repeats=1).stages_run == 0
+    assert "good and bad gave the recorded model here before, and would not run." in plan(case, Options())
 
 
 def test_changes_that_cannot_run_apart_are_one(mini: Path, copy_of: Copy) -> None:
