@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 from matplotlib.patches import Patch
@@ -69,6 +70,50 @@ def terms(attribution: Attribution) -> Figure:
         axes.axvline(0, color=_FAINT, lw=0.8, zorder=1)
         for y, row in enumerate(rows):
             _bar(axes, y, 0.0, row, attribution.gap)
+    return figure
+
+
+def over_time(attribution: Attribution) -> Figure:
+    """Draw what a row costs or gains over time, on both sides, with the change points of that and their events."""
+    history, points = attribution.history, attribution.change_points
+    loss: Any = points[points["series"] == "loss"].itertuples()
+    with _style():
+        figure = Drawing(figsize=(9.4, 3.2))
+        axes = figure.add_axes((0.08, 0.14, 0.89, 0.72))
+        for (side, part), colour in zip(
+            history.groupby("side", sort=False), list(COLOURS.values())[::-1], strict=False
+        ):
+            axes.plot(part["time"], part["mean"], marker="o", ms=3, color=colour, label=side)
+            axes.fill_between(part["time"], part["low"], part["high"], color=colour, alpha=0.15, lw=0)
+        for point in loss:
+            axes.axvspan(point.low, point.high, color=_FAINT, alpha=0.2, lw=0)
+            axes.axvline(point.time, color=_INK, lw=0.9)
+            told = _drawable(f"{point.time:%Y-%m-%d} {point.event or ''}")
+            axes.text(point.time, 1.03, told, transform=axes.get_xaxis_transform(), parse_math=False, size=7.5)
+        axes.set_ylabel(_drawable(attribution.gap.metric), parse_math=False)
+        axes.legend(loc="upper left")
+    return figure
+
+
+def heat(attribution: Attribution) -> Figure:
+    """Draw which source of inputs moved the metric in which term, as a heat map; a term of no source is its own row."""
+    frame = attribution.frame()
+    cells: Any = frame.assign(group=frame["group"].fillna("(whole term)")).pivot(
+        index="group", columns="term", values="contribution"
+    )
+    cells = cells[list(frame["term"].unique())]
+    most = float(cells.abs().max(axis=None)) or 1.0
+    tone = "RdBu_r" if lower_is_better(attribution.gap.metric) else "RdBu"  # what hurts is red
+    with _style():
+        figure = Drawing(figsize=(6.4, 0.5 * len(cells) + 0.9))
+        axes = figure.add_axes((0.3, 0.05, 0.68, 0.8))
+        axes.imshow(cells.to_numpy(float), cmap=tone, vmin=-1.5 * most, vmax=1.5 * most, aspect="auto")
+        axes.set_xticks(range(cells.shape[1]), cells.columns)
+        axes.set_yticks(range(len(cells)), [_short(_drawable(name), 30) for name in cells.index], parse_math=False)
+        axes.xaxis.tick_top()
+        axes.grid(visible=False)
+        for (y, x), value in np.ndenumerate(cells.to_numpy(float)):
+            axes.text(x, y, number(value, places(most), True) if np.isfinite(value) else "", ha="center", va="center")
     return figure
 
 

@@ -97,3 +97,22 @@ def test_the_terms_of_an_attribution_are_drawn() -> None:
     figure: Any = found.plot()
     assert {"support", "covariate", "concept", "api"} <= set(texts(figure))
     assert {bar.get_x() for bar in figure.axes[0].patches} == {0.0}
+
+
+def test_the_course_of_time_and_the_sources_are_drawn() -> None:
+    draw = np.random.default_rng(0)
+    at = pd.Series(pd.date_range("2024-01-01", periods=1600, freq="h"))
+    table = pd.DataFrame({"rate": draw.normal(at >= "2024-02-10", 1), "$a$": draw.normal(size=1600), "at": at})
+    table["y"] = table["rate"] + draw.normal(0, 0.3, 1600)
+    events = pd.DataFrame({"time": [pd.Timestamp("2024-02-10")], "name": ["$feed$ v2"]})
+    found = attribute(
+        table[:800], table[800:], target="y", groups={"api": ["rate"], "$": ["$a$"]}, time="at", events=events
+    )
+    figure = plots.over_time(found)
+    assert any("$feed$ v2" in text for text in texts(figure))
+    assert plots.png(figure) == plots.png(plots.over_time(found))
+    (axes,) = plots.heat(found).axes
+    assert {label.get_text() for label in axes.get_yticklabels()} == {"(whole term)", "api", "$"}
+    assert plots.png(plots.heat(found)).startswith(b"\x89PNG")
+    with pytest.raises(NotApplicable, match="no time column"):
+        plots.over_time(attribute(table[:800], table[800:], target="y"))

@@ -15,7 +15,7 @@ from rca.inputs.decompose import Decomposition, complete, decompose
 from rca.inputs.judged import ESTIMATED, MEAN, Tables, judge, judge_unlabelled
 from rca.inputs.labels import LabelShift, label_shift
 from rca.inputs.slices import slices
-from rca.inputs.timeline import change_points, read_events
+from rca.inputs.timeline import change_points, history, read_events
 from rca.metrics import get
 from rca.stats import LEVEL, Estimate, gap_of
 from rca.tables import open_table
@@ -37,6 +37,7 @@ class Attribution:
     notes: tuple[str, ...]
     _label_shift: partial[LabelShift] | None = field(repr=False)
     _timeline: Callable[[], pd.DataFrame] | None = field(repr=False)
+    _history: Callable[[], pd.DataFrame] | None = field(repr=False)
     _slices: Callable[[], pd.DataFrame] = field(repr=False)
     _seed: int = field(repr=False)
 
@@ -79,6 +80,13 @@ class Attribution:
         if self._timeline is None:
             raise NotApplicable("attribute was given no time column, so nothing is known of when.")
         return self._timeline()
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """The mean of what each row costs or gains over time: time, mean, low, high, rows, side; needs a time."""
+        if self._history is None:
+            raise NotApplicable("attribute was given no time column, so nothing is known of when.")
+        return self._history()
 
     @property
     def slices(self) -> pd.DataFrame:
@@ -165,15 +173,16 @@ def attribute(  # noqa: PLR0913  the contract
     gap = gap_of(judged.name, *judged.sides, (len(p), len(q)))
     labels = judged.tables[0][target], judged.tables[1][target]
     shift = None if blind else partial(label_shift, *judged.values, *labels, p, q)
-    line = None
+    line = past = None
     if time is not None:
         times = judged.tables[0][time], judged.tables[1][time]
         owned = {name: columns for name, columns in complete(groups, inputs).items() if columns}
+        past = partial(history, judged.values, times)
         line = cache(partial(change_points, judged.values, (p, q), times, owned, log, seed))
     shown = [*inputs, *(name for name in sensitive if name not in inputs)]
     sides = judged.tables[0][shown], judged.tables[1][shown]
     whom = cache(lambda: slices(judged.values, sides, np.random.default_rng(seed), sensitive))
-    return Attribution(gap, parts, judged.notes, shift, line, whom, seed)
+    return Attribution(gap, parts, judged.notes, shift, line, past, whom, seed)
 
 
 def _frame(source: Any, name: str, needed: Sequence[str], seed: int) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from scipy.stats import kstwobign
 from rca.errors import DataError, choices
 from rca.inputs.encode import encode, shuffled
 from rca.inputs.nuisance import expected, log_ratio, one_thread, split
-from rca.stats import Floats
+from rca.stats import Floats, mean
 from rca.tables import open_table
 
 Sides = tuple[Any, Any]  # arrays, tables or columns of the reference and the current side
@@ -23,6 +23,7 @@ _ALPHA = 0.05  # over all series
 _FEWEST = 30  # rows of a part
 _SMALL = 0.1  # shift, in standard deviations of a row, below which it is none
 _BINS = 100  # of time, in which rows are counted
+_SPANS = 20  # of a side's history
 _NEAR = 0.02  # an event this share of the time away may match
 _CHANCE = 0.2  # events that come this near by chance this often do not match
 _COLUMNS = ["time", "low", "high", "series", "p_value", "event", "event_p_value", "shift"]
@@ -110,6 +111,17 @@ def change_points(
         told.append((*stamps, name, min(turn.p_value * tests, 1.0), *event, turn.shift))
     found = pd.DataFrame(told, columns=_COLUMNS, dtype=object)
     return found.infer_objects().assign(event=found["event"])
+
+
+def history(values: Sides, times: Sides) -> pd.DataFrame:
+    """Return the mean of the rows' values over time with its 90 % interval, in spans of as many rows of each side."""
+    rows = []
+    for side, each, when in zip(("reference", "current"), values, map(moments, times), strict=True):
+        order = np.argsort(when, kind="stable")[: int(np.isfinite(when).sum())]
+        for part in np.array_split(order, max(min(_SPANS, len(order) // _FEWEST), 1)):
+            found = mean(each[part], side)
+            rows.append((pd.Timestamp(when[part].mean(), unit="s"), found.value, *found.interval(), len(part), side))
+    return pd.DataFrame(rows, columns=["time", "mean", "low", "high", "rows", "side"])
 
 
 def said(points: pd.DataFrame) -> dict[str, str]:
