@@ -94,7 +94,7 @@ def slices(
             ends = size - quantile(0.9) * se, size + quantile(0.9) * se
             counts = [int(side.sum()) for side in s.rows]
             rows.append((s.text, s.columns, *counts, *_parts(s, values), size, *ends, p_value, watched, s in kept))
-    found = pd.DataFrame(rows, columns=COLUMNS)
+    found = pd.DataFrame(rows, columns=COLUMNS).astype({"sensitive": bool, "confirmed": bool})
     order = (found["beyond"] * found["rows_current"]).abs().sort_values(ascending=False, kind="stable").index
     return found.loc[order].reset_index(drop=True)
 

@@ -84,3 +84,10 @@ def test_few_rows_are_masked_and_order_does_not_matter() -> None:
     columns = list(reversed(q.columns))
     again = slices((values[0], values[1][mixed]), (p, q.iloc[mixed][columns]), np.random.default_rng(0), ["job"])
     pd.testing.assert_frame_equal(found, again)
+
+
+def test_nothing_to_look_at_is_nobody() -> None:
+    table = pd.DataFrame({"a": np.ones(100)})
+    found = slices((np.zeros(100), np.ones(100)), (table, table), np.random.default_rng(0))
+    assert len(found) == 0
+    assert said(found) == ""
