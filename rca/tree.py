@@ -18,7 +18,7 @@ from rca.tables import open_table
 from rca.types import Case, Finding, Gap, Model, Pair, Pillar, Rejected, Roles
 
 #: A gap must exclude zero at this level before it is called one.
-ALARM = 0.95
+ALARM = 0.99
 #: The samples: rows of one share noise, rows of two do not.
 REFERENCE, CURRENT = "reference", "current"
 #: What the columns of a source look like that does not answer: nothing, one value, or a default.

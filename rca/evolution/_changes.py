@@ -9,6 +9,7 @@ from typing import Any
 from rca.errors import NotApplicable
 from rca.gitrepo import is_code
 from rca.types import Case, Model, Stage, Version
+from rca.versions import flatten
 
 PARAMS = "params.yaml"
 
@@ -121,14 +122,16 @@ def of_stage(case: Case, name: str) -> Iterator[Change]:
 
 def _params(case: Case, before: Stage, after: Stage) -> Iterator[Change]:
     for file in {**before.params, **after.params}:
-        old, new = before.params.get(file, {}), after.params.get(file, {})
+        groups = before.params.get(file, {})
+        old, new = flatten(groups), flatten(after.params.get(file, {}))
         for key in {**old, **new}:
             if (key in old, old.get(key)) != (key in new, new.get(key)):
                 name = key if file == PARAMS else f"{file}:{key}"
                 text = f"{name} {old.get(key, 'unset')!s} → {new.get(key, 'unset')!s}"
                 kind = kind_of_key(key, case.seed_key)
-                # the reference's dvc.yaml is the one that runs
-                yield Change(f"params.{name}", kind, after.name, (), ((file, key),), text, declared=key in old)
+                # the reference's dvc.yaml is the one that runs, and may declare all of a group
+                known = any(f"{key}.".startswith(f"{group}.") for group in groups)
+                yield Change(f"params.{name}", kind, after.name, (), ((file, key),), text, declared=known)
 
 
 def _dependency(case: Case, name: str, path: str) -> Iterator[Change]:

@@ -14,7 +14,7 @@ from scipy.special import ndtr
 from rca.inputs.encode import Mask, is_number, labels, numbers, shuffled
 from rca.stats import Floats, benjamini_hochberg, quantile
 
-FDR = 0.05
+FDR = 0.01
 MASKED = 10  # rows of a group on one side below which it is not shown: it may be somebody
 _ROWS = 60_000  # of a side
 _FEWEST = 20  # rows of a slice, and of the rest, on each half of each side

@@ -19,7 +19,7 @@ from rca.tables import open_table
 
 Sides = tuple[Any, Any]  # arrays, tables or columns of the reference and the current side
 Groups = Mapping[str, Sequence[str]]
-_ALPHA = 0.05  # over all series
+_ALPHA = 0.01  # over all series
 _FEWEST = 30  # rows of a part
 _SMALL = 0.1  # shift, in standard deviations of a row, below which it is none
 _BINS = 100  # of time, in which rows are counted
