@@ -13,10 +13,8 @@ from rca.registry import diff
 from rca.stats import Floats, benjamini_hochberg, mean
 from rca.types import Case, Finding
 
-#: Slices and groups of fewer rows are not told apart.
-_FEWEST = 30
-#: A slice, or a gap between groups, that moved by less than this is not worth a name.
-_MATTERS = 0.02
+_FEWEST = 30  # rows of a slice, or of a group, that is told apart
+_MATTERS = 0.02  # by which a slice, or a gap between groups, must move to be worth a name
 
 
 @diff("RCA208", "predictions changed on the same exam")

@@ -2,6 +2,7 @@
 
 import ast
 import difflib
+from collections import defaultdict
 from collections.abc import Iterator
 from packaging.version import InvalidVersion, Version
 from rca.errors import NotApplicable
@@ -34,16 +35,14 @@ def parameters(case: Case) -> Iterator[Finding]:
         for key in values
     }
     for key in {**reference.params, **current.params}:
-        both = [side.params[key] for side in (reference, current) if key in side.params]
-        if len(both) == 2 and both[0] == both[1] and type(both[0]) is type(both[1]):
+        old, new = (side.params.get(key, "unset") for side in (reference, current))
+        if old == new and type(old) is type(new):
             continue
-        before, after = (str(side.params.get(key, "unset")) for side in (reference, current))
         stage = declared.get(key) or next((s for k, s in declared.items() if key.startswith(f"{k}.")), None)
-        text = f"{key} went from {before} to {after}{'' if stage else ', and no stage declares it'}"
-        effect = relative(*both) if len(both) == 2 else None
-        facts = {"reference": before, "current": after, "declared": stage is not None}
+        text = f"{key} went from {old} to {new}{'' if stage else ', and no stage declares it'}"
+        facts = {"reference": str(old), "current": str(new), "declared": stage is not None}
         kind = kind_of_key(key, case.seed_key)
-        yield Finding("RCA201", kind, f"params.{key}", text, stage, effect, evidence=facts)
+        yield Finding("RCA201", kind, f"params.{key}", text, stage, relative(old, new), evidence=facts)
 
 
 @diff("RCA202", "code changed")
@@ -88,14 +87,12 @@ def _functions(before: str, after: str) -> list[str]:
         trees = [ast.parse(source) for source in (before, after)]
     except (SyntaxError, ValueError, RecursionError):
         return []
-    sides: list[dict[str, str]] = []
-    for body in (tree.body for tree in trees):
-        parts: dict[str, str] = {}
-        for node in body:
+    parts: dict[str, list[str]] = defaultdict(lambda: ["", ""])  # by name, what it is before and after
+    for side, tree in enumerate(trees):
+        for node in tree.body:
             name = node.name if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else "<module>"
-            parts[name] = parts.get(name, "") + ast.dump(node)
-        sides.append(parts)
-    return sorted(name for name in {**sides[0], **sides[1]} if sides[0].get(name) != sides[1].get(name))
+            parts[name][side] += ast.dump(node)
+    return sorted(name for name, (old, new) in parts.items() if old != new)
 
 
 @diff("RCA203", "environment changed")
@@ -128,26 +125,15 @@ def _step(before: str | None, after: str | None) -> str:
 
 @diff("RCA204", "model and recorded metrics changed")
 def outcome(case: Case) -> Iterator[Finding]:
-    """Compare the model's hash and the metrics that both versions recorded.
+    """Compare the model's hash and the metrics that both versions recorded; see :func:`parameters`.
 
     At most one, with the metrics before and after; these carry no interval, so an investigation measures its own.
-
-    Examples
-    --------
-    >>> old, new = (
-    ...     Version(r, r, artifacts={"model": Artifact("m.skops", md5, None)}, metrics={"auc": auc})
-    ...     for r, md5, auc in (("good", "aa", 0.81), ("bad", "bb", 0.74))
-    ... )
-    >>> [f.text for f in outcome(Case((), Roles(), old, new))]
-    ['the model m.skops is another one; recorded auc 0.81 → 0.74']
-    >>> list(outcome(Case((), Roles(), old, old)))
-    []
     """
     reference, current = sides(case)
     models = reference.artifacts.get("model"), current.artifacts.get("model")
     hashes = [m.md5 or m.file if m else None for m in models]
-    shared = {name: [value, current.metrics.get(name)] for name, value in reference.metrics.items()}
-    moved = {name: pair for name, pair in shared.items() if pair[1] is not None and pair[0] != pair[1]}
+    now = current.metrics
+    moved = {name: [old, now[name]] for name, old in reference.metrics.items() if name in now and old != now[name]}
     if hashes[0] == hashes[1] and not moved:
         return
     path = models[1].path if models[1] else case.model_path
@@ -162,7 +148,7 @@ def outcome(case: Case) -> Iterator[Finding]:
 def training_data(case: Case) -> Iterator[Finding]:
     """Compare the recorded hashes of the data that no stage made and that the model descends from.
 
-    One finding for each file or folder; what is different inside is the integrity checks' answer; see :func:`outcome`.
+    One finding for each file or folder; what is different inside is the integrity checks' answer; see :func:`code`.
     """
     for change in root_changes(case):
         if change.kind == "training_data":

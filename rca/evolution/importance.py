@@ -40,7 +40,7 @@ def importances(case: Case) -> Iterator[Finding]:
     models, known = asked(case), classes(asked(case)[1])
     scored = known is not None and all(hasattr(model, "predict_proba") for model in models)
     metric = metrics.get("brier" if scored else "absolute_error" if known is None else "zero_one")
-    read = [set(getattr(model, "feature_names_in_", roles.features)) for model in models]
+    read = {name for model in models for name in getattr(model, "feature_names_in_", roles.features)}
 
     def loss(model: Any, table: Any) -> Any:
         return metric.values(metrics.answers(metric, model, table, str(roles.target), roles.positive, "exam"))
@@ -48,11 +48,9 @@ def importances(case: Case) -> Iterator[Finding]:
     usual = [loss(model, frame) for model in models]
     mixed = draw.permutation(len(frame))
     found: dict[str, list[Any]] = {}
-    for name in (n for n in frame.columns if n in read[0] | read[1]):
+    for name in (n for n in frame.columns if n in read):
         table = frame.assign(**{name: frame[name].to_numpy()[mixed]})
-        sides = zip(models, usual, read, strict=True)
-        # a model that does not read it loses nothing by it
-        found[name] = [loss(m, table) - base if name in inputs else np.zeros(len(frame)) for m, base, inputs in sides]
+        found[name] = [loss(model, table) - base for model, base in zip(models, usual, strict=True)]
     moves = {name: mean(new - old, "exam") for name, (old, new) in found.items()}
     p_values = benjamini_hochberg([2 * norm.sf(abs(m.value) / max(m.se, 1e-12)) for m in moves.values()])
     least = _MATTERS * max(abs(side.mean()) for pair in found.values() for side in pair)

@@ -1,9 +1,8 @@
 """Which rows of the training table came, went or changed."""
 
-import functools
-import operator
 from collections.abc import Iterator
 from typing import Any
+import ibis
 from rca.engine import fetch
 from rca.errors import NotApplicable
 from rca.registry import diff
@@ -60,27 +59,17 @@ def _joined(pair: Pair, key: list[str]) -> dict[str, Any]:
         if (repeated := table.profile.rows - Table(table.expr.select(*key).distinct()).rows) > 0:
             raise NotApplicable(f"{repeated:,} rows of {table.name} have the key of another")
     # names may be anything, so the join is told numbers
-    left, right = (
-        side.select(
-            **{f"k{i}": side[n] for i, n in enumerate(key)}, **{f"{s}{i}": side[n] for i, n in enumerate(shared)}
-        )
-        for side, s in zip(sides, "ab", strict=True)
-    )
-    both = left.inner_join(right, [f"k{i}" for i in range(len(key))])
+    keys = {f"k{i}": ibis._[name] for i, name in enumerate(key)}
+    old, new = ({f"{side}{i}": ibis._[name] for i, name in enumerate(shared)} for side in "ab")
+    both = sides[0].select(**keys, **old).inner_join(sides[1].select(**keys, **new), [*keys])
     other = {f"c{i}": ~both[f"a{i}"].identical_to(both[f"b{i}"]) for i in range(len(shared))}
-    counts = {name: hit.sum() for name, hit in other.items()}
     if other:
-        counts["changed"] = functools.reduce(operator.or_, other.values()).sum()
-    whole = fetch(both.aggregate(n=both.count(), **counts))
-    found = {name: int(column[0].as_py() or 0) for name, column in zip(whole.column_names, whole.columns, strict=True)}
+        other["changed"] = ibis.or_(*other.values())
+    (found,) = fetch(both.aggregate(n=both.count(), **{name: hit.sum() for name, hit in other.items()})).to_pylist()
     cells = {name: found[f"c{i}"] for i, name in enumerate(shared) if found[f"c{i}"]}
-    rows = pair.reference.profile.rows, pair.current.profile.rows
-    return {
-        "came": rows[1] - found["n"],
-        "went": rows[0] - found["n"],
-        "changed": found.get("changed", 0),
-        "cells": cells,
-    }
+    came, went = (table.profile.rows - found["n"] for table in (pair.current, pair.reference))
+    # the sum of no rows is null
+    return {"came": came, "went": went, "changed": found.get("changed") or 0, "cells": cells}
 
 
 def _label(pair: Pair, case: Case) -> dict[str, Any]:

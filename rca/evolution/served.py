@@ -34,7 +34,7 @@ def mixed_versions(case: Case) -> Iterator[Finding]:
     >>> [f.text for f in mixed_versions(Case((Pair("production", log, log, same_role=False),), roles, old, new))]
     ['40 of the 100 rows of log that tell the models apart were answered by the model of a.']
     """
-    roles, reference = case.roles, sides(case)[0]
+    roles, rev = case.roles, sides(case)[0].rev
     pair = next((p for p in case.pairs if p.name == "production"), None)
     if pair is None or roles.prediction not in pair.current.columns:
         raise NotApplicable("production logged no score: name its column as 'prediction' in rca.yaml")
@@ -47,22 +47,18 @@ def mixed_versions(case: Case) -> Iterator[Finding]:
     telling = np.abs(old - new) > 2 * near
     by_old, by_new = ((np.abs(logged - side) <= near) & telling for side in (old, new))
     known = by_old | by_new
-    if known.sum() < max(_FEWEST, telling.sum() / 2):
-        count = f"{int(known.sum())} of the {int(telling.sum())} rows"
-        raise NotApplicable(f"{count} of {pair.current.name} on which the models differ have the answer of one of them")
-    share = rate_change(0, int(known.sum()), int(by_old.sum()), int(known.sum()), _FLOOR)
+    mine, told, name = int(by_old.sum()), int(known.sum()), pair.current.name
+    if told < max(_FEWEST, telling.sum() / 2):
+        count = f"{told} of the {int(telling.sum())} rows"
+        raise NotApplicable(f"{count} of {name} on which the models differ have the answer of one of them")
+    share = rate_change(0, told, mine, told, _FLOOR)
     if share.difference <= _FLOOR or share.p_value > 0.01:
         return
-    facts: dict[str, Any] = {
-        "rows": int(by_old.sum()),
-        "telling": int(known.sum()),
-        "neither": int((~known & telling).sum()),
-    }
-    text = f"{facts['rows']} of the {facts['telling']} rows of {pair.current.name} that tell the models apart were "
-    text += f"answered by the model of {reference.rev}"
+    facts: dict[str, Any] = {"rows": mine, "telling": told, "neither": int((~known & telling).sum())}
+    text = f"{mine} of the {told} rows of {name} that tell the models apart were answered by the model of {rev}"
     if roles.time in frame and pd.api.types.is_datetime64_any_dtype(frame[roles.time]):
         ends = [frame.loc[by_old, roles.time].min(), frame.loc[by_old, roles.time].max()]
-        facts |= dict(zip(("onset", "until"), (end.isoformat() for end in ends), strict=True))
+        facts |= {"onset": ends[0].isoformat(), "until": ends[1].isoformat()}
         text += f", from {ends[0]:%Y-%m-%d} to {ends[1]:%Y-%m-%d}"
     size = share.difference, share.low, share.high, share.p_value
     yield Finding("RCA209", "mixed_versions", "model", f"{text}.", None, *size, facts)
@@ -73,13 +69,11 @@ def _scores(case: Case, frame: pd.DataFrame) -> tuple[Any, Any, Any]:
     models, roles = asked(case), case.roles
     known, said = classes(models[1]), frame[str(roles.prediction)]
     number = pd.api.types.is_numeric_dtype(said) and not set(said.unique()) <= set(known or ())
-    name = "neg_mean_absolute_error" if known is None else "neg_brier_score" if number else "accuracy"
+    metric = metrics.get("neg_mean_absolute_error" if known is None else "neg_brier_score" if number else "accuracy")
     # scores need no label, and rows without one were answered too
     asking = frame.assign(**{str(roles.target): 0.0 if known is None else known[0]})
     try:
-        found = [
-            metrics.answers(metrics.get(name), m, asking, str(roles.target), roles.positive, "log") for m in models
-        ]
+        found = [metrics.answers(metric, m, asking, str(roles.target), roles.positive, "log") for m in models]
         logged = said.to_numpy(dtype=float) if number else metrics.encode(said, known, roles.positive)
     except RcaError as problem:
         raise NotApplicable(str(problem)) from None
