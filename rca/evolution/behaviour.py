@@ -108,12 +108,18 @@ def answered(case: Case) -> tuple[pd.DataFrame, str, Floats, Floats, Floats]:
     known = [classes(model) for model in models]
     if known[0] != known[1] or frame.empty:
         raise NotApplicable(f"the models know other classes: {known[0]} and {known[1]}" if len(frame) else "no labels")
-    metric, name = metrics.get("neg_mean_absolute_error" if known[1] is None else "accuracy"), pair.current.name
+    name, metric = pair.current.name, "neg_mean_absolute_error" if known[1] is None else "accuracy"
+    old, new = both(case, metric, frame, name)
+    return frame, name, old.y, old.response, new.response
+
+
+def both(case: Case, metric: str, frame: pd.DataFrame, sample: str = "exam") -> list[metrics.Scored]:
+    """Return what the two models answer for the rows of a table; where one cannot, this is not applicable."""
+    judged, target, positive = metrics.get(metric), str(case.roles.target), case.roles.positive
     try:
-        found = [metrics.answers(metric, model, frame, target, case.roles.positive, name) for model in models]
+        return [metrics.answers(judged, model, frame, target, positive, sample) for model in asked(case)]
     except RcaError as problem:
         raise NotApplicable(str(problem)) from None
-    return frame, name, found[0].y, found[0].response, found[1].response
 
 
 def _slices(case: Case, frame: pd.DataFrame, gain: Floats) -> list[dict[str, Any]]:
@@ -135,11 +141,10 @@ def _slices(case: Case, frame: pd.DataFrame, gain: Floats) -> list[dict[str, Any
 
 def _scores(case: Case, frame: pd.DataFrame) -> dict[str, Any]:
     """Compare the scores of two binary classifiers."""
-    models, roles = asked(case), case.roles
+    models = asked(case)
     if len(classes(models[1]) or ()) != 2 or not all(hasattr(m, "predict_proba") for m in models):
         return {}
-    metric = metrics.get("neg_brier_score")
-    pair = [metrics.answers(metric, m, frame, str(roles.target), roles.positive, "exam") for m in models]
+    pair = both(case, "neg_brier_score", frame)
     bins = [pd.qcut(s.response, 10, labels=False, duplicates="drop") for s in pair]
     error = [float(pd.Series(s.y - s.response).groupby(b).sum().abs().sum()) for s, b in zip(pair, bins, strict=True)]
     return {

@@ -47,20 +47,12 @@ def parameters(case: Case) -> Iterator[Finding]:
 
 @diff("RCA202", "code changed")
 def code(case: Case) -> Iterator[Finding]:
-    r"""Compare the source files and the commands of the stages.
+    """Compare the source files and the commands of the stages; see :func:`parameters`.
 
     A Python file whose syntax tree is unchanged differs in formatting and comments alone: a proof that it
     matters not.
 
     One finding for each file; `effect` is the share of lines that changed, evidence holds the functions.
-
-    Examples
-    --------
-    >>> old = Version("good", "1", files={"train.py": "a"}, code={"train.py": "def fit(x):\n    return x + 1\n"})
-    >>> new = Version("bad", "2", files={"train.py": "b"}, code={"train.py": "def fit(x):\n    return x - 1\n"})
-    >>> found = next(code(Case((), Roles(), old, new)))
-    >>> found.subject, found.evidence["functions"], found.evidence["same_program"]
-    ('code.train.py', ['fit'], False)
     """
     reference, current = sides(case)
     declared = [*current.stages.values(), *reference.stages.values()]
@@ -146,9 +138,9 @@ def outcome(case: Case) -> Iterator[Finding]:
 
 @diff("RCA205", "training data changed")
 def training_data(case: Case) -> Iterator[Finding]:
-    """Compare the recorded hashes of the data that no stage made and that the model descends from.
+    """Compare the hashes of the data that no stage made and that the model descends from; see :func:`parameters`.
 
-    One finding for each file or folder; what is different inside is the integrity checks' answer; see :func:`code`.
+    One finding for each file or folder; what is different inside is the integrity checks' answer.
     """
     for change in root_changes(case):
         if change.kind == "training_data":

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import norm
 from rca import metrics
 from rca.evolution._changes import asked
-from rca.evolution.behaviour import answered
+from rca.evolution.behaviour import answered, both
 from rca.models import classes
 from rca.registry import diff
 from rca.stats import benjamini_hochberg, mean
@@ -35,22 +35,22 @@ def importances(case: Case) -> Iterator[Finding]:
     inputs are worth otherwise to the model: a 1.12 → 0 (-1.12)
     """
     frame = answered(case)[0]
-    draw, roles = np.random.default_rng(0), case.roles
+    draw = np.random.default_rng(0)
     frame = frame.iloc[np.sort(draw.permutation(len(frame))[:_ROWS])].reset_index(drop=True)
     models, known = asked(case), classes(asked(case)[1])
     scored = known is not None and all(hasattr(model, "predict_proba") for model in models)
     metric = metrics.get("brier" if scored else "absolute_error" if known is None else "zero_one")
-    read = {name for model in models for name in getattr(model, "feature_names_in_", roles.features)}
+    read = {name for model in models for name in getattr(model, "feature_names_in_", case.roles.features)}
 
-    def loss(model: Any, table: Any) -> Any:
-        return metric.values(metrics.answers(metric, model, table, str(roles.target), roles.positive, "exam"))
+    def losses(table: Any) -> list[Any]:
+        return [metric.values(scored) for scored in both(case, metric.name, table)]
 
-    usual = [loss(model, frame) for model in models]
+    usual = losses(frame)
     mixed = draw.permutation(len(frame))
     found: dict[str, list[Any]] = {}
     for name in (n for n in frame.columns if n in read):
         table = frame.assign(**{name: frame[name].to_numpy()[mixed]})
-        found[name] = [loss(model, table) - base for model, base in zip(models, usual, strict=True)]
+        found[name] = [now - before for now, before in zip(losses(table), usual, strict=True)]
     moves = {name: mean(new - old, "exam") for name, (old, new) in found.items()}
     p_values = benjamini_hochberg([2 * norm.sf(abs(m.value) / max(m.se, 1e-12)) for m in moves.values()])
     least = _MATTERS * max(abs(side.mean()) for pair in found.values() for side in pair)

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 import numpy as np
 import pandas as pd
-from rca import metrics
-from rca.errors import NotApplicable, RcaError
+from rca.errors import NotApplicable
 from rca.evolution._changes import asked, sides
+from rca.evolution.behaviour import both
 from rca.models import classes
 from rca.registry import diff
 from rca.stats import rate_change
@@ -66,17 +66,12 @@ def mixed_versions(case: Case) -> Iterator[Finding]:
 
 def _scores(case: Case, frame: pd.DataFrame) -> tuple[Any, Any, Any]:
     """Return what both models say of the rows, and what was logged, in one unit."""
-    models, roles = asked(case), case.roles
-    known, said = classes(models[1]), frame[str(roles.prediction)]
+    known, said = classes(asked(case)[1]), frame[str(case.roles.prediction)]
     number = pd.api.types.is_numeric_dtype(said) and not set(said.unique()) <= set(known or ())
-    metric = metrics.get("neg_mean_absolute_error" if known is None else "neg_brier_score" if number else "accuracy")
-    # scores need no label, and rows without one were answered too
-    asking = frame.assign(**{str(roles.target): 0.0 if known is None else known[0]})
-    try:
-        found = [metrics.answers(metric, m, asking, str(roles.target), roles.positive, "log") for m in models]
-        logged = said.to_numpy(dtype=float) if number else metrics.encode(said, known, roles.positive)
-    except RcaError as problem:
-        raise NotApplicable(str(problem)) from None
-    if any(answer.response.ndim > 1 for answer in found):
+    metric = "neg_mean_absolute_error" if known is None else "neg_brier_score" if number else "accuracy"
+    # rows without a label were answered too; where classes were logged, they are made numbers as labels are
+    label: Any = said if not number else 0.0 if known is None else known[0]
+    old, new = both(case, metric, frame.assign(**{str(case.roles.target): label}), "log")
+    if max(old.response.ndim, new.response.ndim) > 1:
         raise NotApplicable("one score does not tell the answers of more than two classes")
-    return found[0].response, found[1].response, logged
+    return old.response, new.response, said.to_numpy(dtype=float) if number else new.y

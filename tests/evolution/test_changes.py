@@ -83,6 +83,17 @@ def test_anything_else_is(other: str | None) -> None:
     assert not same_program("x = 1", other)
 
 
+def test_the_functions_that_changed_are_told() -> None:
+    old, new = (
+        Version(rev, rev, files={"train.py": rev}, code={"train.py": f"A = 1\ndef fit(x):\n    return x {sign} 1\n"})
+        for rev, sign in (("good", "+"), ("bad", "-"))
+    )
+    (finding,) = registry.diff.get("RCA202").function(Case((), Roles(), old, new))
+    assert (finding.subject, finding.evidence["functions"]) == ("code.train.py", ["fit"])
+    assert finding.text == "train.py changed in fit; no stage declares it"
+    assert not finding.evidence["same_program"]
+
+
 def test_another_model_and_the_metrics_that_moved_are_told() -> None:
     old, new = (
         Version(rev, rev, artifacts={"model": Artifact("m.skops", md5, None)}, metrics={"auc": auc, rev: 1.0})
