@@ -13,8 +13,7 @@ from rca.types import Case, Outcome, Pair
 
 #: Rows of each side that evidently is shown.
 ROWS = 20_000
-#: Text with more values than this takes evidently minutes, and says nothing.
-_LEVELS = 1000
+_LEVELS = 1000  # text with more values than this takes evidently minutes, and says nothing
 
 
 def evidently(pair: Pair, case: Case, path: str | Path) -> Outcome:
