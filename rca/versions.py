@@ -96,9 +96,8 @@ class Snapshot:
     @cached_property
     def params(self) -> dict[str, Any]:
         """Dotted keys of every parameter file; keys outside params.yaml are prefixed with their file."""
-        names = {"params.yaml", *(file for stage in self.stages.values() for file in stage.params)}
         result: dict[str, Any] = {}
-        for name in sorted(names):
+        for name in sorted({"params.yaml", *(file for stage in self.stages.values() for file in stage.params)}):
             if name in self.files:
                 content = self.content(name) if name.endswith((".yaml", ".yml", ".json", ".toml")) else {}
             else:  # what the lock recorded of it is known

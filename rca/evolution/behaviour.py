@@ -86,8 +86,7 @@ def mixed_versions(case: Case) -> Iterator[Finding]:
     pair = next((p for p in case.pairs if p.name == "production"), None)
     if pair is None or roles.prediction not in pair.current.columns:
         raise NotApplicable("production logged no score: name its column as 'prediction' in rca.yaml")
-    frame = pair.current.frame()
-    frame = frame[frame[roles.prediction].notna()].reset_index(drop=True)
+    frame = pair.current.frame().dropna(subset=[roles.prediction]).reset_index(drop=True)
     old, new, logged = _logged(case, frame)
     scale = max(float(np.abs(logged).max(initial=0.0)), 1e-9)
     decimals = next((d for d in range(1, 9) if np.allclose(logged, logged.round(d), rtol=0, atol=1e-12 * scale)), 9)

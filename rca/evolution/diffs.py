@@ -168,15 +168,13 @@ def training_rows(case: Case) -> Iterator[Finding]:
         raise NotApplicable("there is no training table on both sides")
     before, after = pair.reference.profile.rows, pair.current.profile.rows
     facts: dict[str, Any] = {"rows": [before, after], **_label(pair, case)}
-    key, text = list(case.roles.key), f"train went from {before:,} to {after:,} rows"
+    key, moved, text = list(case.roles.key), after - before, f"train went from {before:,} to {after:,} rows"
     if key and all(set(key) <= set(table.columns) for table in (pair.reference, pair.current)):
         facts |= _joined(pair, key)
         cells = dict(sorted(facts["cells"].items(), key=lambda item: -item[1])[:_MOST])
         named = f" ({', '.join(f'{name} in {count:,}' for name, count in cells.items())})" if cells else ""
         text += f": {facts['came']:,} came, {facts['went']:,} went, and {facts['changed']:,} have other values{named}"
         moved = facts["came"] + facts["changed"]
-    else:
-        moved = after - before
     if "target" in facts:
         text += "; {} from {:.4g} to {:.4g}".format(facts["target"], *facts["rate"])
     if moved or before != after:

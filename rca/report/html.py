@@ -63,6 +63,5 @@ def provenance(found: Investigation) -> str:
     """Return where the numbers come from: both sides, versions, seeds, hashes."""
     from rca.versions import flatten
 
-    sides = {"reference": plain(found.reference), "current": plain(found.current)}
-    flat = flatten({**sides, **plain(found.provenance)}).items()
+    flat = flatten(plain({"reference": found.reference, "current": found.current, **found.provenance})).items()
     return _section("provenance", [(key, item) for key, item in flat if item is not None][:200])
