@@ -75,22 +75,7 @@ def write(contract: Contract, path: str | Path) -> None:
 
 
 def suggest(case: Case) -> Contract:
-    """Learn what the reference tables of a case promise, so that another sample of the same data keeps it.
-
-    Examples
-    --------
-    >>> draw = np.random.default_rng(0)
-    >>> net = draw.lognormal(3, 1, 2000)
-    >>> whole = pd.DataFrame({"net": net, "gross": net * draw.uniform(1, 1.2, 2000), "city": ["A", "B"] * 1000})
-    >>> damaged = whole.assign(city="C", gross=net / 2)
-    >>> case = Case((Pair("train", open_table(whole), open_table(damaged)),), Roles())
-    >>> contract = suggest(case)
-    >>> contract.tables["train"].rules
-    (('<=', 'net', 'gross'),)
-    >>> [(f.kind, f.text) for f in hold(contract, case)]
-    [('new_category', "city of train has other values than 'A', 'B' in 100 % of the rows."), \
-('broken_relation', 'net <= gross is broken in 100 % of the rows of train.')]
-    """
+    """Learn what the reference tables of a case promise, so that another sample of the same data keeps it."""
     return Contract(tables={pair.name: _learn(pair, case) for pair in case.pairs})
 
 

@@ -13,8 +13,7 @@ from rca.types import Case, Outcome, Pair
 
 #: Rows of each side that evidently is shown.
 ROWS = 20_000
-#: Text with more values than this takes evidently minutes, and says nothing.
-_LEVELS = 1000
+_LEVELS = 1000  # text with more values than this takes evidently minutes, and says nothing
 
 
 def evidently(pair: Pair, case: Case, path: str | Path) -> Outcome:
@@ -43,12 +42,10 @@ def _report(pair: Pair, case: Case, path: str | Path) -> str:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     found.save_html(str(path))
     looked = [(m["value"], m["config"]) for m in found.dict()["metrics"] if m["config"]["type"].endswith(":ValueDrift")]
-    moved = sorted(
-        how["column"]
-        for value, how in looked
-        if (value < how["threshold"] if "p_value" in how["method"] else value >= how["threshold"])
-    )
-    left = sorted(map(str, set(both) - set(used)))
+    # a p-value is low, and a distance high
+    moved = [how["column"] for value, how in looked if value < how["threshold"] and "p_value" in how["method"]]
+    moved += [how["column"] for value, how in looked if value >= how["threshold"] and "p_value" not in how["method"]]
+    left = set(both) - set(used)
     tail = f"; not shown to it, as empty, of two types or of too many values: {choices(left, 5)}" if left else ""
     return f"evidently calls {len(moved)} of {len(looked)} columns drifted: {choices(moved, 10)}{tail}."
 

@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import Any
 from rca import registry
 from rca.errors import DataError
 from rca.evolution._changes import Change, of_stage, producer, repinned, tracker
@@ -17,8 +16,7 @@ from rca.tables import open_table
 from rca.types import Case, Finding, Pair, Version
 
 _TABLES = (".parquet", ".pq", ".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
-#: Files of a folder that are looked into at most.
-_FILES = 20
+_FILES = 20  # of a folder that are looked into at most
 
 
 def trace(case: Case, findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -150,10 +148,10 @@ class _Walk:
             said = f"It came in with {last.path}, which no stage makes{f' ({what[0]})' if what else ''}."
         blind = [step.path for step in steps if step.damaged is None]
         text = f"{finding.text} {said}" + (f" Not looked at: {listed(blind)}." if blind else "")
-        place: dict[str, Any] = {"lines": [str(hunk) for hunk in hunks[:5]]} if last.stage else {"source": last.path}
-        place |= {"lineage": [asdict(step) for step in reversed(steps)], "commit": commit}
-        place |= {"not_looked_at": blind} if blind else {}
-        return replace(finding, stage=last.stage, text=text, evidence={**finding.evidence, **place})
+        place = {"lines": [str(hunk) for hunk in hunks[:5]]} if last.stage else {"source": last.path}
+        way = {"lineage": [asdict(step) for step in reversed(steps)], "commit": commit}
+        way |= {"not_looked_at": blind} if blind else {}
+        return replace(finding, stage=last.stage, text=text, evidence={**finding.evidence, **place, **way})
 
     def _rank(self, hunk: Hunk, names: set[str], pair: Pair) -> int:
         """Return 0 where changed lines name the column, 1 or 2 where what they change has to do with it, 3 for form."""

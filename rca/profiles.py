@@ -83,9 +83,8 @@ def load(path: str | Path) -> Profile:
         rows = int(told["rows"])
         return Profile(rows, {name: _column(name, facts, rows) for name, facts in told["columns"].items()})
     except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as problem:
-        detail = " ".join(str(problem).split())[:200]
-        hint = "give a table, or what rca check --profile wrote."
-        raise DataError(f"{path} is no stored profile ({detail}): {hint}") from None
+        what = f"{path} is no stored profile ({' '.join(str(problem).split())[:200]})"
+        raise DataError(f"{what}: give a table, or what rca check --profile wrote.") from None
 
 
 def imagine(profile: Profile) -> Any:
@@ -94,7 +93,7 @@ def imagine(profile: Profile) -> Any:
     for name, column in profile.columns.items():
         points = (np.arange(round(size * column.present / max(column.rows, 1))) + 0.5) * column.rows / max(size, 1)
         points /= max(column.present, 1)
-        values: Any = pd.Series(None, index=range(size), dtype=_TYPES[column.kind])
+        made[name] = values = pd.Series(None, index=range(size), dtype=_TYPES[column.kind])
         if column.quantiles:
             found: Any = np.interp(points, (0, *GRID, 1), (column.min, *column.quantiles, column.max))
             found = np.round(found) if "int" in column.type else found
@@ -104,10 +103,9 @@ def imagine(profile: Profile) -> Any:
         elif column.kind == "time" and column.min is not None:
             found = pd.Timestamp(column.min) + points * (pd.Timestamp(column.max) - pd.Timestamp(column.min))
         else:
-            found = np.empty(0)
+            continue
         if len(found):
             values.iloc[draw.permutation(size)[: len(found)]] = found
-        made[name] = values
     return pd.DataFrame(made)
 
 

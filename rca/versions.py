@@ -96,14 +96,12 @@ class Snapshot:
     @cached_property
     def params(self) -> dict[str, Any]:
         """Dotted keys of every parameter file; keys outside params.yaml are prefixed with their file."""
-        names = {"params.yaml", *(file for stage in self.stages.values() for file in stage.params)}
         result: dict[str, Any] = {}
-        for name in sorted(names):
-            content: Any = {}
-            if name not in self.files:  # what the lock recorded of it is known
+        for name in sorted({"params.yaml", *(file for stage in self.stages.values() for file in stage.params)}):
+            if name in self.files:
+                content = self.content(name) if name.endswith((".yaml", ".yml", ".json", ".toml")) else {}
+            else:  # what the lock recorded of it is known
                 content = {k: v for stage in self.stages.values() for k, v in stage.params.get(name, {}).items()}
-            elif name.endswith((".yaml", ".yml", ".json", ".toml")):
-                content = self.content(name)
             lead = "" if name == "params.yaml" else f"{name}:"
             result |= {lead + key: value for key, value in flatten(content).items()}
         return result
@@ -113,8 +111,7 @@ class Snapshot:
         """The metrics files that are kept in git."""
         declared = self.content("dvc.yaml")
         homes = [declared, *(stage.get("do") or stage for stage in (declared.get("stages") or {}).values())]
-        entries = [entry for home in homes for entry in home.get("metrics", [])]
-        names = [str(next(iter(e)) if isinstance(e, Mapping) else e) for e in entries]
+        names = [str(next(iter(e)) if isinstance(e, Mapping) else e) for home in homes for e in home.get("metrics", [])]
         return [name for name in names if name in self.files and name.endswith((".json", ".yaml", ".yml"))]
 
     @cached_property
@@ -276,11 +273,9 @@ def require(version: Version, role: str) -> Table:
     """Return a version's table."""
     if role in version.tables:
         return version.tables[role]  # type: ignore[return-value]  # versions hold rca's own tables
-    artifact = version.artifacts.get(f"data.{role}")
-    reason = artifact.problem if artifact and artifact.problem else f"rca.yaml names no data.{role}"
-    have = ", ".join(version.tables) or "none"
-    absent = artifact is not None and artifact.md5 is not None and artifact.file is None
-    problem = InconclusiveError if absent else VersionError
+    artifact = version.artifacts.get(f"data.{role}") or Artifact("", None, None)
+    reason, have = artifact.problem or f"rca.yaml names no data.{role}", ", ".join(version.tables) or "none"
+    problem = InconclusiveError if artifact.md5 is not None and artifact.file is None else VersionError
     raise problem(f"there is no table data.{role} at {version.rev}: {reason} (readable tables: {have}).")
 
 

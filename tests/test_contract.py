@@ -87,6 +87,19 @@ def test_a_promise_that_is_broken_is_a_finding(name: str) -> None:
     assert held(shop(), shop(), key=("id",)) == []
 
 
+def test_what_breaks_a_promise_is_said_in_a_sentence() -> None:
+    draw = np.random.default_rng(0)
+    net = draw.lognormal(3, 1, 2000)
+    whole = pd.DataFrame({"net": net, "gross": net * draw.uniform(1, 1.2, 2000), "city": ["A", "B"] * 1000})
+    case = case_of(whole, whole.assign(city="C", gross=net / 2))
+    contract = suggest(case)
+    assert contract.tables["train"].rules == (("<=", "net", "gross"),)
+    assert [(f.kind, f.text) for f in hold(contract, case)] == [
+        ("new_category", "city of train has other values than 'A', 'B' in 100 % of the rows."),
+        ("broken_relation", "net <= gross is broken in 100 % of the rows of train."),
+    ]
+
+
 def test_what_is_written_is_read_back_and_a_person_can_read_it(tmp_path: Path) -> None:
     contract = suggest(case_of(shop(), shop(), key=("id",)))
     write(contract, tmp_path / "deep" / "contract.yaml")

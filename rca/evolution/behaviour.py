@@ -1,4 +1,4 @@
-"""How two models answer the same exam: flips, scores and groups."""
+"""How two models answer: the same exam (flips, scores, groups, the worth of each input), and production."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,16 +7,17 @@ import pandas as pd
 from scipy.stats import binomtest, norm
 from rca import metrics
 from rca.errors import NotApplicable, RcaError
-from rca.evolution._changes import asked
+from rca.evolution._changes import asked, sides
 from rca.models import classes
 from rca.registry import diff
-from rca.stats import Floats, benjamini_hochberg, mean
+from rca.stats import Floats, benjamini_hochberg, mean, rate_change
 from rca.types import Case, Finding
 
-#: Slices and groups of fewer rows are not told apart.
-_FEWEST = 30
-#: A slice, or a gap between groups, that moved by less than this is not worth a name.
-_MATTERS = 0.02
+_FEWEST = 30  # rows of a slice, or of a group, that is told apart, and those that tell the models apart
+_MATTERS = 0.02  # by which a slice, or a gap between groups, must move to be worth a name
+_FLOOR = 0.005  # share of rows that may be answered by the old model, as in the moment of a release
+_ROWS = 2000  # on which inputs are shuffled
+_WEIGHS = 0.1  # of the largest importance, by which one must move
 
 
 @diff("RCA208", "predictions changed on the same exam")
@@ -74,6 +75,80 @@ def predictions(case: Case) -> Iterator[Finding]:
     yield Finding("RCA208", "weights", "model", text, None, change.value, low, high, evidence=facts)
 
 
+@diff("RCA209", "production was answered by another model")
+def mixed_versions(case: Case) -> Iterator[Finding]:
+    """Hold the scores that production logged against what both models say of its rows; see :func:`predictions`.
+
+    A row is of the model whose answer it has, to as many decimals as were logged; rows on which both say the same tell
+    nothing. At most one finding; `effect` is the share of the telling rows that the reference's model answered.
+    """
+    roles, rev = case.roles, sides(case)[0].rev
+    pair = next((p for p in case.pairs if p.name == "production"), None)
+    if pair is None or roles.prediction not in pair.current.columns:
+        raise NotApplicable("production logged no score: name its column as 'prediction' in rca.yaml")
+    frame = pair.current.frame().dropna(subset=[roles.prediction]).reset_index(drop=True)
+    old, new, logged = _logged(case, frame)
+    scale = max(float(np.abs(logged).max(initial=0.0)), 1e-9)
+    decimals = next((d for d in range(1, 9) if np.allclose(logged, logged.round(d), rtol=0, atol=1e-12 * scale)), 9)
+    near = max(0.51 * 10.0**-decimals, 1e-6 * scale)  # some systems keep single precision
+    telling = np.abs(old - new) > 2 * near
+    by_old, by_new = ((np.abs(logged - side) <= near) & telling for side in (old, new))
+    known = by_old | by_new
+    mine, told, name = int(by_old.sum()), int(known.sum()), pair.current.name
+    if told < max(_FEWEST, telling.sum() / 2):
+        count = f"{told} of the {int(telling.sum())} rows"
+        raise NotApplicable(f"{count} of {name} on which the models differ have the answer of one of them")
+    share = rate_change(0, told, mine, told, _FLOOR)
+    if share.difference <= _FLOOR or share.p_value > 0.01:
+        return
+    facts: dict[str, Any] = {"rows": mine, "telling": told, "neither": int((~known & telling).sum())}
+    text = f"{mine} of the {told} rows of {name} that tell the models apart were answered by the model of {rev}"
+    if roles.time in frame and pd.api.types.is_datetime64_any_dtype(frame[roles.time]):
+        ends = [frame.loc[by_old, roles.time].min(), frame.loc[by_old, roles.time].max()]
+        facts |= {"onset": ends[0].isoformat(), "until": ends[1].isoformat()}
+        text += f", from {ends[0]:%Y-%m-%d} to {ends[1]:%Y-%m-%d}"
+    size = share.difference, share.low, share.high, share.p_value
+    yield Finding("RCA209", "mixed_versions", "model", f"{text}.", None, *size, facts)
+
+
+@diff("RCA211", "inputs weigh otherwise")
+def importances(case: Case) -> Iterator[Finding]:
+    """Compare permutation importances (Breiman, 2001; Fisher, Rudin and Dominici, 2019); see :func:`predictions`.
+
+    An importance is how much the loss of a row (Brier score, or absolute error) grows when the input is shuffled, on
+    the current exam. At most one finding: the inputs whose importance moved by a tenth of the largest one, under FDR.
+    `effect` is the largest move, with the interval of paired rows.
+    """
+    frame = answered(case)[0]
+    draw = np.random.default_rng(0)
+    frame = frame.iloc[np.sort(draw.permutation(len(frame))[:_ROWS])].reset_index(drop=True)
+    models, known = asked(case), classes(asked(case)[1])
+    scored = known is not None and all(hasattr(model, "predict_proba") for model in models)
+    metric = metrics.get("brier" if scored else "absolute_error" if known is None else "zero_one")
+    read = {name for model in models for name in getattr(model, "feature_names_in_", case.roles.features)}
+
+    def losses(table: Any) -> list[Any]:
+        return [metric.values(scored) for scored in both(case, metric.name, table)]
+
+    usual = losses(frame)
+    mixed = draw.permutation(len(frame))
+    found: dict[str, list[Any]] = {}
+    for name in (n for n in frame.columns if n in read):
+        table = frame.assign(**{name: frame[name].to_numpy()[mixed]})
+        found[name] = [now - before for now, before in zip(losses(table), usual, strict=True)]
+    moves = {name: mean(new - old, "exam") for name, (old, new) in found.items()}
+    p_values = benjamini_hochberg([2 * norm.sf(abs(m.value) / max(m.se, 1e-12)) for m in moves.values()])
+    least = _WEIGHS * max(abs(side.mean()) for pair in found.values() for side in pair)
+    kept = [n for n, p in zip(moves, p_values, strict=True) if p < 0.05 and abs(moves[n].value) >= max(least, 1e-12)]
+    kept.sort(key=lambda name: -abs(moves[name].value))
+    worth = {name: [round(float(side.mean()), 9) for side in found[name]] for name in found}
+    told = [f"{n} {worth[n][0]:.3g} → {worth[n][1]:.3g} ({moves[n].value:+.3g})" for n in kept[:5]]
+    if kept:
+        text, size = f"inputs are worth otherwise to the model: {', '.join(told)}", moves[kept[0]]
+        facts = {"importances": worth, "moved": kept, "loss": metric.name}
+        yield Finding("RCA211", "weights", "model", text, None, size.value, *size.interval(), evidence=facts)
+
+
 def _groups(case: Case, frame: pd.DataFrame, y: Floats, before: Floats, after: Floats) -> list[dict[str, Any]]:
     """Return where the largest difference between sensitive groups moved, with a paired bootstrap interval."""
     found = []
@@ -110,12 +185,18 @@ def answered(case: Case) -> tuple[pd.DataFrame, str, Floats, Floats, Floats]:
     known = [classes(model) for model in models]
     if known[0] != known[1] or frame.empty:
         raise NotApplicable(f"the models know other classes: {known[0]} and {known[1]}" if len(frame) else "no labels")
-    metric, name = metrics.get("neg_mean_absolute_error" if known[1] is None else "accuracy"), pair.current.name
+    name, metric = pair.current.name, "neg_mean_absolute_error" if known[1] is None else "accuracy"
+    old, new = both(case, metric, frame, name)
+    return frame, name, old.y, old.response, new.response
+
+
+def both(case: Case, metric: str, frame: pd.DataFrame, sample: str = "exam") -> list[metrics.Scored]:
+    """Return what the two models answer for the rows of a table; where one cannot, this is not applicable."""
+    judged, target, positive = metrics.get(metric), str(case.roles.target), case.roles.positive
     try:
-        found = [metrics.answers(metric, model, frame, target, case.roles.positive, name) for model in models]
+        return [metrics.answers(judged, model, frame, target, positive, sample) for model in asked(case)]
     except RcaError as problem:
         raise NotApplicable(str(problem)) from None
-    return frame, name, found[0].y, found[0].response, found[1].response
 
 
 def _slices(case: Case, frame: pd.DataFrame, gain: Floats) -> list[dict[str, Any]]:
@@ -137,11 +218,10 @@ def _slices(case: Case, frame: pd.DataFrame, gain: Floats) -> list[dict[str, Any
 
 def _scores(case: Case, frame: pd.DataFrame) -> dict[str, Any]:
     """Compare the scores of two binary classifiers."""
-    models, roles = asked(case), case.roles
+    models = asked(case)
     if len(classes(models[1]) or ()) != 2 or not all(hasattr(m, "predict_proba") for m in models):
         return {}
-    metric = metrics.get("neg_brier_score")
-    pair = [metrics.answers(metric, m, frame, str(roles.target), roles.positive, "exam") for m in models]
+    pair = both(case, "neg_brier_score", frame)
     bins = [pd.qcut(s.response, 10, labels=False, duplicates="drop") for s in pair]
     error = [float(pd.Series(s.y - s.response).groupby(b).sum().abs().sum()) for s, b in zip(pair, bins, strict=True)]
     return {
@@ -150,3 +230,16 @@ def _scores(case: Case, frame: pd.DataFrame) -> dict[str, Any]:
         "calibration_error": [e / len(frame) for e in error],
         "cut_for_same_rate": float(np.quantile(pair[1].response, 1 - (pair[0].response > 0.5).mean())),
     }
+
+
+def _logged(case: Case, frame: pd.DataFrame) -> tuple[Any, Any, Any]:
+    """Return what both models say of the rows, and what was logged, in one unit."""
+    known, said = classes(asked(case)[1]), frame[str(case.roles.prediction)]
+    number = pd.api.types.is_numeric_dtype(said) and not set(said.unique()) <= set(known or ())
+    metric = "neg_mean_absolute_error" if known is None else "neg_brier_score" if number else "accuracy"
+    # rows without a label were answered too; where classes were logged, they are made numbers as labels are
+    label: Any = said if not number else 0.0 if known is None else known[0]
+    old, new = both(case, metric, frame.assign(**{str(case.roles.target): label}), "log")
+    if max(old.response.ndim, new.response.ndim) > 1:
+        raise NotApplicable("one score does not tell the answers of more than two classes")
+    return old.response, new.response, said.to_numpy(dtype=float) if number else new.y

@@ -1,14 +1,21 @@
-"""What differs between two versions: parameters, code, packages, the model with its metrics, and source data."""
+"""What differs between two versions: parameters, code, packages, the model with its metrics, data and their rows."""
 
 import ast
 import difflib
+from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
+import ibis
 from packaging.version import InvalidVersion, Version
+from rca.engine import fetch
 from rca.errors import NotApplicable
 from rca.evolution._changes import PARAMS, kind_of_key, producer, relative, repinned, root_changes, same_program, sides
 from rca.gitrepo import is_code
 from rca.registry import diff
-from rca.types import Case, Finding
+from rca.tables import Table
+from rca.types import Case, Finding, Pair
+
+_MOST = 5  # columns that the text names
 
 
 @diff("RCA201", "parameters changed")
@@ -34,34 +41,24 @@ def parameters(case: Case) -> Iterator[Finding]:
         for key in values
     }
     for key in {**reference.params, **current.params}:
-        both = [side.params[key] for side in (reference, current) if key in side.params]
-        if len(both) == 2 and both[0] == both[1] and type(both[0]) is type(both[1]):
+        old, new = (side.params.get(key, "unset") for side in (reference, current))
+        if old == new and type(old) is type(new):
             continue
-        before, after = (str(side.params.get(key, "unset")) for side in (reference, current))
         stage = declared.get(key) or next((s for k, s in declared.items() if key.startswith(f"{k}.")), None)
-        text = f"{key} went from {before} to {after}{'' if stage else ', and no stage declares it'}"
-        effect = relative(*both) if len(both) == 2 else None
-        facts = {"reference": before, "current": after, "declared": stage is not None}
+        text = f"{key} went from {old} to {new}{'' if stage else ', and no stage declares it'}"
+        facts = {"reference": str(old), "current": str(new), "declared": stage is not None}
         kind = kind_of_key(key, case.seed_key)
-        yield Finding("RCA201", kind, f"params.{key}", text, stage, effect, evidence=facts)
+        yield Finding("RCA201", kind, f"params.{key}", text, stage, relative(old, new), evidence=facts)
 
 
 @diff("RCA202", "code changed")
 def code(case: Case) -> Iterator[Finding]:
-    r"""Compare the source files and the commands of the stages.
+    """Compare the source files and the commands of the stages; see :func:`parameters`.
 
     A Python file whose syntax tree is unchanged differs in formatting and comments alone: a proof that it
     matters not.
 
     One finding for each file; `effect` is the share of lines that changed, evidence holds the functions.
-
-    Examples
-    --------
-    >>> old = Version("good", "1", files={"train.py": "a"}, code={"train.py": "def fit(x):\n    return x + 1\n"})
-    >>> new = Version("bad", "2", files={"train.py": "b"}, code={"train.py": "def fit(x):\n    return x - 1\n"})
-    >>> found = next(code(Case((), Roles(), old, new)))
-    >>> found.subject, found.evidence["functions"], found.evidence["same_program"]
-    ('code.train.py', ['fit'], False)
     """
     reference, current = sides(case)
     declared = [*current.stages.values(), *reference.stages.values()]
@@ -88,14 +85,12 @@ def _functions(before: str, after: str) -> list[str]:
         trees = [ast.parse(source) for source in (before, after)]
     except (SyntaxError, ValueError, RecursionError):
         return []
-    sides: list[dict[str, str]] = []
-    for body in (tree.body for tree in trees):
-        parts: dict[str, str] = {}
-        for node in body:
+    parts: dict[str, list[str]] = defaultdict(lambda: ["", ""])  # by name, what it is before and after
+    for side, tree in enumerate(trees):
+        for node in tree.body:
             name = node.name if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else "<module>"
-            parts[name] = parts.get(name, "") + ast.dump(node)
-        sides.append(parts)
-    return sorted(name for name in {**sides[0], **sides[1]} if sides[0].get(name) != sides[1].get(name))
+            parts[name][side] += ast.dump(node)
+    return sorted(name for name, (old, new) in parts.items() if old != new)
 
 
 @diff("RCA203", "environment changed")
@@ -128,26 +123,15 @@ def _step(before: str | None, after: str | None) -> str:
 
 @diff("RCA204", "model and recorded metrics changed")
 def outcome(case: Case) -> Iterator[Finding]:
-    """Compare the model's hash and the metrics that both versions recorded.
+    """Compare the model's hash and the metrics that both versions recorded; see :func:`parameters`.
 
     At most one, with the metrics before and after; these carry no interval, so an investigation measures its own.
-
-    Examples
-    --------
-    >>> old, new = (
-    ...     Version(r, r, artifacts={"model": Artifact("m.skops", md5, None)}, metrics={"auc": auc})
-    ...     for r, md5, auc in (("good", "aa", 0.81), ("bad", "bb", 0.74))
-    ... )
-    >>> [f.text for f in outcome(Case((), Roles(), old, new))]
-    ['the model m.skops is another one; recorded auc 0.81 → 0.74']
-    >>> list(outcome(Case((), Roles(), old, old)))
-    []
     """
     reference, current = sides(case)
     models = reference.artifacts.get("model"), current.artifacts.get("model")
     hashes = [m.md5 or m.file if m else None for m in models]
-    shared = {name: [value, current.metrics.get(name)] for name, value in reference.metrics.items()}
-    moved = {name: pair for name, pair in shared.items() if pair[1] is not None and pair[0] != pair[1]}
+    now = current.metrics
+    moved = {name: [old, now[name]] for name, old in reference.metrics.items() if name in now and old != now[name]}
     if hashes[0] == hashes[1] and not moved:
         return
     path = models[1].path if models[1] else case.model_path
@@ -160,12 +144,77 @@ def outcome(case: Case) -> Iterator[Finding]:
 
 @diff("RCA205", "training data changed")
 def training_data(case: Case) -> Iterator[Finding]:
-    """Compare the recorded hashes of the data that no stage made and that the model descends from.
+    """Compare the hashes of the data that no stage made and that the model descends from; see :func:`parameters`.
 
-    One finding for each file or folder; what is different inside is the integrity checks' answer; see :func:`outcome`.
+    One finding for each file or folder; what is different inside is the integrity checks' answer.
     """
     for change in root_changes(case):
         if change.kind == "training_data":
             text = f"{change.text}, and enters at stage {change.stage}"
             evidence = {"files": list(change.paths)}
             yield Finding("RCA205", change.kind, change.subject, text, change.stage, evidence=evidence)
+
+
+@diff("RCA210", "rows of the training table changed")
+def training_rows(case: Case) -> Iterator[Finding]:
+    """Join both training tables on the key: rows that came or went, cells that changed; see :func:`parameters`.
+
+    At most one finding, with the number of rows and the target's mean or shares on both sides; without a key, it is
+    these alone that are told. `effect` is the share of the current rows that are new or changed; of the rows that the
+    table grew by where they have no key.
+    """
+    pair = next((p for p in case.pairs if p.name == "train"), None)
+    if pair is None:
+        raise NotApplicable("there is no training table on both sides")
+    before, after = pair.reference.profile.rows, pair.current.profile.rows
+    facts: dict[str, Any] = {"rows": [before, after], **_label(pair, case)}
+    key, moved, text = list(case.roles.key), after - before, f"train went from {before:,} to {after:,} rows"
+    if key and all(set(key) <= set(table.columns) for table in (pair.reference, pair.current)):
+        facts |= _joined(pair, key)
+        cells = dict(sorted(facts["cells"].items(), key=lambda item: -item[1])[:_MOST])
+        named = f" ({', '.join(f'{name} in {count:,}' for name, count in cells.items())})" if cells else ""
+        text += f": {facts['came']:,} came, {facts['went']:,} went, and {facts['changed']:,} have other values{named}"
+        moved = facts["came"] + facts["changed"]
+    if "target" in facts:
+        text += "; {} from {:.4g} to {:.4g}".format(facts["target"], *facts["rate"])
+    if moved or before != after:
+        yield Finding("RCA210", "training_data", "data.train", text, None, moved / max(after, 1), evidence=facts)
+
+
+def _joined(pair: Pair, key: list[str]) -> dict[str, Any]:
+    """Count keys on one side alone, and of the others the rows and cells that differ."""
+    sides = pair.reference.expr, pair.current.expr
+    types = [side.schema() for side in sides]
+    # a column of another type is a change of its own, that the checks tell
+    shared = [n for n in types[0] if types[0][n] == types[1].get(n) and n not in key]
+    for table in (pair.reference, pair.current):
+        if (repeated := table.profile.rows - Table(table.expr.select(*key).distinct()).rows) > 0:
+            raise NotApplicable(f"{repeated:,} rows of {table.name} have the key of another")
+    # names may be anything, so the join is told numbers
+    keys = {f"k{i}": ibis._[name] for i, name in enumerate(key)}
+    old, new = ({f"{side}{i}": ibis._[name] for i, name in enumerate(shared)} for side in "ab")
+    both = sides[0].select(**keys, **old).inner_join(sides[1].select(**keys, **new), [*keys])
+    other = {f"c{i}": ~both[f"a{i}"].identical_to(both[f"b{i}"]) for i in range(len(shared))}
+    if other:
+        other["changed"] = ibis.or_(*other.values())
+    (found,) = fetch(both.aggregate(n=both.count(), **{name: hit.sum() for name, hit in other.items()})).to_pylist()
+    cells = {name: found[f"c{i}"] for i, name in enumerate(shared) if found[f"c{i}"]}
+    came, went = (table.profile.rows - found["n"] for table in (pair.current, pair.reference))
+    # the sum of no rows is null
+    return {"came": came, "went": went, "changed": found.get("changed") or 0, "cells": cells}
+
+
+def _label(pair: Pair, case: Case) -> dict[str, Any]:
+    """Return the mean of a target that is a number, or the share of its positive class."""
+    target, found = case.roles.target or "", []
+    for table in (pair.reference, pair.current):
+        column = table.profile.columns.get(target)
+        if column is None or not column.present:
+            return {}
+        if column.mean is not None:
+            what, rate = f"mean {target}", column.mean
+        else:
+            positive = str(case.roles.positive if case.roles.positive is not None else max(column.top))
+            what, rate = f"the share of {target} '{positive}'", column.top.get(positive, 0) / column.present
+        found.append(rate)
+    return {"target": what, "rate": found}

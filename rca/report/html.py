@@ -8,7 +8,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 from rca import words
 from rca.types import Investigation, plain
-from rca.versions import flatten
 
 
 def _wide(text: str) -> str:
@@ -38,16 +37,10 @@ def _section(name: str, *values: object) -> str:
     return Markup(macro(*values).strip())  # noqa: S704  the macro has escaped what it was given
 
 
-#: The title with the verdict and the severity as badges.
-heading = functools.partial(_section, "heading")
-#: The verdict: one sentence, and the numbers it rests on.
-verdict = functools.partial(_section, "verdict")
-#: The table of causes, then each with its counterfactual, what to do, and its command.
-causes = functools.partial(_section, "causes")
-#: The hypotheses that were ruled out, or could not be tested, each with its reason.
-rejected = functools.partial(_section, "rejected")
-#: What every plug-in did, failures first.
-outcomes = functools.partial(_section, "outcomes")
+#: The sections that are their macro, which says what it shows, and nothing else.
+heading, verdict, causes, rejected, outcomes = (
+    functools.partial(_section, name) for name in ("heading", "verdict", "causes", "rejected", "outcomes")
+)
 
 
 def waterfall(found: Investigation) -> str:
@@ -68,6 +61,7 @@ def findings(found: Investigation) -> str:
 
 def provenance(found: Investigation) -> str:
     """Return where the numbers come from: both sides, versions, seeds, hashes."""
-    sides = {"reference": plain(found.reference), "current": plain(found.current)}
-    flat = flatten({**sides, **plain(found.provenance)}).items()
+    from rca.versions import flatten
+
+    flat = flatten(plain({"reference": found.reference, "current": found.current, **found.provenance})).items()
     return _section("provenance", [(key, item) for key, item in flat if item is not None][:200])

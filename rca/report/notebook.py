@@ -94,12 +94,11 @@ def _manager(folder: str) -> type:
     if source.name not in ("site-packages", "dist-packages"):
         environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(source), os.environ.get("PYTHONPATH")]))
     command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", *_OPTIONS]
-    spec = KernelSpec(argv=command, display_name="Python 3", language="python", env=environ)
 
     class Manager(AsyncKernelManager):
         """The interpreter that runs rca, on sockets in a folder of its own."""
 
-        kernel_spec = spec
+        kernel_spec = KernelSpec(argv=command, display_name="Python 3", language="python", env=environ)
 
         def __init__(self, **options: Any) -> None:
             if len(os.fsencode(folder)) <= _SOCKET:

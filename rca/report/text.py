@@ -1,21 +1,15 @@
 """The terminal view: the verdict first, then how it is known; text from data is no markup and no command in it."""
 
-from __future__ import annotations
-
 import io
 import math
 import os
 import shutil
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, TextIO
+from typing import Any, TextIO
 from markupsafe import Markup
 from rca import words
 from rca.report.html import template
 from rca.types import Cause, Investigation, Remainder
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.table import Table
 
 _WIDE, _BAR, _MOST = 130, 20, 40
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -43,7 +37,7 @@ def render(investigation: Investigation, stream: TextIO, *, width: int | None = 
     stream.flush()
 
 
-def _parts(found: Investigation, verbose: bool, wide: bool) -> Iterator[RenderableType]:
+def _parts(found: Investigation, verbose: bool, wide: bool) -> Iterator[Any]:
     from rich.padding import Padding
     from rich.text import Text
 
@@ -70,14 +64,14 @@ def _show(text: object, limit: int = 2000) -> Markup:
     return Markup(escape(words.clean(text, limit)))  # noqa: S704  a terminal reads no HTML
 
 
-def _grid(*titles: str) -> Table:
+def _grid(*titles: str) -> Any:
     from rich.table import Column, Table
 
     columns = [Column(title, overflow="fold") for title in titles]
     return Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(titles), header_style="dim")
 
 
-def _causes(found: Investigation, wide: bool) -> Table:
+def _causes(found: Investigation, wide: bool) -> Any:
     from rich.text import Text
 
     grid = _grid("contribution", *(("share of the gap", "pillar", "kind") if wide else ()), "subject", "status")

@@ -7,7 +7,7 @@ import pytest
 from rca import case as cases
 from rca import demo, registry
 from rca.evolution._changes import kind_of_key, root_changes, same_program
-from rca.types import Case, Roles, Stage, Version
+from rca.types import Artifact, Case, Roles, Stage, Version
 from tests.workspace_plugin import changed, edit, save
 
 Copy = Callable[[Path], demo.Workspace]
@@ -81,6 +81,28 @@ def test_formatting_is_no_change(other: str) -> None:
 @pytest.mark.parametrize("other", ["x = 1.0", "y = 1", "x = '1'", "x = (", None])
 def test_anything_else_is(other: str | None) -> None:
     assert not same_program("x = 1", other)
+
+
+def test_the_functions_that_changed_are_told() -> None:
+    old, new = (
+        Version(rev, rev, files={"train.py": rev}, code={"train.py": f"A = 1\ndef fit(x):\n    return x {sign} 1\n"})
+        for rev, sign in (("good", "+"), ("bad", "-"))
+    )
+    (finding,) = registry.diff.get("RCA202").function(Case((), Roles(), old, new))
+    assert (finding.subject, finding.evidence["functions"]) == ("code.train.py", ["fit"])
+    assert finding.text == "train.py changed in fit; no stage declares it"
+    assert not finding.evidence["same_program"]
+
+
+def test_another_model_and_the_metrics_that_moved_are_told() -> None:
+    old, new = (
+        Version(rev, rev, artifacts={"model": Artifact("m.skops", md5, None)}, metrics={"auc": auc, rev: 1.0})
+        for rev, md5, auc in (("good", "aa", 0.81), ("bad", "bb", 0.74))
+    )
+    outcome = registry.diff.get("RCA204").function
+    (finding,) = outcome(Case((), Roles(), old, new))
+    assert finding.text == "the model m.skops is another one; recorded auc 0.81 → 0.74"
+    assert list(outcome(Case((), Roles(), old, old))) == []
 
 
 def test_packages_and_sources_that_differ_are_told() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LinearRegression
 from rca.registry import diff, run
 from rca.tables import open_table
 from rca.types import Case, Finding, Pair, Roles, Version
@@ -34,6 +35,15 @@ def test_an_input_that_the_model_lost_is_named_first() -> None:
     assert finding.high is not None
     assert finding.high < 0
     assert "c" not in finding.evidence["moved"]
+
+
+def test_what_moved_is_said_in_numbers() -> None:
+    made = pd.DataFrame(np.random.default_rng(0).normal(size=(500, 2)), columns=["a", "b"]).assign(y=lambda t: t.a)
+    old, new = (Version(c, c, model=LinearRegression().fit(made[["a", "b"]], made[c])) for c in ("a", "b"))
+    exam = open_table(made, "exam")
+    case = Case((Pair("evaluate", exam, exam),), Roles(target="y", features=("a", "b")), old, new)
+    (finding,) = diff.get("RCA211").function(case)
+    assert finding.text == "inputs are worth otherwise to the model: a 1.12 → 0 (-1.12)"
 
 
 def test_the_same_model_and_retrains_on_like_rows_are_silent() -> None:

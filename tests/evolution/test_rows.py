@@ -35,6 +35,15 @@ def test_cells_that_came_or_went_missing_changed() -> None:
     assert finding.evidence["rate"] == [0.5, 0.5]
 
 
+def test_rows_that_came_went_and_changed_are_counted() -> None:
+    old = pd.DataFrame({"id": range(100), "age": range(100), "y": [0, 1] * 50})
+    new = pd.concat([old[10:], pd.DataFrame({"id": [200], "age": [7], "y": [1]})])
+    new.loc[20:39, "age"] = 0
+    _, (finding,) = look(old, new, target="y", key=("id",))
+    moved = "1 came, 10 went, and 20 have other values (age in 20)"
+    assert finding.text == f"train went from 100 to 91 rows: {moved}; mean y from 0.5 to 0.5055"
+
+
 def test_without_a_key_the_sizes_and_the_label_tell() -> None:
     _, (finding,) = look(table(), table()[table()["y"] == "yes"], target="y", positive="yes")
     assert finding.text == "train went from 200 to 100 rows; the share of y 'yes' from 0.5 to 1"

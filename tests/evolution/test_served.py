@@ -4,6 +4,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LogisticRegression
 from rca.registry import diff, run
 from rca.tables import open_table
@@ -60,6 +61,19 @@ def test_classes_that_were_logged_are_held_against_classes(log: Any, models: Any
     said = np.where(np.arange(N) % 2, *(model.predict(log[["a", "b"]]) for model in models))
     _, (finding,) = found(log, models, said)
     assert abs(float(finding.effect or 0) - 0.5) < 0.15
+
+
+def test_the_rows_of_a_regressor_are_counted() -> None:
+    x = pd.DataFrame({"x": np.arange(100.0)})
+    old, new = (
+        Version(rev, rev, model=DummyRegressor(strategy="mean").fit(x, x["x"] + c)) for rev, c in (("a", 0), ("b", 9))
+    )
+    table = open_table(x.assign(score=[49.5] * 40 + [58.5] * 60), "log")
+    roles = Roles(target="y", features=("x",), prediction="score")
+    case = Case((Pair("production", table, table, same_role=False),), roles, old, new)
+    (finding,) = diff.get("RCA209").function(case)
+    told = "40 of the 100 rows of log that tell the models apart were answered by the model of a."
+    assert finding.text == told
 
 
 def test_one_model_is_no_finding(log: Any, models: Any) -> None:
