@@ -12,6 +12,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from rca import metrics, models
 from rca.errors import ModelError
+from rca.registry import diff, run
+from rca.tables import open_table
+from rca.types import Case, Pair, Roles, Version
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,3 +78,18 @@ def test_damaged_files_and_unknown_classes_are_said(tmp_path: Path) -> None:
     file = keep(tmp_path, to_onnx(model, x[:1].astype("float32"), options={"zipmap": False}))
     with pytest.raises(ModelError, match="write the model with a map"):
         models.load(file, features=["a"])
+
+
+def test_its_answers_are_compared_and_its_parts_are_not_known(tmp_path: Path) -> None:
+    x = DRAW.normal(size=(300, 1)).astype("float32")
+    sides = []
+    for name, turn in (("good", 1), ("bad", -1)):
+        model = LogisticRegression().fit(x, (turn * x[:, 0] > 0).astype(int))
+        loaded = models.load(keep(tmp_path, to_onnx(model, x[:1])), features=["a"])
+        sides.append(Version(name, name, model=loaded))
+    exam = open_table(pd.DataFrame({"a": x[:, 0], "y": (x[:, 0] > 0).astype(int)}))
+    case = Case((Pair("evaluate", exam, exam),), Roles(target="y", features=("a",)), sides[0], sides[1])
+    outcomes, findings = run([diff.get(code) for code in ("RCA206", "RCA207", "RCA208")], case)
+    assert [o.status for o in outcomes] == ["not_applicable", "not_applicable", "found"]
+    assert findings[0].effect is not None
+    assert findings[0].effect < -0.9

@@ -102,7 +102,9 @@ def test_the_terms_of_an_attribution_are_drawn() -> None:
 def test_the_course_of_time_and_the_sources_are_drawn() -> None:
     draw = np.random.default_rng(0)
     at = pd.Series(pd.date_range("2024-01-01", periods=1600, freq="h"))
-    table = pd.DataFrame({"rate": draw.normal(at >= pd.Timestamp("2024-02-10"), 1), "$a$": draw.normal(size=1600), "at": at})
+    table = pd.DataFrame(
+        {"rate": draw.normal(at >= pd.Timestamp("2024-02-10"), 1), "$a$": draw.normal(size=1600), "at": at}
+    )
     table["y"] = table["rate"] + draw.normal(0, 0.3, 1600)
     events = pd.DataFrame({"time": [pd.Timestamp("2024-02-10")], "name": ["$feed$ v2"]})
     found = attribute(

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 import numpy as np
+from rca.errors import NotApplicable
 from rca.evolution._changes import asked, kind_of_key, relative
 from rca.registry import diff
-from rca.types import Case, Finding
+from rca.types import Case, Finding, Model
 
 #: Settings that change no prediction.
 _IDLE = {"n_jobs", "verbose", "copy", "copy_X", "memory", "warm_start", "verbose_feature_names_out"}
@@ -32,7 +33,7 @@ def settings(case: Case) -> Iterator[Finding]:
     >>> [f.text for f in learned(case)]
     ['the model learned other values: coef_ (0.6667 → 0.5), intercept_ (0.3333 → 0.5)']
     """
-    sides = [dict(_parts(model)) for model in asked(case)]
+    sides = [dict(_parts(model)) for model in _opened(case)]
     for path in {**sides[0], **sides[1]}:
         subject = f"model.{path}".rstrip(".")
         (old, prepared), (new, prepares) = (side.get(path, (None, False)) for side in sides)
@@ -64,7 +65,7 @@ def learned(case: Case) -> Iterator[Finding]:
     One finding for each step that is of one type in both models; `effect` is the largest relative change of a number,
     which the text names, by its feature where that is known.
     """
-    models = asked(case)
+    models = _opened(case)
     before, after = (dict(_parts(model)) for model in models)
     try:
         columns = list(models[1][:-1].get_feature_names_out())  # type: ignore[index]  # what a pipeline's end sees
@@ -86,6 +87,13 @@ def learned(case: Case) -> Iterator[Finding]:
             kind = "objective" if "classes_" in moved else "preprocessing" if prepares else "weights"
             effect = max(size for size, _ in found) or None
             yield Finding("RCA207", kind, subject, text, effect=effect, evidence={"attributes": moved})
+
+
+def _opened(case: Case) -> tuple[Model, Model]:
+    models = asked(case)
+    if not all(hasattr(model, "get_params") for model in models):
+        raise NotApplicable("a model of this format only answers: its parts are not known")
+    return models
 
 
 def _parts(model: Any, path: str = "", *, prepares: bool = False) -> Iterator[tuple[str, Part]]:
