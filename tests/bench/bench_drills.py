@@ -11,9 +11,8 @@ import contextlib
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 from sklearn.datasets import load_breast_cancer, make_friedman1
@@ -24,6 +23,9 @@ import rca
 from rca.demo import Workspace
 from rca.evolution.replay import Options
 from rca.registry import fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 N = 6000
 
