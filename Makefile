@@ -13,7 +13,7 @@ BENCH_ARGS ?=
 WITH_PATH = PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench bench-integrity lock clean
+.PHONY: help install demo test lint bench bench-integrity bench-drills lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
@@ -56,6 +56,9 @@ bench: $(STAMP) ## measure speed and coverage
 
 bench-integrity: $(STAMP) ## plant every damage in real tables and count what is named; BENCH_ARGS="--seeds 5"
 	$(BIN)/python tests/bench/bench_integrity.py $(BENCH_ARGS)
+
+bench-drills: $(STAMP) ## damage two systems in known ways and count how often the first cause is the true one
+	$(BIN)/python tests/bench/bench_drills.py $(BENCH_ARGS)
 
 lock: $(STAMP) ## resolve pyproject.toml to requirements.lock; LOCK_ARGS=--upgrade for newer versions
 	$(BIN)/uv pip compile --universal --python-version 3.11 --all-extras --no-emit-index-url --no-emit-find-links \
