@@ -218,6 +218,14 @@ def fresh(file: str, make: Callable[[], pd.DataFrame]) -> Callable[[Path, np.ran
     return change
 
 
+def several(*changes: Callable[[Path, np.random.Generator], None]) -> Callable[[Path, np.random.Generator], None]:
+    def change(root: Path, draw: np.random.Generator) -> None:
+        for one in changes:
+            one(root, draw)
+
+    return change
+
+
 LIVE, SINCE = "live.parquet", {"since": "2024-11-01", "time": "seen"}
 DRILLS = [
     Drill("m-nothing", "measures", fresh("exam.csv", lambda: measures(7))),
@@ -322,6 +330,25 @@ DRILLS = [
         table(LIVE, "unit_change", "radius", factor=2.54, where={"clinic": "north"}),
         ("unit_change",),
         "data.production.radius",
+    ),
+    Drill(
+        "t-outage",
+        "tumours",
+        several(*(table(LIVE, "missing_values", c, share=1.0, **SINCE) for c in ("radius", "texture", "smoothness"))),
+        ("dependency_outage",),
+        "inputs.scanner",
+    ),
+    Drill(
+        "t-two",
+        "tumours",
+        several(table(LIVE, "sign_flip", "texture"), text("params.yaml", "C: 1.0", "C: 0.9")),
+        ("sign_flip",),
+        "data.production.texture",
+    ),
+    Drill(
+        "t-decoys",
+        "tumours",
+        several(text("params.yaml", "C: 1.0", "C: 1.1"), text("src/split.py", "cut =", "# a comment\ncut =")),
     ),
     Drill(
         "t-flip",
