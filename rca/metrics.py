@@ -164,18 +164,7 @@ class Metric:
 
 
 def get(name: str, sensitive: Sequence[str] = ()) -> Metric:
-    """Return a metric by the name of a scikit-learn scorer, of a row loss, or of a gap between groups.
-
-    The groups are those of the first `sensitive` column.
-
-    Examples
-    --------
-    >>> metric = get("demographic_parity_difference", ["sex"])
-    >>> said, sex = np.tile([1, 1, 1, 0], 20), np.repeat([0, 1], 40)
-    >>> said[40:] = np.tile([1, 0, 0, 0], 10)
-    >>> metric.estimate(score(said, said, "exam", sex)).value
-    0.5
-    """
+    """Return the metric of a scikit-learn scorer, of a row loss, or of a gap between groups of `sensitive[0]`."""
     if name in GAPS:
         if not sensitive:
             raise ConfigError(f"the metric '{name}' compares groups: name their column as 'sensitive'.")
@@ -208,8 +197,7 @@ def answers(metric: Metric, model: Model, table: pd.DataFrame, target: str, posi
         raise ModelError(f"the model needs the columns {choices(missing)}, {there}")
     response = _respond(metric, model, labelled[columns], positive, sample) if len(y) else np.zeros(0)
     rows = labelled.index.to_numpy(dtype=np.int64)
-    group = groups(labelled, metric)
-    return Scored(y, response, sample, rows, max(len(table), int(rows.max(initial=-1)) + 1), group)
+    return Scored(y, response, sample, rows, max(len(table), int(rows.max(initial=-1)) + 1), groups(labelled, metric))
 
 
 def groups(table: pd.DataFrame, metric: Metric) -> Any:

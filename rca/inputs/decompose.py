@@ -139,7 +139,12 @@ def _keep_largest(parts: Parts, data: Features, values: Floats, folds: Folds) ->
         inputs = data.pick(parts[name]).linear(np.arange(len(folds.fold)))
         answers = Ridge(alpha=1.0).fit(inputs[~folds.current], values).predict(inputs)
         effect[name] = abs(float(np.mean(answers[folds.current]) - np.mean(answers[~folds.current])))
-    kept = sorted(effect, key=lambda name: -effect[name])[: _MOST - 1]
+    return joined(parts, effect, _MOST)
+
+
+def joined(parts: Parts, effect: Mapping[str, float], most: int) -> Parts:
+    """Return at most so many groups: those of the largest effect, and the rest as ``other``."""
+    kept = sorted(set(parts) - {_OTHER}, key=lambda name: (-effect[name], name))[: most - 1]
     rest = [column for name, columns in parts.items() if name not in kept for column in columns]
     return {**{name: parts[name] for name in parts if name in kept}, _OTHER: tuple(sorted(rest))}
 
