@@ -88,11 +88,11 @@ def _rank(kept: Sequence[tuple[Term, Status]], outer: Sequence[tuple[Term, Statu
 def _cause(rank: int, term: Term, status: Status, gap: Gap, command: str, within: int | None) -> Cause:
     low, high = term.part.interval(extra_se=term.extra_se) if term.identified else (float("-inf"), float("inf"))
     size = term.part.value
-    cause = Cause(term.pillar, term.kind, term.subject, size, low, high, status, term.summary, rank, term.stage, within)
     again = command if term.runs or " investigate " not in command else f"{command} --no-replay"
     # What helped needs no remedy.
     remedies = tuple(mitigations().get(term.kind, ())) if hurts(gap, size) else ()
     share = size / gap.difference if gap.difference else None
+    cause = Cause(term.pillar, term.kind, term.subject, size, low, high, status, term.summary, rank, term.stage, within)
     cause = replace(cause, counterfactual=term.counterfactual, reproduce=again, findings=term.findings)
     return replace(cause, share=share, mitigations=remedies)
 
@@ -100,5 +100,4 @@ def _cause(rank: int, term: Term, status: Status, gap: Gap, command: str, within
 @functools.cache
 def mitigations() -> dict[str, list[str]]:
     """Return what to do about a cause, by kind."""
-    found: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "mitigations.yaml").read_text("utf-8"))
-    return found
+    return yaml.safe_load(Path(__file__).with_name("mitigations.yaml").read_text("utf-8"))  # type: ignore[no-any-return]

@@ -103,8 +103,7 @@ class Branch:
 
     def give_up(self, pillar: Pillar, kind: str, subject: str, reason: str, findings: Iterable[Finding] = ()) -> None:
         """Note what cannot be tested."""
-        ids = tuple(f.id for f in findings)
-        self.not_testable.append(Rejected(pillar, kind, subject, reason, findings=ids))
+        self.not_testable.append(Rejected(pillar, kind, subject, reason, findings=tuple(f.id for f in findings)))
 
 
 @dataclass(frozen=True, slots=True)
