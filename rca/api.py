@@ -299,7 +299,7 @@ def setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], see
     if len({a.md5 or a.file if a else None for a in found}) == 1 and all(found):
         models[0] = models[1]
     grid = Grid(metric, (models[0], models[1]), exams, case.roles)
-    return Setting(case, grid, findings, cases.exam_pair(case).name, seed, rows)
+    return Setting(case, grid, findings, seed, rows)
 
 
 def conclude(found: Investigation, otherwise: Verdict, gap: Gap | None = None, reason: str = "") -> Investigation:

@@ -26,8 +26,7 @@ def judge(
     The rows know `difference`; `command` reproduces the numbers, run again included.
     """
     floor = SHARE * abs(gap.difference)
-    terms = [t for b in branches for t in b.terms]
-    verdicts = [(t, _status(t, floor)) for t in terms]
+    verdicts = [(t, _status(t, floor)) for b in branches for t in b.terms]
     kept = [(t, s) for t, s in verdicts if isinstance(s, str)]
     outer = [(t, s) for t, s in kept if t.parent is None or t.parent not in {k.subject for k, _ in kept}]
     ranked = _rank(kept, outer)
@@ -37,8 +36,8 @@ def judge(
     rest = difference - total(t.part for t, _ in outer)
     left = gap.difference - sum(c.contribution for c in causes if c.within is None)
     low, high = rest.interval()
-    named = {(s.kind, s.subject) for _, s in verdicts if isinstance(s, Rejected)}
     refuted = [s for _, s in verdicts if isinstance(s, Rejected)]
+    named = {(s.kind, s.subject) for s in refuted}
     return replace(
         start,
         gap=gap,

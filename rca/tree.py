@@ -113,7 +113,6 @@ class Setting:
     case: Case
     grid: Grid
     findings: Sequence[Finding]
-    exam: str  # the name of the pair of tables that are the exams
     seed: int = 0
     rows: tuple[int, int] = (0, 0)
 
