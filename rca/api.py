@@ -79,8 +79,7 @@ def investigate(  # noqa: PLR0913  each is one option of the verb
     say(f"explaining a gap of {gap.difference:+.4g}")
     damage, healthy = broken(on)
     branches = [damage, moved(healthy), model_part(healthy, SHARE * abs(gap.difference), how)]
-    found = judge(start, branches, gap, difference, command(case, since, seed))
-    return conclude(found, "cause_found" if found.causes else "inconclusive")
+    return conclude(judge(start, branches, gap, difference, command(case, since, seed)), "inconclusive")
 
 
 def check(  # noqa: PLR0913  each is one option of the verb
@@ -129,10 +128,7 @@ def check(  # noqa: PLR0913  each is one option of the verb
         system = settings.system
         if contract is None and suggest is None and settings.contract is not None:
             contract = Path(config).parent / settings.contract
-    more: list[Entry] = []
-    if contract is not None:
-        held = partial(hold, read(contract))
-        more.append(Entry(CODE, TITLE, held, alone=True))
+    more = [] if contract is None else [Entry(CODE, TITLE, partial(hold, read(contract)), alone=True)]
     looked = look(case, say, [registry.check], more)
     if suggest is not None:
         write(learn(case), suggest)
@@ -140,8 +136,7 @@ def check(  # noqa: PLR0913  each is one option of the verb
         store(cases.exam_pair(case).reference.profile, profile, case.roles.key)
     if evidently is not None:
         looked = (*looked[0], drift.evidently(cases.exam_pair(case), case, evidently)), looked[1]
-    start = base(case, system, looked, seed)
-    return _stated(start)
+    return _stated(base(case, system, looked, seed))
 
 
 def diff(
@@ -154,13 +149,11 @@ def diff(
     say: Say = silent,
 ) -> Investigation:
     """Tell what changed between two versions; what of it mattered is what :func:`replay` answers."""
-    case, settings = cases.of_versions(reference, current, config=config, trust=trust)
-    return _changed(case, settings, seed, say)
+    return _changed(*cases.of_versions(reference, current, config=config, trust=trust), seed, say)
 
 
 def _changed(case: Case, settings: Config, seed: int, say: Say) -> Investigation:
-    start = base(case, settings.system, registry.run(registry.diff.load().values(), case, say), seed)
-    return _stated(start)
+    return _stated(base(case, settings.system, registry.run(registry.diff.load().values(), case, say), seed))
 
 
 def _stated(found: Investigation) -> Investigation:
@@ -201,17 +194,17 @@ def _replayed(case: Case, settings: Config, options: Options, seed: int) -> Inve
         worth = [healthy.grid.both_exams(model) for model in healthy.grid.models]
     except (InconclusiveError, ModelError) as missing:
         return conclude(start, "inconclusive", reason=str(missing))
-    difference = worth[1] - worth[0]
-    gap = gap_of(settings.metric, worth[0], worth[1], healthy.rows, ALARM)
-    branch = model_part(healthy, SHARE * abs(gap.difference), options)
-    found = judge(start, [branch], gap, difference, command(case, None, seed))
-    return _weighed(found, difference, settings)
+    branch = model_part(healthy, SHARE * abs((worth[1] - worth[0]).value), options)
+    return _weighed(start, healthy, worth, branch, settings.material)
 
 
-def _weighed(found: Investigation, difference: Estimate, settings: Config) -> Investigation:
+def _weighed(
+    start: Investigation, on: Setting, worth: Sequence[Estimate], branch: Branch, material: float
+) -> Investigation:
     """Conclude about the difference between two models; one that is not material, and has no cause, is no incident."""
-    large = found.gap is not None and is_material(found.gap, difference, settings.material)
-    return conclude(found, "cause_found" if found.causes else "inconclusive" if large else "no_incident")
+    gap, difference = gap_of(on.grid.metric.name, worth[0], worth[1], on.rows, ALARM), worth[1] - worth[0]
+    found = judge(start, [branch], gap, difference, command(on.case, None, on.seed))
+    return conclude(found, "inconclusive" if is_material(gap, difference, material) else "no_incident")
 
 
 def bisect(
@@ -231,10 +224,9 @@ def bisect(
     """
     case, settings = cases.of_versions(good, bad, config=config, trust=trust)
     how = replace(options or Options(), say=say)
-    try:
+    grid: Grid | None = None
+    with contextlib.suppress(InconclusiveError, ModelError):
         grid = setting(case, metrics.get(settings.metric, settings.sensitive), (), seed).grid
-    except (InconclusiveError, ModelError):
-        grid = None
     try:
         culprit = search.bisect(case, settings.metric, None if grid is None else grid.both_exams, how)
     except NotApplicable as reason:
@@ -251,23 +243,21 @@ def bisect(
     several = grid is not None and len(changes) > 1
     found = _replayed(inner, settings, how, seed) if several else _changed(inner, settings, seed, say)
     if grid is not None and len(changes) == 1:
-        found = _alone(found, setting(inner, grid.metric, found.findings, seed), changes[0], settings)
+        found = _alone(found, setting(inner, grid.metric, found.findings, seed), changes[0], settings.material)
     if found.gap is not None and found.verdict == "no_incident":
         said += " But between it and its parent the models differ by no more than chance makes them:"
     provenance = {**found.provenance, "culprit": asdict(culprit)}
     return replace(found, summary=f"{said} {found.summary}", provenance=provenance)
 
 
-def _alone(start: Investigation, on: Setting, change: Change, settings: Config) -> Investigation:
+def _alone(start: Investigation, on: Setting, change: Change, material: float) -> Investigation:
     """Return the only change between two versions as the cause of all that differs between their models."""
-    before, after = (on.grid.both_exams(model) for model in on.grid.models)
-    counter = f"the version without it, and all else the same, has {on.grid.metric.name} {before.value:.4g}"
-    told = change.kind, change.subject, after - before, change.text
+    worth = [on.grid.both_exams(model) for model in on.grid.models]
+    counter = f"the version without it, and all else the same, has {on.grid.metric.name} {worth[0].value:.4g}"
+    told = change.kind, change.subject, worth[1] - worth[0], change.text
     ids = tuple(f.id for f in on.findings if f.subject == change.subject)
     term = Term("evolution", *told, True, counter, stage=change.stage, findings=ids)
-    gap = gap_of(on.grid.metric.name, before, after, on.rows, ALARM)
-    found = judge(start, [Branch([term])], gap, after - before, command(on.case, None, on.seed))
-    return _weighed(found, after - before, settings)
+    return _weighed(start, on, worth, Branch([term]), material)
 
 
 def shift_of_tables(
@@ -286,11 +276,9 @@ def shift_of_tables(
     with contextlib.suppress(NotApplicable):
         shift = found.label_shift()
     asked = {"reference-data": reference, "current-data": current, "target": target, "time": time, **how, "seed": seed}
-    again = shlex.join(
-        ["rca", "attribute", *(w for n, v in asked.items() if v is not None for w in (f"--{n}", str(v)))]
-    )
-    done = judge(start, [shifted(found.parts, shift, since)], found.gap, difference, again)
-    return conclude(done, "cause_found" if done.causes else "inconclusive")
+    words = [word for name, value in asked.items() if value is not None for word in (f"--{name}", str(value))]
+    again = shlex.join(["rca", "attribute", *words])
+    return conclude(judge(start, [shifted(found.parts, shift, since)], found.gap, difference, again), "inconclusive")
 
 
 def look(case: Case, say: Say, kinds: Sequence[Registry] = KINDS, more: Sequence[Entry] = ()) -> Seen:
@@ -311,24 +299,23 @@ def setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], see
     if len({a.md5 or a.file if a else None for a in found}) == 1 and all(found):
         models[0] = models[1]
     grid = Grid(metric, (models[0], models[1]), exams, case.roles)
-    return Setting(case, grid, findings, cases.exam_pair(case).name, seed, rows)
+    return Setting(case, grid, findings, seed, rows)
 
 
-def conclude(found: Investigation, verdict: Verdict, gap: Gap | None = None, reason: str = "") -> Investigation:
-    """Say the answer in one sentence; a gap that was not explained is left over whole."""
+def conclude(found: Investigation, otherwise: Verdict, gap: Gap | None = None, reason: str = "") -> Investigation:
+    """Say in one sentence that causes were found, or what is so `otherwise`; a `gap` given here is left over whole."""
     if gap is not None:
         found = replace(found, gap=gap, unexplained=Remainder(gap.difference, gap.low, gap.high))
-    found = replace(found, verdict=verdict)
+    found = replace(found, verdict="cause_found" if found.causes else otherwise)
     return replace(found, summary=sentence(found, reason))
 
 
 def base(case: Case, system: str, looked: Seen, seed: int) -> Investigation:
     """Return what is known before the gap is measured, with what a reader needs to trust and repeat the numbers."""
-    try:
+    tables: dict[str, str] = {}
+    with contextlib.suppress(VersionError):
         pair = cases.exam_pair(case)
-        data = [pair.reference.name or None, pair.current.name or None]
-    except VersionError:
-        data = [None, None]
+        tables = {"reference": pair.reference.name, "current": pair.current.name}
     # it holds no time, so that runs compare equal
     provenance: dict[str, Any] = {
         "rca": version("rca"),
@@ -339,7 +326,8 @@ def base(case: Case, system: str, looked: Seen, seed: int) -> Investigation:
     if case.root is not None:
         provenance["uncommitted"] = list(Repository(Path(case.root)).changed())
     known: dict[str, Any] = {"outcomes": looked[0], "findings": looked[1], "provenance": provenance}
-    for name, side, table in zip(("reference", "current"), (case.reference, case.current), data, strict=True):
+    for name, side in (("reference", case.reference), ("current", case.current)):
+        table = tables.get(name) or None
         known[name] = Side(side.rev, side.commit, table) if side else Side(None, None, table)
         if side is not None:
             provenance[name] = {role: a.md5 for role, a in side.artifacts.items()}
@@ -349,6 +337,6 @@ def base(case: Case, system: str, looked: Seen, seed: int) -> Investigation:
 
 def command(case: Case, since: str | None, seed: int) -> str:
     """Return the command that gives the same numbers again."""
-    commits = [side.commit[:12] for side in (case.reference, case.current) if side is not None]
-    named = " ".join(f"--{name} {commit}" for name, commit in zip(("reference", "current"), commits, strict=False))
-    return f"rca investigate {named}{f' --since {since}' if since else ''} --seed {seed}"
+    old, new = (side.commit[:12] for side in sides(case))
+    window = f" --since {since}" if since else ""
+    return f"rca investigate --reference {old} --current {new}{window} --seed {seed}"

@@ -26,8 +26,7 @@ def judge(
     The rows know `difference`; `command` reproduces the numbers, run again included.
     """
     floor = SHARE * abs(gap.difference)
-    terms = [t for b in branches for t in b.terms]
-    verdicts = [(t, _status(t, floor)) for t in terms]
+    verdicts = [(t, _status(t, floor)) for b in branches for t in b.terms]
     kept = [(t, s) for t, s in verdicts if isinstance(s, str)]
     outer = [(t, s) for t, s in kept if t.parent is None or t.parent not in {k.subject for k, _ in kept}]
     ranked = _rank(kept, outer)
@@ -37,8 +36,8 @@ def judge(
     rest = difference - total(t.part for t, _ in outer)
     left = gap.difference - sum(c.contribution for c in causes if c.within is None)
     low, high = rest.interval()
-    named = {(s.kind, s.subject) for _, s in verdicts if isinstance(s, Rejected)}
     refuted = [s for _, s in verdicts if isinstance(s, Rejected)]
+    named = {(s.kind, s.subject) for s in refuted}
     return replace(
         start,
         gap=gap,
@@ -88,11 +87,11 @@ def _rank(kept: Sequence[tuple[Term, Status]], outer: Sequence[tuple[Term, Statu
 def _cause(rank: int, term: Term, status: Status, gap: Gap, command: str, within: int | None) -> Cause:
     low, high = term.part.interval(extra_se=term.extra_se) if term.identified else (float("-inf"), float("inf"))
     size = term.part.value
-    cause = Cause(term.pillar, term.kind, term.subject, size, low, high, status, term.summary, rank, term.stage, within)
     again = command if term.runs or " investigate " not in command else f"{command} --no-replay"
     # What helped needs no remedy.
     remedies = tuple(mitigations().get(term.kind, ())) if hurts(gap, size) else ()
     share = size / gap.difference if gap.difference else None
+    cause = Cause(term.pillar, term.kind, term.subject, size, low, high, status, term.summary, rank, term.stage, within)
     cause = replace(cause, counterfactual=term.counterfactual, reproduce=again, findings=term.findings)
     return replace(cause, share=share, mitigations=remedies)
 
@@ -100,5 +99,4 @@ def _cause(rank: int, term: Term, status: Status, gap: Gap, command: str, within
 @functools.cache
 def mitigations() -> dict[str, list[str]]:
     """Return what to do about a cause, by kind."""
-    found: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "mitigations.yaml").read_text("utf-8"))
-    return found
+    return yaml.safe_load(Path(__file__).with_name("mitigations.yaml").read_text("utf-8"))  # type: ignore[no-any-return]

@@ -42,10 +42,8 @@ def score(y: Any, response: Any, sample: str, group: Any = None) -> Scored:
 
 
 def _log_loss(s: Scored) -> Floats:
-    if s.response.ndim == 1:
-        picked = np.where(s.y == 1, s.response, 1 - s.response)
-    else:
-        picked = np.where(s.y >= 0, s.response[np.arange(len(s.y)), s.y.astype(int)], 0.0)
+    chances = s.response if s.response.ndim > 1 else np.column_stack([1 - s.response, s.response])
+    picked = np.where(s.y >= 0, chances[np.arange(len(s.y)), s.y.astype(int)], 0.0)
     return np.asarray(-np.log(np.clip(picked, np.finfo(np.float64).eps, 1.0)))
 
 
@@ -65,8 +63,8 @@ LOSSES: Mapping[str, tuple[Callable[[Scored], Floats], str, str]] = {
 }
 _SCORERS = {scorer: name for name, (_, _, scorer) in LOSSES.items()}
 
-Rates = Mapping[str, Callable[[Scored], tuple[Any, Any]]]  # which rows count, and the values whose mean is the rate
-_RATES: Rates = {
+#: Which rows count, and the values whose mean over them is the rate.
+_RATES: Mapping[str, Callable[[Scored], tuple[Any, Any]]] = {
     "selection_rate": lambda s: (s.y == s.y, s.response == 1),
     "true_positive_rate": lambda s: (s.y == 1, s.response == 1),
     "false_positive_rate": lambda s: (s.y == 0, s.response == 1),
@@ -123,14 +121,12 @@ class Metric:
         # rows with like target and like response are a cell
         cells = np.unique(_bin(s.y) * (_BINS + 1) + _bin(main), return_inverse=True)[1]
         value = self._call(s, weights)
-        pull = np.zeros(len(s.y))
-        for cell in range(cells.max() + 1):
-            inside = cells == cell
-            mass = float(weights[inside].sum())
-            if mass > 0:
-                slope = (self._call(s, np.where(inside, weights * (1 + _STEP), weights)) - value) / _STEP
-                pull[inside] = weights[inside] / mass * slope
-        return Estimate(value, {s.sample: pull})
+        slopes = [
+            (self._call(s, np.where(cells == cell, weights * (1 + _STEP), weights)) - value) / _STEP
+            for cell in range(cells.max() + 1)
+        ]
+        share = weights / np.bincount(cells, weights)[cells]
+        return Estimate(value, {s.sample: share * np.array(slopes)[cells]})
 
     def _between(self, s: Scored, weights: Floats) -> Estimate:
         """Return the largest difference between two groups, of which small ones say nothing."""
@@ -164,18 +160,7 @@ class Metric:
 
 
 def get(name: str, sensitive: Sequence[str] = ()) -> Metric:
-    """Return a metric by the name of a scikit-learn scorer, of a row loss, or of a gap between groups.
-
-    The groups are those of the first `sensitive` column.
-
-    Examples
-    --------
-    >>> metric = get("demographic_parity_difference", ["sex"])
-    >>> said, sex = np.tile([1, 1, 1, 0], 20), np.repeat([0, 1], 40)
-    >>> said[40:] = np.tile([1, 0, 0, 0], 10)
-    >>> metric.estimate(score(said, said, "exam", sex)).value
-    0.5
-    """
+    """Return the metric of a scikit-learn scorer, of a row loss, or of a gap between groups of `sensitive[0]`."""
     if name in GAPS:
         if not sensitive:
             raise ConfigError(f"the metric '{name}' compares groups: name their column as 'sensitive'.")
@@ -208,8 +193,7 @@ def answers(metric: Metric, model: Model, table: pd.DataFrame, target: str, posi
         raise ModelError(f"the model needs the columns {choices(missing)}, {there}")
     response = _respond(metric, model, labelled[columns], positive, sample) if len(y) else np.zeros(0)
     rows = labelled.index.to_numpy(dtype=np.int64)
-    group = groups(labelled, metric)
-    return Scored(y, response, sample, rows, max(len(table), int(rows.max(initial=-1)) + 1), group)
+    return Scored(y, response, sample, rows, max(len(table), int(rows.max(initial=-1)) + 1), groups(labelled, metric))
 
 
 def groups(table: pd.DataFrame, metric: Metric) -> Any:
@@ -231,11 +215,9 @@ def _respond(metric: Metric, model: Model, inputs: pd.DataFrame, positive: Any, 
         detail = " ".join(str(problem).split())[:200]
         raise ModelError(f"the model does not read {sample} ({type(problem).__name__}: {detail}).") from None
     known = classes(model)
-    if known is None:
-        return raw.astype(float)
     if method == "predict":
         return encode(raw, known, positive)
-    if len(known) != 2:
+    if known is None or len(known) != 2:
         return raw.astype(float)
     column = known.index(_positive(known, positive))
     return raw[:, column].astype(float) if raw.ndim > 1 else raw if column == 1 else -raw
@@ -288,19 +270,16 @@ def _auc(s: Scored, weights: Floats) -> Estimate:
     mass = weights[positive].sum(), weights[~positive].sum()
     if not all(m > 0 for m in mass):
         raise InconclusiveError(f"roc_auc is not defined on {s.sample}: it needs rows of both classes.")
-    place = np.empty(len(s.y))
-    place[positive] = _below(s.response[positive], s.response[~positive], weights[~positive]) / mass[1]
-    place[~positive] = 1 - _below(s.response[~positive], s.response[positive], weights[positive]) / mass[0]
+    level = np.unique(s.response, return_inverse=True)[1]
+
+    def below(side: Any) -> Floats:
+        """Return the weight of a class below each row, ties counting half."""
+        each = np.bincount(level, weights * side)
+        return np.asarray((np.cumsum(each) - each / 2)[level])
+
+    place = np.where(positive, below(~positive) / mass[1], 1 - below(positive) / mass[0])
     value = float(weights[positive] @ place[positive] / mass[0])
     return Estimate(value, {s.sample: weights * (place - value) / np.where(positive, *mass)})
-
-
-def _below(points: Floats, others: Floats, weights: Floats) -> Floats:
-    """Return the weight of `others` below each point, ties counting half."""
-    order = np.argsort(others, kind="stable")
-    ladder = np.concatenate([[0.0], np.cumsum(weights[order])])
-    left, right = (ladder[np.searchsorted(others[order], points, side)] for side in ("left", "right"))
-    return np.asarray((left + right) / 2)
 
 
 def _bin(values: Floats) -> np.ndarray[Any, np.dtype[np.int64]]:

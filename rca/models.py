@@ -50,10 +50,10 @@ def load(file: str, name: str | None = None, *, trust: bool = False, features: S
         raise ModelError(f"{name} is a pickle, which runs code when it is read; {_named(file)}: {hint}")
     if suffix in PICKLES:
         with tempfile.TemporaryDirectory(prefix="rca-model-") as home:
-            return _load(_converted(file, name, home), name)
+            return _read(_converted(file, name, home), name)
     if suffix not in (".skops", ".onnx"):
         raise ModelError(f"{name} is in a format that is not read here: save the model as .skops, or as .onnx.")
-    return _load(file, name) if suffix == ".skops" else _graph(file, name, features)
+    return _read(file, name, features)
 
 
 def _named(file: str) -> str:
@@ -82,34 +82,28 @@ def _converted(file: str, name: str, home: str) -> str:
     return target
 
 
-def _load(file: str, name: str) -> Model:
+def _read(file: str, name: str, features: Sequence[str] = ()) -> Model:
     import skops.io
 
     try:
+        if name.endswith(".onnx"):
+            return OnnxModel(file, features)
         named = skops.io.get_untrusted_types(file=file)
         last = {kind: kind.rsplit(".", 1)[-1] for kind in named if kind.startswith(TRUSTED)}
         known = {kind for kind, name in last.items() if name in FUNCTIONS or name.lstrip("_")[:1].isupper()}
         foreign = [kind for kind in named if kind not in known]
         found: Any = None if foreign else skops.io.load(file, trusted=named)
+    except RcaError:
+        raise
     except Exception as problem:  # noqa: BLE001  a damaged file may raise anything
-        detail = " ".join(str(problem).split())[:300]
-        raise ModelError(f"{name} does not load ({type(problem).__name__}: {detail}): save it again.") from None
+        detail, make = " ".join(str(problem).split())[:300], "write" if name.endswith(".onnx") else "save"
+        raise ModelError(f"{name} does not load ({type(problem).__name__}: {detail}): {make} it again.") from None
     if foreign:
         why = f"{name} names types outside the allow-list ({choices(foreign)}), so it is not loaded"
         raise ModelError(f"{why}: build the model of scikit-learn's own types.")
     if not hasattr(found, "predict"):
         raise ModelError(f"{name} is no model but a {type(found).__name__}: save the fitted estimator itself.")
     return found  # type: ignore[no-any-return]  # skops is untyped
-
-
-def _graph(file: str, name: str, features: Sequence[str]) -> Model:
-    try:
-        return OnnxModel(file, features)
-    except RcaError:
-        raise
-    except Exception as problem:  # noqa: BLE001  a damaged file may raise anything
-        detail = " ".join(str(problem).split())[:300]
-        raise ModelError(f"{name} does not load ({type(problem).__name__}: {detail}): write it again.") from None
 
 
 def classes(model: Model) -> list[Any] | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from rca.errors import ConfigError, ModelError
 
@@ -50,9 +51,13 @@ class OnnxModel:
 
     def _run(self, table: Any) -> list[Any]:
         cells = np.asarray(table, dtype=object)
-        names = self.feature_names_in_
-        columns = [cells] if len(self._inputs) == 1 else [cells[:, [i]] for i in range(len(names))]
-        fed = {n: _cells(c, kind) for (n, kind), c in zip(self._inputs.items(), columns, strict=True)}
+        fed = {}
+        for i, (name, kind) in enumerate(self._inputs.items()):
+            given = cells if len(self._inputs) == 1 else cells[:, [i]]
+            if kind is np.str_:  # which is empty where it is missing
+                fed[name] = np.vectorize(str, otypes=[object])(np.where(pd.isna(given), "", given))
+            else:
+                fed[name] = given.astype(kind)
         return list(self._session.run(None, fed))
 
     def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803  as scikit-learn calls it
@@ -64,10 +69,3 @@ class OnnxModel:
         scores = self._run(X[self.feature_names_in_])[1]
         rows = [[row[name] for name in self.classes_] for row in scores] if self._mapped else scores
         return np.asarray(rows, dtype=float)
-
-
-def _cells(values: NDArray[Any], kind: Any) -> NDArray[Any]:
-    """Return cells as an input takes them; text that is missing is empty."""
-    if kind is np.str_:
-        return np.array([["" if v is None or v != v else str(v) for v in row] for row in values], dtype=object)  # noqa: PLR0124
-    return values.astype(kind)

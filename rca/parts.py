@@ -7,9 +7,9 @@ model, the pipeline is run again, and inside of that without the damages of the 
 import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 import numpy as np
 import pandas as pd
+from rca.case import exam_pair
 from rca.errors import NotApplicable, RcaError
 from rca.evolution._runs import Options, retrain
 from rca.evolution.replay import Share, replay
@@ -17,12 +17,12 @@ from rca.inputs.decompose import Decomposition, complete, decompose
 from rca.inputs.labels import LabelShift, label_shift
 from rca.inputs.slices import said as for_whom
 from rca.inputs.slices import slices
-from rca.inputs.timeline import Groups, Sides, change_points, read_events, said
+from rca.inputs.timeline import change_points, read_events, said
 from rca.metrics import linearised
 from rca.stats import Estimate, shapley
 from rca.tables import LIMIT
 from rca.tree import CURRENT, REFERENCE, Branch, Damage, Setting, Term, damaged, damages
-from rca.types import Model, Rejected
+from rca.types import Rejected
 
 #: Damages are told apart by exact Shapley values up to this many; smaller ones share a place.
 DAMAGES = 6
@@ -37,9 +37,8 @@ def broken(setting: Setting) -> tuple[Branch, Setting]:
     """
     branch = Branch()
     grid = setting.grid
-    pair = next(p for p in setting.case.pairs if p.name == setting.exam)
     table = grid.tables[CURRENT]
-    found = damages(setting, pair, (grid.tables[REFERENCE], table), branch)
+    found = damages(setting, exam_pair(setting.case), (grid.tables[REFERENCE], table), branch)
 
     @functools.cache
     def without(undone: frozenset[str]) -> pd.DataFrame:
@@ -90,44 +89,37 @@ def moved(setting: Setting) -> Branch:
     pairs = [[grid.scored(m, grid.tables[side], side) for side in (REFERENCE, CURRENT)] for m in grid.models]
     each = [linearised(grid.metric, *pair) for pair in pairs]
     # Each row's share of the gap, averaged over both models, which also say what they know of it.
-    values_p, values_q = ((each[0][i] + each[1][i]) / 2 for i in (0, 1))
+    values = (each[0][0] + each[1][0]) / 2, (each[0][1] + each[1][1]) / 2
     hints = [np.column_stack([pair[i].response for pair in pairs]) for i in (0, 1)]
     rows = {REFERENCE: pairs[0][0].rows, CURRENT: pairs[0][1].rows}
-    p, q = (grid.tables[side].loc[at, columns] for side, at in rows.items())
-    rng = np.random.default_rng(setting.seed)
+    old, new = (grid.tables[side].loc[at] for side, at in rows.items())
+    p, q = old[columns], new[columns]
     try:
-        found = decompose(values_p, values_q, p, q, groups, rng=rng, hints=(hints[0], hints[1]))
+        rng = np.random.default_rng(setting.seed)
+        found = decompose(*values, p, q, groups, rng=rng, hints=(hints[0], hints[1]))
     except RcaError as problem:
         return Branch(not_testable=[Rejected("inputs", "covariate_shift", "inputs", str(problem))])
-    outcomes = pairs[0][0].y, pairs[0][1].y
-    shift = label_shift(values_p, values_q, *outcomes, p, q, np.random.default_rng(setting.seed + 1))
-    since, notes = _when(setting, (values_p, values_q), (p, q), complete(groups, columns), rows)
+    shift = label_shift(*values, pairs[0][0].y, pairs[0][1].y, p, q, np.random.default_rng(setting.seed + 1))
+    since: dict[str, str] = {}
+    notes: list[str] = []
+    if roles.time in have and all(table[roles.time].dtype.kind == "M" for table in (old, new)):
+        try:
+            log = read_events(setting.case.events) if setting.case.events else None
+            times = old[roles.time], new[roles.time]
+            since = said(change_points(values, (p, q), times, complete(groups, columns), log, setting.seed))
+        except RcaError as problem:  # a broken log must not cost the answer
+            notes.append(f"since when is not known: {problem}")
     branch = shifted(found, shift, since)
     watched = [c for c in roles.sensitive if c in have]
-    sides = [grid.tables[side].loc[at, list(dict.fromkeys([*columns, *watched]))] for side, at in rows.items()]
-    whom = slices((values_p, values_q), (sides[0], sides[1]), np.random.default_rng(setting.seed), watched)
-    branch.notes += [*notes, *(f"what is not broken moved{told}" for told in [for_whom(whom)] if told)]
+    shown = list(dict.fromkeys([*columns, *watched]))
+    whom = for_whom(slices(values, (old[shown], new[shown]), np.random.default_rng(setting.seed), watched))
+    branch.notes += [*notes, *([f"what is not broken moved{whom}"] if whom else [])]
     branch.terms = [replace(term, part=grid.spread(term.part, rows)) for term in branch.terms]
     return branch
 
 
-def _when(
-    setting: Setting, values: Sides, tables: Sides, groups: Groups, rows: Any
-) -> tuple[dict[str, str], list[str]]:
-    """Return since when the loss, its residual and each group of inputs are otherwise, where rows have a time."""
-    time, known = setting.case.roles.time, setting.grid.tables
-    if time is None or any(t.get(time) is None or t[time].dtype.kind != "M" for t in known.values()):
-        return {}, []
-    times = known[REFERENCE].loc[rows[REFERENCE], time], known[CURRENT].loc[rows[CURRENT], time]
-    try:
-        events = read_events(setting.case.events) if setting.case.events else None
-        return said(change_points(values, tables, times, groups, events, setting.seed)), []
-    except RcaError as problem:  # a broken log must not cost the answer
-        return {}, [f"since when is not known: {problem}"]
-
-
 def shifted(found: Decomposition, shift: LabelShift | None, since: Mapping[str, str]) -> Branch:
-    """Return the terms of a decomposition, in the reading that fits, with since when as :func:`_when` knows it."""
+    """Return the terms of a decomposition, in the reading that fits, with since when each series is otherwise."""
     branch = Branch()
 
     def add(kind: str, subject: str, part: Estimate, text: str, *, identified: bool = True) -> None:
@@ -180,10 +172,9 @@ def model_part(setting: Setting, material: float, options: Options | None) -> Br
         branch.terms.append(replace(term, findings=tuple(f.id for f in setting.findings if f.subject == "model")))
     else:
         if not done.reproducible:
-            branch.notes.append(
-                f"not reproducible here: running both versions again misses the recorded difference by "
-                f"{done.residual.value:+.4g}; suspect the environment or an undeclared dependency"
-            )
+            missed = f"misses the recorded difference by {done.residual.value:+.4g}"
+            why = "suspect the environment or an undeclared dependency"
+            branch.notes.append(f"not reproducible here: running both versions again {missed}; {why}")
         branch.notes += done.together
         branch.notes += [f"{name} cannot run apart and are judged as one ({done.failures[0]})" for name in done.merged]
         branch.terms += [_player(setting, share) for share in done.shares]
@@ -226,23 +217,20 @@ def _nested(
 ) -> Iterator[Term]:
     """Tell some damages apart by retraining."""
     grid = setting.grid
-    known: dict[frozenset[str], Model] = {frozenset(d.subject for d in found): grid.models[1]}
 
     def worth(present: frozenset[str]) -> Estimate:
-        if present not in known:
-            options.say(f"retraining without {', '.join(d.subject for d in found if d.subject not in present)}")
-            repaired = table
-            for damage in found:
-                repaired = repaired if damage.subject in present else damage.undo(repaired)
-            known[present] = retrain(setting.case, path, repaired.reset_index(drop=True), options)
-        return grid.both_exams(known[present])
+        undone = [d for d in found if d.subject not in present]
+        if not undone:
+            return grid.both_exams(grid.models[1])
+        options.say(f"retraining without {', '.join(d.subject for d in undone)}")
+        repaired = functools.reduce(lambda t, d: d.undo(t), undone, table)
+        return grid.both_exams(retrain(setting.case, path, repaired.reset_index(drop=True), options))
 
     parts = shapley(worth, [d.subject for d in found])
     order = {"training_data": 0, "code_change": 1, "preprocessing": 2}
     # The change that brought the damage: data, else code, else the largest.
     parent = min(branch.terms, key=lambda t: (order.get(t.kind, 3), -abs(t.part.value)))
-    for d in found:
-        part = parts[d.subject]
+    for d, part in zip(found, parts.values(), strict=True):
         term = damaged(d, part, f"retraining without it moves the model by {-part.value:+.4g}")
         # Retrained with one seed: what is known of other seeds' noise is known of the change around it.
         yield replace(term, runs=True, parent=parent.subject, extra_se=parent.extra_se, floor=parent.floor)

@@ -103,8 +103,7 @@ class Branch:
 
     def give_up(self, pillar: Pillar, kind: str, subject: str, reason: str, findings: Iterable[Finding] = ()) -> None:
         """Note what cannot be tested."""
-        ids = tuple(f.id for f in findings)
-        self.not_testable.append(Rejected(pillar, kind, subject, reason, findings=ids))
+        self.not_testable.append(Rejected(pillar, kind, subject, reason, findings=tuple(f.id for f in findings)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,6 @@ class Setting:
     case: Case
     grid: Grid
     findings: Sequence[Finding]
-    exam: str  # the name of the pair of tables that are the exams
     seed: int = 0
     rows: tuple[int, int] = (0, 0)
 

@@ -145,3 +145,10 @@ def test_groups_that_are_too_small_or_not_named_are_said() -> None:
         get("demographic_parity_difference", ["sex"]).estimate(few)
     with pytest.raises(ConfigError, match="name their column as 'sensitive'"):
         get("demographic_parity_difference")
+
+
+def test_groups_are_those_of_the_first_sensitive_column() -> None:
+    metric = get("demographic_parity_difference", ["sex"])
+    said, sex = np.tile([1, 1, 1, 0], 20), np.repeat([0, 1], 40)
+    said[40:] = np.tile([1, 0, 0, 0], 10)
+    assert metric.estimate(score(said, said, "exam", sex)).value == 0.5

@@ -35,11 +35,10 @@ class Attribution:
     gap: Gap
     parts: Decomposition
     notes: tuple[str, ...]
-    _label_shift: partial[LabelShift] | None = field(repr=False)
+    _label_shift: Callable[[], LabelShift] | None = field(repr=False)
     _timeline: Callable[[], pd.DataFrame] | None = field(repr=False)
     _history: Callable[[], pd.DataFrame] | None = field(repr=False)
     _slices: Callable[[], pd.DataFrame] = field(repr=False)
-    _seed: int = field(repr=False)
 
     @property
     def reason(self) -> str | None:
@@ -68,7 +67,7 @@ class Attribution:
         """Judge the other reading of the gap: that the mix of outcomes moved, and nothing else."""
         if self._label_shift is None:
             raise NotApplicable("the current rows have no labels, so nothing is known of their mix.")
-        return self._label_shift(rng=np.random.default_rng(self._seed + 1))
+        return self._label_shift()
 
     @property
     def change_points(self) -> pd.DataFrame:
@@ -136,20 +135,6 @@ def attribute(  # noqa: PLR0913  the contract
         What happened when: `time`, `name` and optionally the group of inputs (`input`) that it may have moved.
     sensitive : sequence of str, optional
         Columns of groups that are always looked at; metrics of fairness compare those of the first.
-
-    Examples
-    --------
-    The rates move; the relation of the target to them stays.
-
-    >>> rng = np.random.default_rng(0)
-    >>> def served(mean, n=2000):
-    ...     table = pd.DataFrame({"rate": rng.normal(mean, 1, n), "age": rng.normal(40, 9, n)})
-    ...     y = rng.random(n) < 1 / (1 + np.exp(-table.rate))
-    ...     return table.assign(y=y, score=1 / (1 + np.exp(-0.5 * table.rate)))
-    >>> found = attribute(served(0), served(1), target="y", prediction="score", groups={"api": ["rate"]})
-    >>> frame = found.frame().set_index(["term", "group"]).contribution
-    >>> bool(abs(frame["covariate", "api"] - found.gap.difference) < 0.04)
-    True
     """
     if events is not None and time is None:
         raise ConfigError("events need the rows' times to be matched with: name their column as time.")
@@ -158,31 +143,30 @@ def attribute(  # noqa: PLR0913  the contract
     log = None if events is None else read_events(events)
     sensitive = [sensitive] if isinstance(sensitive, str) else list(sensitive)
     answer_columns = [name for name in (target, prediction, time) if name is not None]
-    groups = None if groups is None else {str(name): columns for name, columns in groups.items()}
     p = _frame(reference, "the reference table", [*answer_columns, *sensitive], seed)
     blind = metric == MEAN or metric.startswith(ESTIMATED)
     asked = [name for name in answer_columns if name != target or not blind]
     q = _frame(current, "the current table", [*asked, *sensitive], seed)
     asked_of = (p, q), target, prediction, model
     judged = judge_unlabelled(*asked_of, metric) if blind else judge(*asked_of, get(metric, sensitive))
-    inputs = _inputs(judged.tables, answer_columns, groups)
-    p, q = (table[inputs] for table in judged.tables)
+    before, after = judged.tables
+    inputs = _inputs(judged.tables, answer_columns, groups or {})
+    p, q = before[inputs], after[inputs]
     hints = judged.hints if set(getattr(model, "feature_names_in_", ())) <= set(inputs) else None
-    groups = {name: [name] for name in inputs} if groups is None else groups
-    parts = decompose(*judged.values, p, q, groups, rng=np.random.default_rng(seed), hints=hints)
+    sources = {n: [n] for n in inputs} if groups is None else {str(n): columns for n, columns in groups.items()}
+    parts = decompose(*judged.values, p, q, sources, rng=np.random.default_rng(seed), hints=hints)
     gap = gap_of(judged.name, *judged.sides, (len(p), len(q)))
-    labels = judged.tables[0][target], judged.tables[1][target]
-    shift = None if blind else partial(label_shift, *judged.values, *labels, p, q)
+    labels = before[target], after[target]
+    # what is asked for by itself is found when it is asked for
+    shift = cache(lambda: label_shift(*judged.values, *labels, p, q, np.random.default_rng(seed + 1)))
     line = past = None
     if time is not None:
-        times = judged.tables[0][time], judged.tables[1][time]
-        owned = {name: columns for name, columns in complete(groups, inputs).items() if columns}
-        past = partial(history, judged.values, times)
+        times, owned = (before[time], after[time]), complete(sources, inputs)
         line = cache(partial(change_points, judged.values, (p, q), times, owned, log, seed))
-    shown = [*inputs, *(name for name in sensitive if name not in inputs)]
-    sides = judged.tables[0][shown], judged.tables[1][shown]
-    whom = cache(lambda: slices(judged.values, sides, np.random.default_rng(seed), sensitive))
-    return Attribution(gap, parts, judged.notes, shift, line, past, whom, seed)
+        past = partial(history, judged.values, times)
+    shown = list(dict.fromkeys([*inputs, *sensitive]))
+    whom = cache(lambda: slices(judged.values, (before[shown], after[shown]), np.random.default_rng(seed), sensitive))
+    return Attribution(gap, parts, judged.notes, None if blind else shift, line, past, whom)
 
 
 def _frame(source: Any, name: str, needed: Sequence[str], seed: int) -> pd.DataFrame:
@@ -194,18 +178,17 @@ def _frame(source: Any, name: str, needed: Sequence[str], seed: int) -> pd.DataF
     return table.frame(ROWS, seed)
 
 
-def _inputs(tables: Tables, answers: Sequence[str], groups: Mapping[str, Sequence[str]] | None) -> list[str]:
+def _inputs(tables: Tables, answers: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[str]:
     """Return the columns that both sides share, less the answers, and less times and keys unless a group names them."""
     p, q = tables
     shared = [name for name in p.columns if name in q.columns and name not in answers]
-    named = {name for columns in (groups or {}).values() for name in columns}
+    named = {name for columns in groups.values() for name in columns}
 
     def serves(name: str) -> bool:
-        if types.is_datetime64_any_dtype(p[name]) or types.is_datetime64_any_dtype(q[name]):
-            return False
+        times = any(types.is_datetime64_any_dtype(table[name]) for table in tables)
         # Measurements are all distinct as well, but they are no integers or texts.
         discrete = not types.is_float_dtype(p[name]) and not types.is_bool_dtype(p[name])
-        return not (discrete and p[name].is_unique and q[name].is_unique)
+        return not times and not (discrete and p[name].is_unique and q[name].is_unique)
 
     nested = {n for n in shared if any(t[n].map(types.is_list_like).any() for t in tables if t[n].dtype == "O")}
     if nested & named:
@@ -218,8 +201,6 @@ def _inputs(tables: Tables, answers: Sequence[str], groups: Mapping[str, Sequenc
 
 def _top_up(parts: Mapping[str, Estimate], whole: float) -> dict[str, Estimate]:
     """Share out what the parts lack of the whole, by their size: the error of linearisation, or of rounding."""
-    size = sum(abs(part.value) for part in parts.values())
-    if size == 0.0:
-        return dict(parts)
+    size = sum(abs(part.value) for part in parts.values()) or 1.0
     lacking = whole - sum(part.value for part in parts.values())
     return {name: part + lacking * abs(part.value) / size for name, part in parts.items()}

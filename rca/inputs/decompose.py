@@ -67,11 +67,10 @@ def decompose(
     The hints are, of each side, functions of the inputs that foretell the values, such as a model's score.
     """
     values_p, values_q = np.asarray(values_p, dtype=float), np.asarray(values_q, dtype=float)
-    for name, values in (("reference", values_p), ("current", values_q)):
-        if len(values) < MIN_ROWS:
-            few = f"has {len(values)} rows, and a gap is split from {MIN_ROWS} up: give more rows."
-            raise DataError(f"the {name} side {few}")
-        if not np.isfinite(values).all():
+    for name, v in (("reference", values_p), ("current", values_q)):
+        if (rows := len(v)) < MIN_ROWS:
+            raise DataError(f"the {name} side has {rows} rows, and a gap is split from {MIN_ROWS} up: give more rows.")
+        if not np.isfinite(v).all():
             raise DataError(f"the {name} side has values that are not finite: remove or repair those rows.")
     parts = complete(groups, [name for name in p.columns if name in q.columns])
     columns = sorted(name for group in parts.values() for name in group)
@@ -95,7 +94,7 @@ def decompose(
         whole, trees, reason = _whole(task, parts)
         if whole is None:
             return Decomposition(support, support_groups, rest, {}, nothing, reason)
-        merged = _keep_largest(parts, data, task[0], folds)
+        merged = parts if len(parts) <= _MOST else _keep_largest(task, parts)
         worth = _coalitions(task, merged, whole, trees)
     # back to all rows as they came: who is inside is random, and pulls by its excess
     for names, part in worth.items():
@@ -128,18 +127,22 @@ def complete(groups: Mapping[str, Sequence[str]], common: Sequence[str]) -> Part
     return {**found, _OTHER: (*found.get(_OTHER, ()), *rest)} if rest else found
 
 
-def _keep_largest(parts: Parts, data: Features, values: Floats, folds: Folds) -> Parts:
-    """Return at most six groups: those whose shift matters most to a linear model, and the rest as ``other``."""
-    if len(parts) <= _MOST:
-        return parts
+def _keep_largest(task: Task, parts: Parts) -> Parts:
+    """Return six groups: those whose shift matters most to a linear model, and the rest as ``other``."""
     from sklearn.linear_model import Ridge
 
+    values, data, folds = task
     effect = {}
     for name in sorted(set(parts) - {_OTHER}):
         inputs = data.pick(parts[name]).linear(np.arange(len(folds.fold)))
         answers = Ridge(alpha=1.0).fit(inputs[~folds.current], values).predict(inputs)
         effect[name] = abs(float(np.mean(answers[folds.current]) - np.mean(answers[~folds.current])))
-    kept = sorted(effect, key=lambda name: -effect[name])[: _MOST - 1]
+    return joined(parts, effect, _MOST)
+
+
+def joined(parts: Parts, effect: Mapping[str, float], most: int) -> Parts:
+    """Return so many groups: those of the largest effect, and the rest as ``other``."""
+    kept = sorted(set(parts) - {_OTHER}, key=lambda name: (-effect[name], name))[: most - 1]
     rest = [column for name, columns in parts.items() if name not in kept for column in columns]
     return {**{name: parts[name] for name in parts if name in kept}, _OTHER: tuple(sorted(rest))}
 
@@ -179,11 +182,10 @@ def _reason(task: Task, parts: Parts, ess: float, thin: float) -> str:
     ratios = {name: log_ratio(data.pick(columns), folds, trees=False)[0] for name, columns in sorted(parts.items())}
     alone = {name: roc_auc_score(folds.current, ratio) for name, ratio in ratios.items()}
     worst = max(alone, key=lambda name: alone[name])
-    return (
-        f"reference and current overlap too little: {ess:.1%} of the reference rows count once they are "
-        f"weighted to look like the current ones, and {thin:.0%} of the current rows have next to no "
-        f"like among them; '{worst}' tells the sides apart most (AUC {alone[worst]:.2f})"
-    )
+    few = f"{ess:.1%} of the reference rows count once they are weighted to look like the current ones"
+    alien = f"{thin:.0%} of the current rows have next to no like among them"
+    most = f"'{worst}' tells the sides apart most (AUC {alone[worst]:.2f})"
+    return f"reference and current overlap too little: {few}, and {alien}; {most}"
 
 
 def _one_step(values: Floats, m: Floats, ratio: Floats, inputs: Features) -> Estimate:

@@ -166,7 +166,7 @@ def _predicted(metric: Metric, tables: Tables, target: str, prediction: str) -> 
 def _hints(metric: Metric, scored: Scored) -> Floats:
     """Return what a model's answers foretell of the row's value: the answers, and the loss they expect themselves."""
     response = scored.response
-    hints = [response] if response.ndim == 1 else list(response.T)
+    hints = [response]
     if metric.response == "predict_proba" and metric.loss is not None and response.ndim == 1:
         yes, no = (metric.loss(score(np.full(len(response), y), response, "")) for y in (1.0, 0.0))
         hints.append(response * yes + (1 - response) * no)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from rca.errors import ConfigError, DataError, ModelError, choices
-from rca.inputs.decompose import complete
+from rca.inputs.decompose import complete, joined
 from rca.inputs.encode import encode, is_number
 from rca.models import classes
 from rca.stats import LEVEL, Estimate, Floats, mean, shapley
@@ -15,7 +15,6 @@ from rca.tables import open_table
 from rca.types import Model
 
 _MOST = 8  # groups whose coalitions are all asked for
-_OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +30,7 @@ class RowExplanation:
         """Return the groups, largest first: group, contribution, low, high; they sum to prediction less usual."""
         rows = [(name, part.value, *part.interval(level)) for name, part in self.parts.items()]
         found = pd.DataFrame(rows, columns=["group", "contribution", "low", "high"])
-        return found.loc[found["contribution"].abs().sort_values(ascending=False, kind="stable").index].reset_index(
-            drop=True
-        )
+        return found.sort_values("contribution", key=abs, ascending=False, kind="stable", ignore_index=True)
 
 
 def explain_row(
@@ -74,30 +71,21 @@ def explain_row(
     if len(one) != 1 or not 2 <= neighbours <= len(table):
         why = f"{len(one)} rows and {neighbours} neighbours of {len(table)} reference rows were given"
         raise ConfigError(f"{why}: give one row, and from 2 neighbours up to as many as there are.")
-    one = one[names]
-    if odd := [
-        name for name in names if is_number(table[name]) and not is_number(one[name]) and one[name].notna().all()
-    ]:
+    one, table = one[names], table[names]
+    if odd := [n for n in names if is_number(table[n]) and not is_number(one[n]) and one[n].notna().all()]:
         raise DataError(f"the row has {one[odd[0]][0]!r} as '{odd[0]}', where the reference has numbers: correct it.")
-    near = table[names].iloc[_nearest(table[names], one, neighbours)].reset_index(drop=True)
+    every = encode(table, one).linear(np.arange(len(table) + 1))
+    nearest = np.argsort(np.square(every[:-1] - every[-1]).sum(axis=1), kind="stable")[:neighbours]
+    near = table.iloc[nearest].reset_index(drop=True)
     ask = _asked(model, one)
     parts = complete({n: [n] for n in names} if groups is None else groups, names)
     if len(parts) > _MOST:
         alone = {g: abs(float(np.mean(ask(_mixed(near, one, [columns])) - ask(near)))) for g, columns in parts.items()}
-        kept = sorted(sorted(parts, key=lambda g: -alone[g])[: _MOST - 1])
-        rest = tuple(c for g, columns in parts.items() if g not in kept for c in columns)
-        parts = {**{g: parts[g] for g in kept}, _OTHER: rest}
+        parts = joined(parts, alone, _MOST)
     sets = [frozenset(s) for size in range(len(parts) + 1) for s in combinations(parts, size)]
     said = ask(pd.concat([_mixed(near, one, [parts[g] for g in s]) for s in sets], ignore_index=True))
     worth = {s: mean(v, "neighbours") for s, v in zip(sets, said.reshape(len(sets), -1), strict=True)}
-    found = shapley(worth.__getitem__, list(parts))
-    return RowExplanation(float(ask(one)[0]), worth[frozenset()].value, found, near)
-
-
-def _nearest(table: pd.DataFrame, one: pd.DataFrame, count: int) -> Any:
-    """Return the positions of the reference rows that are most like the row."""
-    every = encode(table, one).linear(np.arange(len(table) + 1))
-    return np.argsort(np.square(every[:-1] - every[-1]).sum(axis=1), kind="stable")[:count]
+    return RowExplanation(float(ask(one)[0]), worth[frozenset()].value, shapley(worth.__getitem__, list(parts)), near)
 
 
 def _mixed(near: pd.DataFrame, one: pd.DataFrame, groups: Sequence[Sequence[str]]) -> pd.DataFrame:

@@ -40,6 +40,18 @@ def by_group(found: Attribution, term: str = "covariate") -> dict[str, float]:
     return dict(zip(rows["group"], rows["contribution"], strict=True))
 
 
+def test_the_rates_move_and_the_relation_of_the_target_to_them_stays() -> None:
+    rng = np.random.default_rng(0)
+
+    def served(mean: float, n: int = 2000) -> pd.DataFrame:
+        table = pd.DataFrame({"rate": rng.normal(mean, 1, n), "age": rng.normal(40, 9, n)})
+        y = rng.random(n) < 1 / (1 + np.exp(-table.rate))
+        return table.assign(y=y, score=1 / (1 + np.exp(-0.5 * table.rate)))
+
+    found = attribute(served(0), served(1), target="y", prediction="score", groups={"api": ["rate"]})
+    assert abs(by_group(found)["api"] - found.gap.difference) < 0.04
+
+
 LOSSES = ["log_loss", "brier", "zero_one"]
 
 

@@ -40,6 +40,14 @@ def test_the_slice_that_suffers_is_named_alone(seed: int) -> None:
     assert top["rate"] == pytest.approx(0.2 / 4, abs=0.015)
 
 
+def test_the_rate_is_the_slice_s_part_of_the_gap() -> None:
+    draw = np.random.default_rng(0)
+    p, q = (pd.DataFrame({"job": draw.choice(list("abcd"), 4000), "age": draw.normal(size=4000)}) for _ in "pq")
+    loss = draw.normal(size=4000), draw.normal(size=4000) + (q["job"] == "c")
+    found = slices(loss, (p, q), draw)
+    assert (found["slice"].tolist(), found["rate"].round(1).tolist()) == (["job = 'c'"], [0.3])
+
+
 def test_two_conditions_are_named_where_neither_tells_it_alone() -> None:
     names = [
         confirmed(look(seed, lambda q: 0.4 * ((q["job"] == "nurse") & (q["city"] == "Rome"))))[:1] for seed in range(5)
