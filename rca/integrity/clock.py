@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.special import ndtr
 from rca.errors import NotApplicable
 from rca.integrity._common import FEWEST, Mask, beside, columns, filled, iso, locate, report, time_of
-from rca.integrity._law import Rows, law_of, seen_of
+from rca.integrity._law import Rows, joint
 from rca.integrity._views import part_of, settle, views
 from rca.registry import check
 from rca.stats import Floats
@@ -55,7 +55,7 @@ def stale_column(case: Case) -> Iterator[Finding]:
         raise NotApplicable("without a time column no row is before another.")
     for pair, time in pairs:
         entity = entity_of(pair.current, case.roles)
-        law, seen, recent = law_of(pair.reference, case), seen_of(pair, case), pair.current
+        (law, seen), recent = joint(pair, case), pair.current
         if recent.rows > SAMPLE:  # all of the newest rows, for a sample has no neighbours
             edge: Any = recent.sample[time].quantile(1 - 0.9 * SAMPLE / recent.rows)
             recent = Table(recent.expr.filter(recent.expr[time] >= edge.to_pydatetime()), recent.name)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import mode
 from rca.integrity._common import Mask, columns, report, time_of
-from rca.integrity._law import law_of, seen_of
+from rca.integrity._law import joint
 from rca.integrity.clock import entity_of, micros, ordered
 from rca.registry import check
 from rca.stats import Floats
@@ -66,7 +66,7 @@ def _whole(pair: Pair, case: Case, name: str, first: Floats, second: Floats) -> 
     known, top = np.isfinite(second), _top(first[np.isfinite(first)])
     if not known.any() or np.ptp(second[known]) or top > 0.9 or known.sum() * np.log(top) >= _NEVER:
         return None
-    law, seen = law_of(pair.reference, case), seen_of(pair, case)
+    law, seen = joint(pair, case)
     if name in law.names:
         # what rows of the reference with this value have in the other columns, beside all and beside the current rows
         shares, place = law.seen.shares, law.place[name].start

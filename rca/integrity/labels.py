@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from rca.errors import NotApplicable
 from rca.integrity._common import FEWEST, beside, chosen, filled, lost, percent, report, rows, samples, text_of, time_of
-from rca.integrity._law import Law, Relation, Seen, law_of, seen_of
+from rca.integrity._law import Law, Relation, Seen, joint
 from rca.integrity._views import View, counterpart, settle, ties, views
 from rca.registry import check
 from rca.stats import rate_change
@@ -35,7 +35,7 @@ def label_noise(case: Case, *, floor: float = 0.005, least: float = 0.1) -> Iter
             text = "{column} is another than in the reference in {share} of the rows of {table}{where}."
             yield from report(pair, target, case, hit, "label_noise", text, floor, key=keys)
             continue
-        law, whole = law_of(pair.reference, case), seen_of(pair, case)
+        law, whole = joint(pair, case)
         if law.relation(target, whole).slope >= 1 - least / 3:
             continue
         # labels that are wrong in a part only make the whole of the relations a little smaller

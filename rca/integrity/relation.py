@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from rca.integrity._common import FEWEST, filled, listed, lost, report
 from rca.integrity._exact import broken_rules
-from rca.integrity._law import Relation, law_of, seen_of
+from rca.integrity._law import Relation, joint
 from rca.integrity._views import View, counterpart, ties, views
 from rca.registry import check
 from rca.types import Case, Finding, Pair
@@ -36,7 +36,7 @@ def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> I
             text = "{said} does not hold in {share} of the rows of {table}{where}, {before} in the reference."
             told: dict[str, Any] = {"columns": list(rule.columns), "rule": list(rule.terms), "said": rule.text}
             yield from report(pair, rule.columns[0], case, hit, "broken_relation", text, floor, before=before, **told)
-        law, seen = law_of(pair.reference, case), seen_of(pair, case)
+        law, seen = joint(pair, case)
         # the relations of a few columns are followed in time
         torn = sorted(law.names, key=lambda name: law.relation(name, seen).slope)[:5]
         scores = [score for name in torn for score in ties(pair, case, name)]
@@ -61,7 +61,7 @@ def _broken(pair: Pair, case: Case, view: View, kept: float) -> dict[str, tuple[
 
     The worst comes first, and each is judged without those before it.
     """
-    law, seen = law_of(pair.reference, case), seen_of(pair, case).part(view.mask)
+    law, seen = joint(pair, case, view.mask)
     found: dict[str, Relation] = {}
     # what moved, or is gone, says nothing of what the others are to each other
     moved = {name for name in law.names if law.moved(name, seen) > 0.02}
