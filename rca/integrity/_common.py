@@ -200,8 +200,7 @@ def lost(
     facts = {"column": column, "slope": relation.slope, **evidence, **where}
     said = text.format(**evidence, column=column, table=pair.name, share=percent(min(gone, 1.0)), where=place)
     p_value = min(float(ndtr((relation.slope - due) / relation.error)), ALPHA)
-    subject = f"data.{pair.name}.{column}"
-    return Finding("", kind, subject, said, None, gone, gone - error, gone + error, p_value, facts)
+    return Finding("", kind, f"data.{pair.name}.{column}", said, None, gone, gone - error, gone + error, p_value, facts)
 
 
 def noise(n0: int, n1: int) -> float:

@@ -53,8 +53,7 @@ class Rule:
         if self.kind == "<=":
             return np.asarray(whole > parts[0])
         made = parts[0] + parts[1] if self.kind == "+" else parts[0] * parts[1]
-        size = np.abs([whole, *parts]).max(axis=0) + 1e-300
-        return np.asarray(np.abs(whole - made) > _HAIR * size)
+        return np.asarray(np.abs(whole - made) > _HAIR * (np.abs([whole, *parts]).max(axis=0) + 1e-300))
 
 
 def rule_of(terms: Sequence[str], reference: pd.DataFrame) -> Rule:

@@ -181,8 +181,7 @@ def _offset(sides: Sides, before: Floats, after: Floats) -> tuple[Unit, ...]:
     digits = 1 - int(np.ceil(np.log10(max(error, 1e-9))))
     added, taken = (round(float(np.median(side)), digits) for side in (after - before, after + before[::-1]))
     named = any(u.factor == 1 and abs(u.offset - added) < 0.1 * (old[1] - old[0]) for u in UNITS)
-    found = Unit(f"{added:+.6g}", 1.0, added), Unit(f"{taken:.6g} minus its value", -1.0, taken)
-    return () if named else found
+    return () if named else (Unit(f"{added:+.6g}", 1.0, added), Unit(f"{taken:.6g} minus its value", -1.0, taken))
 
 
 def _whole_numbers(sides: Sides, unit: Unit, values: Floats, part: bool = False) -> bool:

@@ -85,8 +85,7 @@ def _finding(pair: Pair, which: Which, lost: int, of: int, floor: float, facts: 
     kind = "missing_segment" if which.keys() & {"value", "until"} else "truncation"
     rate = rate_change(0, of, min(lost, of), of, floor)
     evidence = {**facts, **which, "rows": lost, "rows_reference": before, "rows_current": after}
-    p_value = None if facts["missing_keys"] else rate.p_value
-    size = rate.difference, rate.low, rate.high, p_value
+    size = rate.difference, rate.low, rate.high, None if facts["missing_keys"] else rate.p_value
     return Finding("", kind, f"data.{pair.name}", text, None, *size, evidence)
 
 
@@ -148,8 +147,7 @@ def _which(pair: Pair, case: Case, lost: int, time: str | None) -> Which:
             return {"column": name, "value": text_of(fits[0])}
     if time is not None:
         then, now = (np.sort(side[time].dropna().to_numpy()) for side in (before, after))
-        place = np.searchsorted(now, then)
-        between = np.bincount(place[~np.isin(then, now)], minlength=1)
+        between = np.bincount(np.searchsorted(now, then)[~np.isin(then, now)], minlength=1)
         if between.max() >= 0.9 * share:
             since, until = np.concatenate([then[:1], now, then[-1:]])[between.argmax() :][:2]
             return {"time": time, "since": iso(since), "until": iso(until)}
