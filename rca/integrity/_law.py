@@ -66,7 +66,8 @@ class Law:
         used = np.add.reduceat(self.seen.shares * (1 - self.seen.shares) / width**2, self.starts)
         # what the sum of squares is expected to be where two columns have nothing to do with each other
         self.freedom = np.outer(used, used)
-        phi = self.sums(self.relations**2) - self.freedom / max(self.rows - 1, 1)
+        phi = np.add.reduceat(np.add.reduceat(self.relations**2, self.starts, axis=0), self.starts, axis=1)
+        phi -= self.freedom / max(self.rows - 1, 1)
         least = np.maximum(np.minimum.outer(used, used), 1e-9)
         self.dependence = np.clip(phi / least, 0.0, 1.0)
         np.fill_diagonal(self.dependence, 0.0)
@@ -81,10 +82,6 @@ class Law:
         sample, blank = sample.iloc[at], np.full(len(at), np.nan)
         parts = [cut.cells(sample[n] if n in sample.columns else blank) for n, cut in self.cuts.items()]
         return Seen(np.hstack(parts) if parts else np.zeros((len(at), 0), dtype=np.float32), at)
-
-    def sums(self, cells: Floats) -> Floats:
-        """Add up the cells of each pair of columns."""
-        return np.asarray(np.add.reduceat(np.add.reduceat(cells, self.starts, axis=0), self.starts, axis=1))
 
     def relation(self, name: str, seen: Seen, values: Any = None, without: frozenset[str] = frozenset()) -> Relation:
         """Return what became of a column's relations, with other values in its place if given."""

@@ -58,8 +58,7 @@ def renamed_category(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     """Find categories under a new name: an old one spelled otherwise, or one that lost as many rows.
 
     The evidence maps new names to old ones, as far as that is sure: where all names changed, some may fit several
-    old ones. Where only some changed and several old names fit, it is left to the other check; see
-    :func:`new_category`.
+    old ones. Where only some changed and several fit, it is left to that of new ones; see :func:`new_category`.
     """
     text = "{column} of {table} has {names} where the reference has {old}, in {share} of the rows{where}."
     for pair, reference, renamed in changed(case, "renamed"):
