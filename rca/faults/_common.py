@@ -38,8 +38,7 @@ def chosen(
         rows &= frame[require(frame, time, "time column, which 'since' needs")].ge(pd.Timestamp(since)).to_numpy()
     for name, value in (where or {}).items():
         rows &= frame[require(frame, name)].eq(value).to_numpy(dtype=bool, na_value=False)
-    struck = rng.choice(np.flatnonzero(rows), round(share * rows.sum()), replace=False)
-    return np.isin(np.arange(len(frame)), struck)
+    return np.isin(np.arange(len(frame)), rng.choice(np.flatnonzero(rows), round(share * rows.sum()), replace=False))
 
 
 def cells(kind: str, title: str, *, of: str = "column of the table", most: float = 1.0) -> Callable[..., Any]:

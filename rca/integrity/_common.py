@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import ndtr
 from scipy.stats import poisson
 from rca.errors import NotApplicable
 from rca.stats import Floats, rate_change
@@ -41,6 +40,15 @@ def rows(pair: Pair) -> tuple[int, int]:
 def samples(pair: Pair) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the samples of both sides, as :attr:`rca.tables.Table.sample` describes them."""
     return pair.reference.sample, pair.current.sample
+
+
+def labelled(case: Case) -> list[tuple[Any, str]]:
+    """Return the pairs of one role with the target on both sides, and its name; NotApplicable where there is none."""
+    target = case.roles.target or ""
+    pairs = [p for p in filled(case) if p.same_role and all(target in t.sample for t in (p.reference, p.current))]
+    if not pairs:
+        raise NotApplicable("no pair of tables with the same role has the target on both sides.")
+    return [(pair, target) for pair in pairs]
 
 
 def columns(case: Case, kind: str | None = None) -> Iterator[tuple[Pair, Column, Column]]:
@@ -189,19 +197,6 @@ def report(  # noqa: PLR0913  each argument is one fact of the finding
     said, effect = text.format(**{**evidence, **words}), (rate.difference, rate.low, rate.high)
     # the registry writes the code
     yield Finding("", kind, subject, said, None, *effect, min(p_value, tail), facts)
-
-
-def lost(
-    pair: Pair, column: str, kind: str, relation: Any, where: Where, text: str, due: float = 1.0, **evidence: Any
-) -> Finding:
-    """Report that a column lost relations, which single rows do not show; `due` is what chance leaves of them."""
-    gone, error = 1 - relation.slope, 1.645 * relation.error
-    place = told(where).replace(", all of them", "")
-    facts = {"column": column, "slope": relation.slope, **evidence, **where}
-    said = text.format(**evidence, column=column, table=pair.name, share=percent(min(gone, 1.0)), where=place)
-    p_value = min(float(ndtr((relation.slope - due) / relation.error)), ALPHA)
-    subject = f"data.{pair.name}.{column}"
-    return Finding("", kind, subject, said, None, gone, gone - error, gone + error, p_value, facts)
 
 
 def noise(n0: int, n1: int) -> float:

@@ -53,8 +53,7 @@ class Rule:
         if self.kind == "<=":
             return np.asarray(whole > parts[0])
         made = parts[0] + parts[1] if self.kind == "+" else parts[0] * parts[1]
-        size = np.abs([whole, *parts]).max(axis=0) + 1e-300
-        return np.asarray(np.abs(whole - made) > _HAIR * size)
+        return np.asarray(np.abs(whole - made) > _HAIR * (np.abs([whole, *parts]).max(axis=0) + 1e-300))
 
 
 def rule_of(terms: Sequence[str], reference: pd.DataFrame) -> Rule:
@@ -154,10 +153,9 @@ def _settled(sample: pd.DataFrame, names: list[str]) -> Iterator[Rule]:
 
 def _unsettled(x: NDArray[np.intp], y: NDArray[np.intp]) -> float:
     """Return the share of rows whose y is not the most frequent one of their x."""
-    width = int(y.max()) + 1
-    pairs, counts = np.unique(x * width + y, return_counts=True)
-    _, starts = np.unique(pairs // width, return_index=True)
-    return 1 - float(np.maximum.reduceat(counts, starts).sum()) / len(x)
+    height, width = int(x.max()) + 1, int(y.max()) + 1
+    counts = np.bincount(x * width + y, minlength=height * width).reshape(height, width)
+    return 1 - float(counts.max(axis=1).sum()) / len(x)
 
 
 def _learn(sample: pd.DataFrame, name: str, by: str) -> dict[object, object]:

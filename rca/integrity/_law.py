@@ -22,12 +22,8 @@ from rca.types import Case
 Rows = NDArray[np.intp]
 
 _ROWS = 20_000
-_BINS = 8
 _WIDE = 150  # more columns get fewer bins and rows, so that memory stays bounded
-_MOST = 600
 _RARE = 0.02
-#: A relation counts from this share of dependence on (Cramer's V squared, without bias).
-_RELATED = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +46,8 @@ class Law:
     """The law of a reference sample, without the columns to skip: keys and times."""
 
     def __init__(self, whole: pd.DataFrame, skip: tuple[str, ...], order: Rows) -> None:
-        names = [n for n in sorted(whole.columns) if n not in skip and whole[n].dtype.kind != "M"][:_MOST]
-        self.most, bins = (_ROWS, _BINS) if len(names) <= _WIDE else (_ROWS // 4, 4)
+        names = [n for n in sorted(whole.columns) if n not in skip and whole[n].dtype.kind != "M"][:600]
+        self.most, bins = (_ROWS, 8) if len(names) <= _WIDE else (_ROWS // 4, 4)
         self.skip = skip
         self.sample = sample = whole.iloc[order[: self.most]]
         bins = int(np.clip(round(len(sample) ** (1 / 3) / 2), 3, bins))
@@ -70,13 +66,15 @@ class Law:
         used = np.add.reduceat(self.seen.shares * (1 - self.seen.shares) / width**2, self.starts)
         # what the sum of squares is expected to be where two columns have nothing to do with each other
         self.freedom = np.outer(used, used)
-        phi = self.sums(self.relations**2) - self.freedom / max(self.rows - 1, 1)
+        phi = np.add.reduceat(np.add.reduceat(self.relations**2, self.starts, axis=0), self.starts, axis=1)
+        phi -= self.freedom / max(self.rows - 1, 1)
         least = np.maximum(np.minimum.outer(used, used), 1e-9)
         self.dependence = np.clip(phi / least, 0.0, 1.0)
         np.fill_diagonal(self.dependence, 0.0)
         self.phi = np.maximum(phi, 1e-12)
         chance = 6 * np.sqrt(2 * self.freedom) / max(self.rows - 1, 1) / least
-        self.partners = self.dependence > np.maximum(_RELATED, chance)
+        # a relation counts from two percent of dependence on (Cramer's V squared, without bias)
+        self.partners = self.dependence > np.maximum(0.02, chance)
 
     def look(self, sample: pd.DataFrame, order: Rows) -> Seen:
         """Return the rows of a sample in the bins of the law, the first in an order where they are many."""
@@ -84,10 +82,6 @@ class Law:
         sample, blank = sample.iloc[at], np.full(len(at), np.nan)
         parts = [cut.cells(sample[n] if n in sample.columns else blank) for n, cut in self.cuts.items()]
         return Seen(np.hstack(parts) if parts else np.zeros((len(at), 0), dtype=np.float32), at)
-
-    def sums(self, cells: Floats) -> Floats:
-        """Add up the cells of each pair of columns."""
-        return np.asarray(np.add.reduceat(np.add.reduceat(cells, self.starts, axis=0), self.starts, axis=1))
 
     def relation(self, name: str, seen: Seen, values: Any = None, without: frozenset[str] = frozenset()) -> Relation:
         """Return what became of a column's relations, with other values in its place if given."""
@@ -222,14 +216,10 @@ def skipped(case: Case) -> tuple[str, ...]:
     return (*case.roles.key, case.roles.time or "")
 
 
-def law_of(table: Any, case: Case) -> Law:
-    """Return the law of a table's sample, learned once."""
-    return _law(table, skipped(case))
-
-
-def seen_of(pair: Any, case: Case) -> Seen:
-    """Return the current sample in the bins of the reference's law."""
-    return _seen(pair.reference, pair.current, skipped(case))
+def joint(pair: Any, case: Case, mask: Mask | None = None) -> tuple[Law, Seen]:
+    """Return the law of the reference's sample, learned once, and the current sample, or a part, in its bins."""
+    seen = _seen(pair.reference, pair.current, skipped(case))
+    return _law(pair.reference, skipped(case)), seen if mask is None else seen.part(mask)
 
 
 @functools.lru_cache(maxsize=8)

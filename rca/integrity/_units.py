@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from rca.integrity._common import Mask, apart, beyond_chance, differ, noise, samples, time_of
-from rca.integrity._law import law_of, seen_of
+from rca.integrity._law import joint
 from rca.integrity._views import View, part_of, settle, traces, views
 from rca.stats import Floats
 from rca.tables import GRID, Column
@@ -55,7 +55,6 @@ UNITS: tuple[Unit, ...] = (
     *_both("Celsius", "Fahrenheit", 1.8, 32.0),
     *_both("Celsius", "kelvins", 1.0, 273.15),
 )
-_NEIGHBOURS = 100
 _FEW = 5000  # a column with more distinct values is a continuum
 _ENOUGH = 150  # fewer rows of a part look like too much
 
@@ -108,7 +107,7 @@ def explain(pair: Pair, reference: Column, current: Column, case: Case, toleranc
     then, now = (side[time].to_numpy() if time else np.full(len(side), never) for side in samples(pair))
     known = np.isfinite(old)
     sides = Sides(old[known], np.where(np.isfinite(new), new, np.nan), reference, current, (then[known], now))
-    near = reference.name not in law_of(pair.reference, case).names or differ(sides.old, sides.known) < 0.03
+    near = reference.name not in joint(pair, case)[0].names or differ(sides.old, sides.known) < 0.03
     parts = [View(np.isfinite(sides.new))] if near else views(pair, case, *traces(pair, case, reference.name))
     found = settle(parts, partial(_held, pair, case, sides, tolerance))
     if found is None or found[0].where:
@@ -182,8 +181,7 @@ def _offset(sides: Sides, before: Floats, after: Floats) -> tuple[Unit, ...]:
     digits = 1 - int(np.ceil(np.log10(max(error, 1e-9))))
     added, taken = (round(float(np.median(side)), digits) for side in (after - before, after + before[::-1]))
     named = any(u.factor == 1 and abs(u.offset - added) < 0.1 * (old[1] - old[0]) for u in UNITS)
-    found = Unit(f"{added:+.6g}", 1.0, added), Unit(f"{taken:.6g} minus its value", -1.0, taken)
-    return () if named else found
+    return () if named else (Unit(f"{added:+.6g}", 1.0, added), Unit(f"{taken:.6g} minus its value", -1.0, taken))
 
 
 def _whole_numbers(sides: Sides, unit: Unit, values: Floats, part: bool = False) -> bool:
@@ -205,7 +203,7 @@ def _whole_numbers(sides: Sides, unit: Unit, values: Floats, part: bool = False)
 
 def _held(pair: Pair, case: Case, sides: Sides, tolerance: float, view: View) -> Unit | None:
     """Return the unit that all values of a view are in; in a part they stay among the reference's values."""
-    name, law, seen = sides.reference.name, law_of(pair.reference, case), seen_of(pair, case).part(view.mask)
+    name, (law, seen) = sides.reference.name, joint(pair, case, view.mask)
     raw = law.relation(name, seen)
 
     def kept(unit: Unit) -> float:
@@ -262,8 +260,8 @@ def _step(sides: Sides, outside: Mask) -> float:
         return float("nan")
     moments, values = (np.concatenate(both) for both in ((before, now[~since]), (sides.old, sides.new[~since])))
     sound = pd.Series(values, moments).dropna().sort_index(kind="stable")
-    last = sound[sound.index < onset][-_NEIGHBOURS:].median()
-    first = pd.Series(sides.new[since], now[since]).sort_index(kind="stable")[:_NEIGHBOURS].median()
+    last = sound[sound.index < onset][-100:].median()
+    first = pd.Series(sides.new[since], now[since]).sort_index(kind="stable")[:100].median()
     return float(first / last) if last else float("nan")
 
 

@@ -6,14 +6,11 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 from rca.integrity._common import FEWEST, Mask, cumulated, iso, time_of
-from rca.integrity._law import law_of, seen_of
+from rca.integrity._law import joint
 from rca.stats import Floats
 from rca.types import Case, Pair
 
 T = TypeVar("T")
-_LEVELS = 12
-#: Scores without a change are cumulated this far from zero once in a hundred times (Kuiper, 1960).
-_TURN = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +22,7 @@ class View:
 
 
 def views(pair: Pair, case: Case, *scores: Floats) -> Iterator[View]:
-    """All current rows, then spans of time in which a score has another level, then each segment of a few categories.
-
-    A score has a number for each row of the sample. Cumulated less its mean it turns where the span begins and where
-    it ends (Page, 1954).
-    """
+    """All current rows, then spans of time in which a score of rows has another level, then segments of few values."""
     sample = pair.current.sample
     yield View(np.ones(len(sample), dtype=bool))
     time = time_of(pair, case)
@@ -37,7 +30,7 @@ def views(pair: Pair, case: Case, *scores: Floats) -> Iterator[View]:
         yield from _spans(sample[time], score)
     for name in sorted(sample.columns):
         values = sample[name]
-        if values.dtype != "category" or name not in pair.reference.sample or len(values.cat.categories) > _LEVELS:
+        if values.dtype != "category" or name not in pair.reference.sample or len(values.cat.categories) > 12:
             continue
         for level in sorted(map(str, values.cat.categories)):
             mask = (values == level).to_numpy()
@@ -64,8 +57,9 @@ def settle(parts: Iterable[View], holds: Callable[[View], T | None]) -> tuple[Vi
 def _spans(times: pd.Series, score: Floats) -> Iterator[View]:
     """Yield the span between the two turns of a cumulated score, or what is before and after its only turn."""
     moments, score, total = cumulated(times.to_numpy(), score)
-    n = len(score)
-    if n < 2 * FEWEST or not score.std() or np.nanmax(total) - np.nanmin(total) < _TURN * score.std() * np.sqrt(n):
+    n, spread = len(score), score.std()
+    # without a change scores are cumulated so far from zero once in a hundred times (Kuiper, 1960)
+    if n < 2 * FEWEST or not spread or np.nanmax(total) - np.nanmin(total) < 2 * spread * np.sqrt(n):
         return
     start, stop = sorted((int(np.nanargmin(total)), int(np.nanargmax(total))))
     ends = [(start, stop)] if 0.02 * n < start and stop < 0.98 * n else []
@@ -91,7 +85,7 @@ def traces(pair: Pair, case: Case, name: str) -> list[Floats]:
 
 def ties(pair: Pair, case: Case, name: str) -> list[Floats]:
     """Return how well each row keeps what a column says of the others: on average 1; nothing where it says nothing."""
-    law, seen = law_of(pair.reference, case), seen_of(pair, case)
+    law, seen = joint(pair, case)
     if name not in law.names or not law.partners[law.names.index(name)].any():
         return []
     score = np.full(len(pair.current.sample), np.nan)

@@ -58,13 +58,7 @@ def renamed_category(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     """Find categories under a new name: an old one spelled otherwise, or one that lost as many rows.
 
     The evidence maps new names to old ones, as far as that is sure: where all names changed, some may fit several
-    old ones. Where only some changed and several old names fit, it is left to ``new_category``.
-
-    Examples
-    --------
-    >>> whole = pd.DataFrame({"city": ["Rome", "Bonn", "Bonn", "Oslo"] * 200})
-    >>> texts(renamed_category, whole, whole.replace("Rome", "Roma")), texts(renamed_category, whole, whole)
-    (["city of train has 'Roma' where the reference has 'Rome', in 25 % of the rows."], [])
+    old ones. Where only some changed and several fit, it is left to that of new ones; see :func:`new_category`.
     """
     text = "{column} of {table} has {names} where the reference has {old}, in {share} of the rows{where}."
     for pair, reference, renamed in changed(case, "renamed"):
@@ -82,13 +76,7 @@ def renamed_category(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
 def encoding(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
     """Find text with the marks of a wrong encoding, and categories with accents lost or gained.
 
-    The evidence maps damaged values to the categories that they were, as far as that is sure.
-
-    Examples
-    --------
-    >>> whole = pd.DataFrame({"city": ["Köln", "Bonn", "Bonn", "Oslo"] * 200})
-    >>> texts(encoding, whole, whole.replace("Köln", "KÃ¶ln")), texts(encoding, whole, whole)
-    (['city of train has text in a wrong encoding in 25 % of the rows.'], [])
+    The evidence maps damaged values to what they were, as far as that is sure; see :func:`new_category`.
     """
     text = "{column} of {table} has text in a wrong encoding in {share} of the rows{where}."
     for pair, reference, damaged in changed(case, "damaged"):

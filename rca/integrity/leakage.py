@@ -13,7 +13,6 @@ from rca.types import Case, Finding
 
 #: How the engine reads values, so that whole numbers and floats of one value are equal.
 _AS = {"number": "float64", "category": "string", "time": "timestamp"}
-_ROWS = 5_000
 _FEWEST, _ENOUGH = 60, 200  # rows of a table, and of a part of it: a tree on fewer is chance
 _LIKE = ("sentinel_values", "type_change", "range_violation", "unit_change", "broken_relation", "frozen_column")
 
@@ -42,8 +41,7 @@ def train_test_overlap(case: Case, *, floor: float = 0.01) -> Iterator[Finding]:
             if now <= floor * last:
                 continue
             before = min(grown * _shared(train.reference, pair.reference, names) / first, 1.0)
-            usual = min(1.5 * before, 1.0)
-            rate = rate_change(round(usual * first), first, now, last, floor)
+            rate = rate_change(round(min(1.5 * before, 1.0) * first), first, now, last, floor)
             if rate.difference > floor and rate.p_value <= ALPHA:
                 text = f"{percent(now / last)} of the rows of {pair.name} are in {train.name} as well, "
                 text += f"{percent(before / grown)} in the reference."
@@ -85,7 +83,7 @@ def leakage(case: Case, *, strength: float = 0.75, rise: float = 0.3) -> Iterato
             continue
         # rows with a target, in an order that is theirs
         sides = (t.sample.iloc[np.argsort(t.hashes, kind="stable")] for t in (pair.reference, pair.current))
-        before, after = (side[side[target].notna()].iloc[:_ROWS] for side in sides)
+        before, after = (side[side[target].notna()].iloc[:5_000] for side in sides)
         if min(len(before), len(after)) < _FEWEST:
             continue
         found, time = True, time_of(pair, case)

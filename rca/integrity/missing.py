@@ -127,7 +127,6 @@ def risen(pair: Pair, name: str, floor: float) -> tuple[Any, Floats, Floats]:
     """Return the values whose share rose by more than the floor and than chance, and both shares."""
     old, new = (table.sample[name].value_counts() / len(table.sample) for table in (pair.reference, pair.current))
     now = new[new > floor].drop([np.inf, -np.inf], errors="ignore").sort_index()
-    usual = old.to_dict()
-    before = np.array([usual.get(value, 0.0) for value in now.index])
+    before = np.array([old.get(value, 0.0) for value in now.index])
     rose = (now - before > floor + 2 * error(before, pair)).to_numpy()
     return now.index.to_numpy()[rose], now.to_numpy()[rose], before[rose]

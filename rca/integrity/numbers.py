@@ -6,8 +6,8 @@ from itertools import combinations
 from typing import Any
 import numpy as np
 import pandas as pd
-from rca.integrity._common import Mask, differ, filled, noise, numbers, report, tail_chance
-from rca.integrity._law import Law, Seen, law_of, seen_of
+from rca.integrity._common import Mask, differ, filled, noise, numbers, report, samples, tail_chance
+from rca.integrity._law import Law, Seen, joint
 from rca.integrity._units import explain
 from rca.integrity._views import View, part_of, settle, traces, views
 from rca.registry import check
@@ -67,19 +67,20 @@ def sign_flip(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
     """
     turned: dict[str, frozenset[str]] = {}
     for pair in filled(case):  # labels that were turned round turn the relations of all columns to them
-        law, target = law_of(pair.reference, case), str(case.roles.target)
-        if target in law.names and law.relation(target, seen_of(pair, case)).slope < 0:
+        (law, seen), target = joint(pair, case), str(case.roles.target)
+        if target in law.names and law.relation(target, seen).slope < 0:
             turned[pair.name] = frozenset({target})
 
     def kept(item: tuple[Pair, Column, Column]) -> float:
-        relation = law_of(item[0].reference, case).relation(item[1].name, seen_of(item[0], case))
+        law, seen = joint(item[0], case)
+        relation = law.relation(item[1].name, seen)
         return (relation.slope - 1) * relation.strength
 
     # the column that turns most of the relations is the one; it says nothing of the others any more
     for pair, reference, current in sorted(numbers(case), key=kept):
         name, gone = reference.name, turned.get(pair.name, frozenset())
-        old, new = pair.reference.sample[name].to_numpy(), pair.current.sample[name].to_numpy()
-        law, seen, hit, where = law_of(pair.reference, case), seen_of(pair, case), _negative(old, new), None
+        old, new = (side[name].to_numpy() for side in samples(pair))
+        (law, seen), hit, where = joint(pair, case), _negative(old, new), None
         if hit is None and current.present and (differ(old, new) > 0.02 or _torn(law, seen, name, 0.95)):
             turn = partial(_turned, pair, case, name, gone)
             parts = views(pair, case, *traces(pair, case, name))
@@ -97,8 +98,8 @@ def sign_flip(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
 
 def _turned(pair: Pair, case: Case, name: str, gone: frozenset[str], view: View) -> bool | None:
     """Say whether all values of a view have the other sign; None if they have not."""
-    old, new = (table.sample[name].to_numpy() for table in (pair.reference, pair.current))
-    law, seen = law_of(pair.reference, case), seen_of(pair, case).part(view.mask)
+    old, new = (side[name].to_numpy() for side in samples(pair))
+    law, seen = joint(pair, case, view.mask)
     raw, undone = (law.relation(name, seen, values, gone) for values in (None, -new))
     was, now = old[part_of(pair, view)], new[view.mask]
     turn = raw.slope < 0.5 and undone.slope > max(raw.slope + 0.5, 0.6)
@@ -127,7 +128,7 @@ def column_swap(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
     told apart by their relations to the others; single rows by values that fit the other column far better.
     """
     for pair in filled(case):
-        law, seen = law_of(pair.reference, case), seen_of(pair, case)
+        law, seen = joint(pair, case)
         common = [n for n in law.names if n in pair.current.columns]
         odd = [n for n in common if law.moved(n, seen) > 0 or _torn(law, seen, n, 0.9)]
         kinds = {n: {table.profile.columns[n].kind for table in (pair.reference, pair.current)} for n in odd}
@@ -169,7 +170,7 @@ def _fits(pair: Pair, case: Case, both: tuple[str, str], view: View) -> bool | N
         return None
     if min(_gap(old[one], new[one]), _gap(old[other], new[other])) > 0.1:
         return True
-    law, part = law_of(pair.reference, case), seen_of(pair, case).part(view.mask)
+    law, part = joint(pair, case, view.mask)
     proof = 0
     for name, values in ((one, now[other]), (other, now[one])):
         without = frozenset({one, other})

@@ -1,13 +1,16 @@
-"""RCA123, whether columns still go together as they did."""
+"""RCA123 and RCA124, whether columns still go together as they did, and labels with the inputs."""
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 import numpy as np
-from rca.integrity._common import FEWEST, filled, listed, lost, report
+import pandas as pd
+from scipy.special import ndtr
+from rca.integrity._common import ALPHA, FEWEST, Where, beside, filled, labelled, listed, percent, report, told
 from rca.integrity._exact import broken_rules
-from rca.integrity._law import Relation, law_of, seen_of
-from rca.integrity._views import View, counterpart, ties, views
+from rca.integrity._law import Law, Relation, Seen, joint
+from rca.integrity._views import View, counterpart, settle, ties, views
 from rca.registry import check
 from rca.types import Case, Finding, Pair
 
@@ -34,9 +37,9 @@ def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> I
     for pair in filled(case):
         for rule, hit, before in broken_rules(pair, case):
             text = "{said} does not hold in {share} of the rows of {table}{where}, {before} in the reference."
-            told: dict[str, Any] = {"columns": list(rule.columns), "rule": list(rule.terms), "said": rule.text}
-            yield from report(pair, rule.columns[0], case, hit, "broken_relation", text, floor, before=before, **told)
-        law, seen = law_of(pair.reference, case), seen_of(pair, case)
+            facts: dict[str, Any] = {"columns": list(rule.columns), "rule": list(rule.terms), "said": rule.text}
+            yield from report(pair, rule.columns[0], case, hit, "broken_relation", text, floor, before=before, **facts)
+        law, seen = joint(pair, case)
         # the relations of a few columns are followed in time
         torn = sorted(law.names, key=lambda name: law.relation(name, seen).slope)[:5]
         scores = [score for name in torn for score in ties(pair, case, name)]
@@ -48,12 +51,12 @@ def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> I
                 # it is the whole that broke, unless it is a span of time and not the rest
                 if known is None or (not known[0].where and name not in _broken(pair, case, rest, kept)):
                     found[name] = view, relation, due
-        for name, (view, relation, due) in found.items():
+        for name, (view, tie, due) in found.items():
             strong = np.argsort(-law.dependence[law.names.index(name)], kind="stable")[:5]
             partners = [law.names[j] for j in strong if law.partners[law.names.index(name), j]]
             others = f"other columns (such as {listed(partners[:2])}), and its values are as before."
             text = "{column} of {table}{where} lost {share} of its relations to {others}"
-            yield lost(pair, name, "broken_relation", relation, view.where, text, due, partners=partners, others=others)
+            yield _lost(pair, name, "broken_relation", tie, view.where, text, due, partners=partners, others=others)
 
 
 def _broken(pair: Pair, case: Case, view: View, kept: float) -> dict[str, tuple[Relation, float]]:
@@ -61,7 +64,7 @@ def _broken(pair: Pair, case: Case, view: View, kept: float) -> dict[str, tuple[
 
     The worst comes first, and each is judged without those before it.
     """
-    law, seen = law_of(pair.reference, case), seen_of(pair, case).part(view.mask)
+    law, seen = joint(pair, case, view.mask)
     found: dict[str, Relation] = {}
     # what moved, or is gone, says nothing of what the others are to each other
     moved = {name for name in law.names if law.moved(name, seen) > 0.02}
@@ -79,3 +82,75 @@ def _broken(pair: Pair, case: Case, view: View, kept: float) -> dict[str, tuple[
     due = {name: min(law.relation(name, usual).slope, law.steady[name]) for name in found}
     # labels that lost their relations are another question
     return {n: (r, due[n]) for n, r in found.items() if n != case.roles.target and r.slope <= due[n] - 0.3}
+
+
+def _lost(
+    pair: Pair, column: str, kind: str, relation: Relation, where: Where, text: str, due: float = 1.0, **evidence: Any
+) -> Finding:
+    """Report that a column lost relations, which single rows do not show; `due` is what chance leaves of them."""
+    gone, error = 1 - relation.slope, 1.645 * relation.error
+    place = told(where).replace(", all of them", "")
+    facts = {"column": column, "slope": relation.slope, **evidence, **where}
+    said = text.format(**evidence, column=column, table=pair.name, share=percent(min(gone, 1.0)), where=place)
+    p_value = min(float(ndtr((relation.slope - due) / relation.error)), ALPHA)
+    return Finding("", kind, f"data.{pair.name}.{column}", said, None, gone, gone - error, gone + error, p_value, facts)
+
+
+@check("RCA124", "labels are wrong")
+def label_noise(case: Case, *, floor: float = 0.005, least: float = 0.1) -> Iterator[Finding]:
+    """Find targets that are wrong in rows overall, since a moment or in a segment; see :func:`broken_relation`.
+
+    Rows that both tables have, by their key, are held against each other. Without common rows the relations of
+    the target to the inputs tell: wrong labels make every one of them smaller by the same factor, 1 - e0 - e1
+    (Natarajan et al., 2013, Learning with noisy labels, NeurIPS), and leave the inputs and their own relations alone.
+    A concept that moved changes some relations and not others.
+
+    Without common rows the effect is the share of the relation that is lost, at most twice that of wrong labels.
+    """
+    for pair, target in labelled(case):
+        keys, joined = list(case.roles.key), beside(pair.reference, pair.current, case.roles.key)
+        if joined is not None and len(joined[0]) >= FEWEST and _same_rows(*joined, {target, *keys}):
+            before, after = (side[target] for side in joined)
+            same = (before.astype(str) == after.astype(str)) | before.isna() | after.isna()
+            wrong = joined[1].loc[~same.to_numpy(), keys].assign(wrong=True)
+            hit = pair.current.sample[keys].merge(wrong, on=keys, how="left")["wrong"].notna().to_numpy()
+            text = "{column} is another than in the reference in {share} of the rows of {table}{where}."
+            yield from report(pair, target, case, hit, "label_noise", text, floor, key=keys)
+            continue
+        law, whole = joint(pair, case)
+        if law.relation(target, whole).slope >= 1 - least / 3:
+            continue
+        # labels that are wrong in a part only make the whole of the relations a little smaller
+        parts = views(pair, case, *ties(pair, case, target))
+        if found := settle(parts, partial(_noisy, pair, law, whole, target, least)):
+            said = "lost {share} of its" if found[1].slope > -0.5 else "has the opposite of its"
+            text = f"{{column}} of {{table}}{{where}}, wrong or harder to tell, {said} relation to the inputs."
+            yield _lost(pair, target, "label_noise", found[1], found[0].where, text)
+
+
+def _same_rows(before: pd.DataFrame, after: pd.DataFrame, skip: set[str]) -> bool:
+    """Say whether rows of one key are one row: a running number is the same on rows that have nothing in common."""
+    others = [name for name in before.columns if name not in skip][:8]
+    sides = [table[others].astype("object").where(table[others].notna(), None) for table in (before, after)]
+    return bool(others) and float(np.median((sides[0] == sides[1]).mean())) > 0.5
+
+
+def _noisy(pair: Pair, law: Law, whole: Seen, target: str, least: float, view: View) -> Relation | None:
+    """Return what became of the target's relations in a view if they, and they alone, are smaller by one factor."""
+    seen = whole.part(view.mask)
+    relation = law.relation(target, seen)
+    # where one class is rarer there is less to tell, and what is told of it may be as it was
+    spread = [1 - float((side.shares[law.place[target]] ** 2).sum()) for side in (law.seen, seen)]
+    told = relation.slope * max(spread[0] / max(spread[1], 1e-9), 1.0)
+    if not relation.known or told > 1 - least - 3 * relation.error:
+        return None
+    # other relations, as strong as before, are another concept; none, or all turned round, are other labels
+    if abs(relation.shape) < 0.9 and relation.size > max(abs(relation.slope) / 0.7, 0.3 + 3 * relation.error):
+        return None
+    # the target may have less to do with the inputs there, and always had
+    due = law.relation(target, law.seen.part(counterpart(pair, view))).slope if view.where else 2.0
+    others = [n for n in law.names if n != target]
+    kept = [r.slope for n in others if (r := law.relation(n, seen, None, frozenset({target}))).known]
+    still = np.median([law.moved(n, seen) for n in others]) <= 0.02
+    alone = still and (not kept or np.median(kept) > max(0.85, relation.slope + 0.1))
+    return relation if alone and relation.slope < due - least - 6 * relation.error else None

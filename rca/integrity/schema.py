@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 import numpy as np
 from rca.integrity._common import FEWEST, filled, noise, rows
-from rca.integrity._law import law_of
+from rca.integrity._law import joint
 from rca.registry import check
 from rca.types import Case, Finding, Pair
 
@@ -54,7 +54,7 @@ def _renamed(pair: Pair, case: Case) -> dict[str, str]:
     lost, fresh = ([n for n in one if n not in other] for one, other in ((before, after), (after, before)))
     if not lost or not fresh or min(rows(pair)) < FEWEST:
         return {}
-    law, found = law_of(pair.reference, case), []
+    law, found = joint(pair, case)[0], []
     for old, new in ((old, new) for old in lost for new in fresh if old in law.names):
         if before[old].kind == after[new].kind:
             gap = law.cuts[old].cells(pair.current.sample[new]).mean(axis=0) - law.seen.shares[law.place[old]]

@@ -47,8 +47,7 @@ def sign_flip(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Fr
     name = column_of(frame, finding, reference)
     wrong = where(frame, finding)
     if finding.evidence.get("negative"):
-        side = -1 if reference[name].max() <= 0 else 1
-        wrong = (frame[name] * side < 0).to_numpy(dtype=bool, na_value=False)
+        wrong = (frame[name] * (-1 if reference[name].max() <= 0 else 1) < 0).to_numpy(dtype=bool, na_value=False)
     return frame.assign(**{name: frame[name].mask(wrong, -frame[name])})
 
 

@@ -8,7 +8,6 @@ from rca.registry import repair
 from rca.repairs._common import Draw, Frame, chance_missing, column_of, plain, resample, restore, where
 from rca.types import Finding
 
-_MANY = 200
 _TRUTH = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 
 
@@ -65,7 +64,7 @@ def new_category(frame: Frame, finding: Finding, reference: Frame, rng: Draw) ->
     text = fixed.map(str, na_action="ignore")
     odd = text.notna() & ~text.isin(known)
     names = {value: finding.evidence.get("mapping", {}).get(value, mended(value)) for value in text[odd].unique()}
-    sure = {value: old for value, old in names.items() if old in known or (len(known) > _MANY and not marked(old))}
+    sure = {value: old for value, old in names.items() if old in known or (len(known) > 200 and not marked(old))}
     fixed = fixed.mask(odd & text.isin(list(sure)), text.map(sure))
     strange = (odd & ~text.isin(list(sure))).to_numpy()
     return frame.assign(**{column: resample(frame.assign(**{column: fixed}), column, strange, reference, rng)})
@@ -95,7 +94,7 @@ def type_change(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> 
 
 @repair("schema_change", "give a renamed column its old name")
 def schema_change(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
-    """Give a column its old name back, whose new name is known; see :func:`type_change`."""
+    """Give a column its old name back, whose new name is known; see :func:`missing_values`."""
     new, old = finding.evidence.get("renamed"), finding.evidence["column"]
     if new not in frame.columns or old in frame.columns:
         raise NotApplicable(f"no column holds the values of {old}.")
@@ -104,16 +103,7 @@ def schema_change(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -
 
 @repair("train_serve_skew", "take the values that training saw")
 def train_serve_skew(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
-    """Undo how the column differs, and take the reference's values where it has the row.
-
-    Examples
-    --------
-    >>> train = pd.DataFrame({"id": range(4), "age": [20.0, 31.0, 42.0, 53.0]})
-    >>> evidence = {"column": "age", "how": "scaled", "factor": 12.0, "key": ["id"]}
-    >>> finding = Finding("RCA120", "train_serve_skew", "data.production.age", "", evidence=evidence)
-    >>> train_serve_skew(train.assign(age=train["age"] * 12), finding, train, np.random.default_rng(0)).equals(train)
-    True
-    """
+    """Undo how the column differs, and take the reference's values where it has the row; see :func:`missing_values`."""
     name, told, rows = column_of(frame, finding, reference), finding.evidence, where(frame, finding)
     fixed = frame[name]
     if told["how"] == "null_fill":
@@ -131,7 +121,7 @@ def train_serve_skew(frame: Frame, finding: Finding, reference: Frame, rng: Draw
 
 @repair("label_noise", "take the labels of common rows from the reference")
 def label_noise(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
-    """Give the rows that the reference has too, by their key, its labels; see :func:`train_serve_skew`."""
+    """Give the rows that the reference has too, by their key, its labels; see :func:`missing_values`."""
     name = column_of(frame, finding, reference)
     if not (key := list(finding.evidence.get("key") or [])):
         raise NotApplicable(f"which cells of {name} are wrong cannot be known without rows that both tables have.")
@@ -181,7 +171,7 @@ def stale_column(frame: Frame, finding: Finding, reference: Frame, rng: Draw) ->
 
 @repair("time_shift", "shift the times back")
 def time_shift(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> Frame:
-    """Take the hours from the times that are off; see :func:`train_serve_skew`."""
+    """Take the hours from the times that are off; see :func:`missing_values`."""
     name, told, rows = column_of(frame, finding, reference), finding.evidence, where(frame, finding)
     late = pd.Timedelta(hours=told["hours"])
     if told["how"] == "key":

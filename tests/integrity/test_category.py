@@ -43,6 +43,13 @@ def test_finds_renamed_categories(findings: Findings, names: dict[str, str]) -> 
     assert findings("RCA107", WHOLE, renamed) == []
 
 
+def test_says_which_name_became_which(findings: Findings) -> None:
+    whole = pd.DataFrame({"city": ["Rome", "Bonn", "Bonn", "Oslo"] * 200})
+    (found,) = findings("RCA111", whole, whole.replace("Rome", "Roma"))
+    assert found.text == "city of train has 'Roma' where the reference has 'Rome', in 25 % of the rows."
+    assert findings("RCA111", whole, whole) == []
+
+
 def test_another_spelling_is_a_new_name_even_where_the_old_one_is_still_used(findings: Findings) -> None:
     (found,) = findings("RCA111", WHOLE, WHOLE.assign(city=WHOLE["city"].where(WHOLE.index % 2 > 0, " rome")))
     assert found.evidence["mapping"] == {" rome": "Rome"}

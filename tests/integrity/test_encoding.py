@@ -26,6 +26,13 @@ def test_finds_every_way(findings: Findings, rng: np.random.Generator, way: str)
     assert findings("RCA107", WHOLE, damaged) == findings("RCA111", WHOLE, damaged) == []
 
 
+def test_says_how_many_rows(findings: Findings) -> None:
+    whole = pd.DataFrame({"city": ["Köln", "Bonn", "Bonn", "Oslo"] * 200})
+    (found,) = findings("RCA109", whole, whole.replace("Köln", "KÃ¶ln"))
+    assert found.text == "city of train has text in a wrong encoding in 25 % of the rows."
+    assert findings("RCA109", whole, whole) == []
+
+
 @pytest.mark.parametrize("way", ["accents", "typed", "lost", "bom"])
 def test_plain_text_too(findings: Findings, rng: np.random.Generator, way: str) -> None:
     for whole, column in ((WHOLE, "plain"), (NAMES, "name"))[: 1 if way == "accents" else 2]:

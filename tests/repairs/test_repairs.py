@@ -94,6 +94,14 @@ def test_labels_of_common_rows_are_the_references(rng: np.random.Generator) -> N
     assert repair.get("label_noise").function(whole.assign(y=[0, 0, 1]), finding, whole, rng).equals(whole)
 
 
+def test_what_production_computes_otherwise_is_what_training_saw(rng: np.random.Generator) -> None:
+    train = pd.DataFrame({"id": range(4), "age": [20.0, 31.0, 42.0, 53.0]})
+    told = {"column": "age", "how": "scaled", "factor": 12.0, "key": ["id"]}
+    finding = Finding("RCA120", "train_serve_skew", "data.production.age", "", evidence=told)
+    damaged = train.assign(age=train["age"] * 12)
+    assert repair.get("train_serve_skew").function(damaged, finding, train, rng).equals(train)
+
+
 def test_columns_are_exchanged_back(rng: np.random.Generator) -> None:
     whole = pd.DataFrame({"age": [30, 40], "rooms": [3, 4]})
     told = {"column": "age", "columns": ["age", "rooms"]}
