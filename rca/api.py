@@ -23,6 +23,7 @@ from rca.findings import significant
 from rca.gitrepo import Repository
 from rca.inputs import timeline
 from rca.inputs.attribute import attribute
+from rca.inputs.slices import said
 from rca.lineage import trace
 from rca.parts import broken, model_part, moved, shifted
 from rca.profiles import store
@@ -276,9 +277,11 @@ def shift_of_tables(
     with contextlib.suppress(NotApplicable):
         shift = found.label_shift()
     asked = {"reference-data": reference, "current-data": current, "target": target, "time": time, **how, "seed": seed}
-    words = [word for name, value in asked.items() if value is not None for word in (f"--{name}", str(value))]
-    again = shlex.join(["rca", "attribute", *words])
-    return conclude(judge(start, [shifted(found.parts, shift, since)], found.gap, difference, again), "inconclusive")
+    words = [(name, one) for name, value in asked.items() for one in (value if isinstance(value, list) else [value])]
+    branch = shifted(found.parts, shift, since)
+    branch.notes += [*found.notes, *said(found.slices)]
+    again = shlex.join(["rca", "attribute", *(w for n, v in words if v is not None for w in (f"--{n}", str(v)))])
+    return conclude(judge(start, [branch], found.gap, difference, again), "inconclusive")
 
 
 def look(case: Case, say: Say, kinds: Sequence[Registry] = KINDS, more: Sequence[Entry] = ()) -> Seen:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 import yaml
+from rca.metrics import GAPS
 from rca.stats import Estimate, total
 from rca.tree import Branch, Term
 from rca.types import Cause, Gap, Investigation, Rejected, Remainder, Status
@@ -89,7 +90,8 @@ def _cause(rank: int, term: Term, status: Status, gap: Gap, command: str, within
     size = term.part.value
     again = command if term.runs or " investigate " not in command else f"{command} --no-replay"
     # What helped needs no remedy.
-    remedies = tuple(mitigations().get(term.kind, ())) if hurts(gap, size) else ()
+    kinds = [term.kind, *(["unfair"] if gap.metric in GAPS else [])] if hurts(gap, size) else []
+    remedies = tuple(remedy for kind in kinds for remedy in mitigations().get(kind, ()))
     share = size / gap.difference if gap.difference else None
     cause = Cause(term.pillar, term.kind, term.subject, size, low, high, status, term.summary, rank, term.stage, within)
     cause = replace(cause, counterfactual=term.counterfactual, reproduce=again, findings=term.findings)

@@ -185,7 +185,7 @@ def investigate(no_replay: bool, **given: Any) -> Investigation:
     return rca.investigate(*_sides(given), replay=not no_replay, options=_runs(given), **given)
 
 
-@analysis("reference current since reference_data current_data target prediction metric time events trust")
+@analysis("reference current since reference_data current_data target prediction metric time events sensitive trust")
 def attribute(**given: Any) -> Investigation:
     """Did the inputs move, or their relation to the target?"""
     tables = given["reference_data"] is not None
@@ -197,7 +197,7 @@ def attribute(**given: Any) -> Investigation:
         raise ConfigError("two tables need --target COLUMN: name the column that is predicted.")
     from rca.api import shift_of_tables
 
-    named = ("target", "prediction", "metric", "time", "events", "seed")
+    named = ("target", "prediction", "metric", "time", "events", "sensitive", "seed")
     return shift_of_tables(*sides, **{name: given[name] for name in named})
 
 

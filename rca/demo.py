@@ -23,8 +23,7 @@ from rca.types import Investigation
 GOOD, BAD = "good", "bad"
 PRODUCTION = "data/production.parquet"
 #: What travels from the packaged system into a workspace.
-PARTS = ["data/raw", "data/events.csv", PRODUCTION, "pipeline"]
-PARTS += ["dvc.yaml", "params.yaml", "rca.yaml", "requirements.lock"]
+PARTS = f"data/raw data/events.csv {PRODUCTION} pipeline dvc.yaml params.yaml rca.yaml requirements.lock".split()
 
 
 @dataclass(frozen=True, slots=True)

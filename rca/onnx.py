@@ -1,6 +1,6 @@
 """A model of the ONNX format, asked as scikit-learn's are; its graph can call ONNX's own operators alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 import numpy as np
@@ -8,8 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from rca.errors import ConfigError, ModelError
 
-_TYPES: Mapping[str, Any] = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
-_TYPES = {**_TYPES, "tensor(int32)": np.int32, "tensor(bool)": np.bool_, "tensor(string)": np.str_}
+#: Where ONNX calls a type otherwise than numpy.
+_TYPES = {"float": "float32", "string": "str"}
 
 
 class OnnxModel:
@@ -30,7 +30,8 @@ class OnnxModel:
         # from its bytes, so that a file cannot name others to be read
         content = Path(file).read_bytes()
         self._session: Any = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        self._inputs = {i.name: _TYPES[i.type] for i in self._session.get_inputs()}
+        types = {i.name: i.type.removeprefix("tensor(").removesuffix(")") for i in self._session.get_inputs()}
+        self._inputs = {name: np.dtype(_TYPES.get(kind, kind)) for name, kind in types.items()}
         self.feature_names_in_ = [*self._inputs] if len(self._inputs) > 1 else list(features)
         if not self.feature_names_in_:
             raise ModelError("one input takes all columns side by side: list them in order as 'features' in rca.yaml.")
@@ -40,7 +41,7 @@ class OnnxModel:
             self.classes_ = self._classes(outputs[0].type)
 
     def _classes(self, labels: str) -> list[Any]:
-        blank = [[0 if kind is not np.str_ else "" for kind in self._inputs.values()]]
+        blank = [["" if kind.kind == "U" else 0 for kind in self._inputs.values()]]
         row = blank if len(self._inputs) > 1 else [[0] * len(self.feature_names_in_)]
         label, scores = self._run(np.array(row, dtype=object))
         if self._mapped:
@@ -54,7 +55,7 @@ class OnnxModel:
         fed = {}
         for i, (name, kind) in enumerate(self._inputs.items()):
             given = cells if len(self._inputs) == 1 else cells[:, [i]]
-            if kind is np.str_:  # which is empty where it is missing
+            if kind.kind == "U":  # which is empty where it is missing
                 fed[name] = np.vectorize(str, otypes=[object])(np.where(pd.isna(given), "", given))
             else:
                 fed[name] = given.astype(kind)

@@ -113,7 +113,7 @@ def moved(setting: Setting) -> Branch:
     watched = [c for c in roles.sensitive if c in have]
     shown = list(dict.fromkeys([*columns, *watched]))
     whom = for_whom(slices(values, (old[shown], new[shown]), np.random.default_rng(setting.seed), watched))
-    branch.notes += [*notes, *([f"what is not broken moved{whom}"] if whom else [])]
+    branch.notes += [*notes, *whom]
     branch.terms = [replace(term, part=grid.spread(term.part, rows)) for term in branch.terms]
     return branch
 

@@ -71,7 +71,9 @@ class Table:
             told = _describe(self, name) | facts.get(name, {})
             # many categories, such as names, are not worth a pass of their own
             if not whole and told.get("distinct", CATEGORIES) < CATEGORIES and self.kinds[name] == "category":
-                told["top"] = _top(self.expr, name)
+                known = self.expr.filter(self.expr[name].notnull()).group_by(value=self.expr[name].cast("string"))
+                counts = known.aggregate(n=lambda t: t.count()).order_by([ibis.desc("n"), "value"]).limit(CATEGORIES)
+                told["top"] = {item["value"]: int(item["n"]) for item in fetch(counts).to_pylist()}
             columns[name] = Column(name, self.kinds[name], str(dtype.copy(nullable=True)), self.rows, **told)
         return Profile(self.rows, columns)
 
@@ -255,9 +257,3 @@ def _describe(table: Table, name: str) -> dict[str, Any]:
         return told | {str(name): moment.to_pydatetime() for name, moment in ends.items()}
     seen = sorted((-n, str(value)) for value, n in values.value_counts().items() if n)
     return {"missing": empty, "distinct": len(seen), "top": {value: -n for n, value in seen[:CATEGORIES]}}
-
-
-def _top(expr: Any, name: str) -> dict[str, int]:
-    known = expr.filter(expr[name].notnull()).group_by(value=expr[name].cast("string"))
-    counts = known.aggregate(n=lambda t: t.count()).order_by([ibis.desc("n"), "value"]).limit(CATEGORIES)
-    return {item["value"]: int(item["n"]) for item in fetch(counts).to_pylist()}

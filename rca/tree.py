@@ -182,8 +182,7 @@ def outages(found: list[Damage], table: pd.DataFrame, inputs: Mapping[str, Seque
         main = replace(silent[0].main, kind="dependency_outage", subject=f"inputs.{group}", text=text)
         undo = functools.partial(functools.reduce, lambda t, d: d.undo(t), silent)
         findings = tuple(f for d in silent for f in d.findings)
-        exact, vanished = all(d.exact for d in silent), sum(d.vanished for d in silent)
-        merged = Damage(main.subject, main, findings, undo, exact, vanished, "inputs")
+        merged = Damage(main.subject, main, findings, undo, all(d.exact for d in silent), len(findings), "inputs")
         left = [*(d for d in left if d not in silent), merged]
     return left
 

@@ -128,7 +128,8 @@ def sentence(found: Investigation, reason: str = "") -> str:
     gap = found.gap
     if gap is None:
         size = f"{count(len(found.findings), 'finding')}." if found.findings else "Nothing found."
-        return f"Inconclusive: {reason}" if reason else size
+        told = f" Found: {found.findings[0].text}" if found.findings else ""
+        return f"Inconclusive: {reason}{told}" if reason else size
     moved = f"{gap.metric} went from {gap.reference:.3f} to {gap.current:.3f} ({gap.difference:+.3f})"
     if found.verdict == "no_incident":
         between = f"interval [{gap.low:+.3f}, {gap.high:+.3f}]"

@@ -103,7 +103,7 @@ def mixed_versions(case: Case) -> Iterator[Finding]:
         return
     facts: dict[str, Any] = {"rows": mine, "telling": told, "neither": int((~known & telling).sum())}
     text = f"{mine} of the {told} rows of {name} that tell the models apart were answered by the model of {rev}"
-    if roles.time in frame and pd.api.types.is_datetime64_any_dtype(frame[roles.time]):
+    if roles.time in frame and frame[roles.time].dtype.kind == "M":
         ends = [frame.loc[by_old, roles.time].min(), frame.loc[by_old, roles.time].max()]
         facts |= {"onset": ends[0].isoformat(), "until": ends[1].isoformat()}
         text += f", from {ends[0]:%Y-%m-%d} to {ends[1]:%Y-%m-%d}"
@@ -119,8 +119,7 @@ def importances(case: Case) -> Iterator[Finding]:
     the current exam. At most one finding: the inputs whose importance moved by a tenth of the largest one, under FDR.
     `effect` is the largest move, with the interval of paired rows.
     """
-    frame = answered(case)[0]
-    draw = np.random.default_rng(0)
+    frame, draw = answered(case)[0], np.random.default_rng(0)
     frame = frame.iloc[np.sort(draw.permutation(len(frame))[:_ROWS])].reset_index(drop=True)
     models, known = asked(case), classes(asked(case)[1])
     scored = known is not None and all(hasattr(model, "predict_proba") for model in models)

@@ -15,8 +15,7 @@ Tables = tuple[pd.DataFrame, pd.DataFrame]  # of the reference and the current s
 #: Metrics that need no current labels; the second is put before the name of a loss.
 MEAN, ESTIMATED = "mean_prediction", "estimated_"
 _SIDES = ("reference", "current")
-_YES = {"1", "true", "yes", "y"}
-_NO = {"0", "false", "no", "n"}
+_YES, _NO = {"1", "true", "yes", "y"}, {"0", "false", "no", "n"}
 _REGRESSION = {"squared_error", "absolute_error", "neg_mean_squared_error", "neg_mean_absolute_error"}
 
 

@@ -60,7 +60,7 @@ def slices(
     loss = np.concatenate([v[order] for v, order in zip(values, orders, strict=True)])
     now = np.arange(len(loss)) >= len(p)
     half = np.concatenate([np.arange(len(side)) < len(side) // 2 for side in orders])
-    single = [s for s in _conditions(p, q) if min(np.bincount(now[s.rows], minlength=2)) >= MASKED]
+    single = [s for s in _conditions(p, q) if min(np.bincount(now[s.rows], minlength=2)) >= MASKED and not s.rows.all()]
     odd = {s.text: abs(s.beyond(loss, now, half)[2]) for s in single}
     best = sorted(single, key=lambda s: -odd[s.text])[:_BEST]
     asked = [s for s in single if odd[s.text] > _ODD] + list(_pairs(best, loss, now, half))
@@ -79,17 +79,26 @@ def slices(
         watched = len(s.columns) == 1 and s.columns[0] in sensitive
         if s in kept or watched:
             ends = size - quantile(0.9) * se, size + quantile(0.9) * se
-            rows.append((s.text, s.columns, *_line(s.rows, loss, now), size, *ends, p_value, watched, s in kept))
+            before, after = (int((s.rows & side).sum()) for side in (~now, now))
+            was, fate, whole = (float(loss[part].mean()) for part in (s.rows & ~now, s.rows & now, ~now))
+            old, new = before / (~now).sum(), after / now.sum()
+            # against the rest of the reference
+            mix = (new - old) * (was - whole) / max(1 - old, 1e-12)
+            rows.append(
+                (s.text, s.columns, before, after, mix, new * (fate - was), size, *ends, p_value, watched, s in kept)
+            )
     found = pd.DataFrame(rows, columns=COLUMNS).astype({"sensitive": bool, "confirmed": bool})
     cost = (found["beyond"] * found["rows_current"]).abs()
     return found.loc[cost.sort_values(ascending=False, kind="stable").index].reset_index(drop=True)
 
 
-def said(found: pd.DataFrame, limit: int = 2) -> str:
-    """Return the confirmed slices as the end of a sentence."""
+def said(found: pd.DataFrame, limit: int = 2) -> list[str]:
+    """Return the confirmed slices as a sentence, or nothing."""
     hit = found[found["confirmed"]].head(limit)
-    told = [f"{s.slice} ({s.beyond:+.2g} beyond the others)" for s in hit.itertuples()]
-    return f", most where {' and where '.join(told)}" if told else ""
+    told = [
+        f"{text} ({beyond:+.2g} beyond the others)" for text, beyond in zip(hit["slice"], hit["beyond"], strict=True)
+    ]
+    return [f"what is not broken moved most where {' and where '.join(told)}"] if told else []
 
 
 def _conditions(p: pd.DataFrame, q: pd.DataFrame) -> Iterator[Slice]:
@@ -117,10 +126,3 @@ def _pairs(best: Sequence[Slice], values: Floats, now: Mask, part: Mask) -> Iter
         # of more evidence than either, or a mere part of one
         if one.columns != other.columns and abs(z) > max(_ODD, alone[one.text], alone[other.text]) and size != 0:
             yield pair
-
-
-def _line(rows: Mask, values: Floats, now: Mask) -> tuple[int, int, float, float]:
-    """Return a slice's rows on both sides, and its part of the gap by its share, against the rest, and by its fate."""
-    (before, after), (old, new) = np.bincount(now[rows], minlength=2).tolist(), np.bincount(now).tolist()
-    was, rest, fate = (values[part].mean() for part in (rows & ~now, ~rows & ~now, rows & now))
-    return before, after, float((after / new - before / old) * (was - rest)), float(after / new * (fate - was))

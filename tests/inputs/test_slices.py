@@ -73,7 +73,7 @@ def test_sensitive_groups_are_listed_whatever_they_show() -> None:
     assert set(found["slice"]) == {"sex = 'f'", "sex = 'm'"}
     assert found["sensitive"].all()
     assert not found["confirmed"].any()
-    assert said(found) == ""
+    assert said(found) == []
 
 
 def test_nobody_is_named_where_nothing_differs() -> None:
@@ -98,4 +98,4 @@ def test_nothing_to_look_at_is_nobody() -> None:
     table = pd.DataFrame({"a": np.ones(100)})
     found = slices((np.zeros(100), np.ones(100)), (table, table), np.random.default_rng(0))
     assert len(found) == 0
-    assert said(found) == ""
+    assert said(found) == []
