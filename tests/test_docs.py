@@ -90,7 +90,7 @@ def test_the_example_of_a_check_works_and_keeps_its_own_promise(monkeypatch: pyt
     monkeypatch.setattr(registry.check, "entries", dict(registry.check.entries))
     module = types.ModuleType("readme")
     exec(compile(blocks("python")[-1], "README.md", "exec"), module.__dict__)
-    assert doctest.testmod(module).attempted == 5
+    assert doctest.testmod(module).attempted == 4
     assert doctest.testmod(module).failed == 0
     empty = pd.DataFrame({"a": []})
     outcomes, _ = registry.run([registry.check.entries["RCA199"]], of_tables(empty, empty))
