@@ -334,7 +334,12 @@ DRILLS = [
     Drill(
         "t-outage",
         "tumours",
-        several(*(table(LIVE, "sentinel_values", c, value=-1.0, share=1.0, **SINCE) for c in ("radius", "texture", "smoothness"))),
+        several(
+            *(
+                table(LIVE, "sentinel_values", c, value=-1.0, share=1.0, **SINCE)
+                for c in ("radius", "texture", "smoothness")
+            )
+        ),
         ("dependency_outage",),
         "inputs.scanner",
     ),

@@ -68,7 +68,10 @@ def test_three_changes_get_their_exact_shapley_values(mini: Path, copy_of: Copy)
     assert {s.player.subject: s.contribution.value for s in again.shares} == found
 
 
-def test_four_changes_cost_no_more_runs_than_there_are_inputs(mini: Path, copy_of: Copy) -> None:
+def test_four_changes_cost_no_more_runs_than_there_are_inputs(
+    mini: Path, copy_of: Copy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "nothing-is-known-here"))
     work = copy_of(mini)
     edit(work.root / "params.yaml", "weight: 0", "weight: 1")
     edit(work.root / "train.py", "SHIFT = 0", "SHIFT = 1")
