@@ -116,7 +116,7 @@ def attribute(  # noqa: PLR0913  the contract
     Parameters
     ----------
     reference, current : DataFrame, Ibis table or path
-        At least 50 rows each that the model was not trained on.
+        At least 50 rows each that the model was not trained on. Each counts as one: weights are not taken.
     target : str
         The outcome. Of two classes, 1, True or "yes" is the positive one, else the second in order.
     prediction : str, optional
