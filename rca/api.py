@@ -266,7 +266,7 @@ def shift_of_tables(
 ) -> Investigation:
     """Return what :func:`rca.attribute` finds between two tables, as an investigation."""
     found = attribute(reference, current, target=target, time=time, seed=seed, **how)
-    start = base(cases.of_tables(reference, current, target=target), "two tables", ((), ()), seed)
+    start = base(cases.of_tables(reference, current), "two tables", ((), ()), seed)
     parts = [found.parts.covariate, found.parts.concept, *found.parts.support_groups.values()]
     difference = total(parts)
     difference += found.gap.difference - difference.value

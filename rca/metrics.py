@@ -83,7 +83,7 @@ GAPS: Mapping[str, tuple[str, ...]] = {
 
 def lower_is_better(name: str) -> bool:
     """Whether a metric is a loss, or a gap between groups."""
-    return name in LOSSES or name in GAPS
+    return name.removeprefix("estimated_") in LOSSES or name in GAPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +134,14 @@ class Metric:
         best = Estimate(-1.0)
         for rate in GAPS[self.name]:
             inside, values = _RATES[rate](s)
+            if not rate.startswith("mean_") and set(np.unique(s.response)) - {0.0, 1.0}:
+                raise ConfigError(f"{self.name} compares answers of two classes: choose a gap of 'mean_prediction'.")
             counted = weights * inside
             mass, rows = np.bincount(codes, counted), np.bincount(codes, inside)
             rates = np.bincount(codes, counted * values) / np.maximum(mass, 1e-300)
             if (known := np.flatnonzero(rows >= GROUP)).size < 2:
-                why = f"{self.name} needs two groups of '{self.group}' with {GROUP} rows that count for its {rate}"
-                raise InconclusiveError(f"{why}, and {s.sample} has {known.size}: give more rows, or wider groups.")
+                few = f"two groups of '{self.group}' with {GROUP} rows, and {s.sample} has {known.size}"
+                raise InconclusiveError(f"{self.name} needs {few}: give more rows, or wider groups.")
             low, high = known[rates[known].argmin()], known[rates[known].argmax()]
             if rates[high] - rates[low] > best.value:
                 side = (codes == high) * 1.0 - (codes == low)
@@ -202,7 +204,9 @@ def groups(table: pd.DataFrame, metric: Metric) -> Any:
         return None
     if metric.group not in table:
         raise DataError(f"the table has no column '{metric.group}' whose groups {metric.name} compares.")
-    return pd.util.hash_array(table[metric.group].astype("object").map(str).to_numpy(dtype=object))
+    column = table[metric.group]
+    names = column.astype("float" if pd.api.types.is_numeric_dtype(column) else "object").map(str)
+    return pd.util.hash_array(names.where(column.notna(), "").to_numpy(dtype=object))
 
 
 def _respond(metric: Metric, model: Model, inputs: pd.DataFrame, positive: Any, sample: str) -> Floats:

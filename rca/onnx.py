@@ -8,15 +8,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from rca.errors import ConfigError, ModelError
 
-#: Where ONNX calls a type otherwise than numpy.
-_TYPES = {"float": "float32", "string": "str"}
+_TYPES = {"float": "float32", "string": "str"}  # what ONNX calls otherwise than numpy
 
 
 class OnnxModel:
     """A graph with an input for each column, or with one that takes the `features` side by side.
 
-    Two outputs are a classifier's label and probabilities, as skl2onnx writes them; one is a regressor's. A classifier
-    has `classes_`, which need a map of the probabilities by class, or labels that count from 0.
+    Two outputs are a classifier's label and a map of its probabilities by class, as skl2onnx writes them; one is a
+    regressor's.
     """
 
     def __init__(self, file: str, features: Sequence[str] = ()) -> None:
@@ -36,19 +35,12 @@ class OnnxModel:
         if not self.feature_names_in_:
             raise ModelError("one input takes all columns side by side: list them in order as 'features' in rca.yaml.")
         outputs = self._session.get_outputs()
-        self._mapped = outputs[-1].type.startswith("seq(map")
-        if len(outputs) > 1:
-            self.classes_ = self._classes(outputs[0].type)
-
-    def _classes(self, labels: str) -> list[Any]:
-        blank = [["" if kind.kind == "U" else 0 for kind in self._inputs.values()]]
-        row = blank if len(self._inputs) > 1 else [[0] * len(self.feature_names_in_)]
-        label, scores = self._run(np.array(row, dtype=object))
-        if self._mapped:
-            return sorted(scores[0])
-        if labels != "tensor(int64)" or label[0] != np.argmax(scores[0]):
+        if len(outputs) > 1 and not outputs[-1].type.startswith("seq(map"):
             raise ModelError("the classes of its probabilities are not known: write the model with a map of them.")
-        return list(range(np.shape(scores)[1]))
+        if len(outputs) > 1:
+            blank = ["" if kind.kind == "U" else 0 for kind in self._inputs.values()]
+            row = [blank * (len(self.feature_names_in_) if len(self._inputs) == 1 else 1)]
+            self.classes_ = sorted(self._run(np.array(row, dtype=object))[1][0])
 
     def _run(self, table: Any) -> list[Any]:
         cells = np.asarray(table, dtype=object)
@@ -68,5 +60,4 @@ class OnnxModel:
     def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
         """Return a column of probabilities for each class."""
         scores = self._run(X[self.feature_names_in_])[1]
-        rows = [[row[name] for name in self.classes_] for row in scores] if self._mapped else scores
-        return np.asarray(rows, dtype=float)
+        return np.array([[row[name] for name in self.classes_] for row in scores], dtype=float)

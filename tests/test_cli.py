@@ -218,3 +218,20 @@ def test_a_check_that_could_look_at_nothing_is_no_clean_bill(tmp_path: Path) -> 
     pd.DataFrame({"a": [1.0]}).to_parquet(tmp_path / "bad.parquet")
     sides = ("--reference-data", "good.parquet", "--current-data", "bad.parquet")
     assert run(tmp_path, "check", *sides, "-q").returncode == 4
+
+
+def test_attribute_needs_no_sensitive_column(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    for name in ("p", "q"):
+        pd.DataFrame({"a": draw.normal(size=200), "y": draw.integers(0, 2, 200), "s": draw.random(200)}).to_csv(
+            tmp_path / f"{name}.csv", index=False
+        )
+    asked = ["--reference-data", str(tmp_path / "p.csv"), "--current-data", str(tmp_path / "q.csv"), "--target", "y"]
+    done = subprocess.run(
+        [sys.executable, "-m", "rca", "attribute", *asked, "--prediction", "s", "-q"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "No incident" in done.stdout

@@ -51,7 +51,7 @@ def test_columns_go_in_by_name_and_both_formats_answer_alike(tmp_path: Path) -> 
 def test_one_input_takes_the_features_in_their_order(tmp_path: Path, classes: int) -> None:
     x, y = DRAW.normal(size=(200, 2)), np.arange(200) % classes
     model = LogisticRegression().fit(x, y)
-    file = keep(tmp_path, to_onnx(model, x[:1].astype("float32"), options={"zipmap": False}))
+    file = keep(tmp_path, to_onnx(model, x[:1].astype("float32")))
     loaded: Any = models.load(file, features=["b", "a"])
     table = pd.DataFrame({"a": x[:, 1], "b": x[:, 0]})
     assert models.classes(loaded) == list(range(classes))

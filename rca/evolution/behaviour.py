@@ -91,7 +91,7 @@ def mixed_versions(case: Case) -> Iterator[Finding]:
     scale = max(float(np.abs(logged).max(initial=0.0)), 1e-9)
     decimals = next((d for d in range(1, 9) if np.allclose(logged, logged.round(d), rtol=0, atol=1e-12 * scale)), 9)
     near = max(0.51 * 10.0**-decimals, 1e-6 * scale)  # some systems keep single precision
-    telling = np.abs(old - new) > 2 * near
+    telling = np.abs(old - new) > 8 * near  # also where scores were cut off, and not rounded
     by_old, by_new = ((np.abs(logged - side) <= near) & telling for side in (old, new))
     known = by_old | by_new
     mine, told, name = int(by_old.sum()), int(known.sum()), pair.current.name
@@ -236,6 +236,8 @@ def _logged(case: Case, frame: pd.DataFrame) -> tuple[Any, Any, Any]:
     known, said = classes(asked(case)[1]), frame[str(case.roles.prediction)]
     number = pd.api.types.is_numeric_dtype(said) and not set(said.unique()) <= set(known or ())
     metric = "neg_mean_absolute_error" if known is None else "neg_brier_score" if number else "accuracy"
+    if not number and not set(said.unique()) <= set(known or ()):
+        raise NotApplicable("what production logged is neither a number nor a class of the model")
     # rows without a label were answered too; where classes were logged, they are made numbers as labels are
     label: Any = said if not number else 0.0 if known is None else known[0]
     old, new = both(case, metric, frame.assign(**{str(case.roles.target): label}), "log")

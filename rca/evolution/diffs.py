@@ -190,6 +190,8 @@ def _joined(pair: Pair, key: list[str]) -> dict[str, Any]:
     for table in (pair.reference, pair.current):
         if (repeated := table.profile.rows - Table(table.expr.select(*key).distinct()).rows) > 0:
             raise NotApplicable(f"{repeated:,} rows of {table.name} have the key of another")
+        if any(table.profile.columns[name].missing for name in key):
+            raise NotApplicable(f"rows of {table.name} have no key")
     # names may be anything, so the join is told numbers
     keys = {f"k{i}": ibis._[name] for i, name in enumerate(key)}
     old, new = ({f"{side}{i}": ibis._[name] for i, name in enumerate(shared)} for side in "ab")
@@ -206,15 +208,12 @@ def _joined(pair: Pair, key: list[str]) -> dict[str, Any]:
 
 def _label(pair: Pair, case: Case) -> dict[str, Any]:
     """Return the mean of a target that is a number, or the share of its positive class."""
-    target, found = case.roles.target or "", []
-    for table in (pair.reference, pair.current):
-        column = table.profile.columns.get(target)
-        if column is None or not column.present:
-            return {}
-        if column.mean is not None:
-            what, rate = f"mean {target}", column.mean
-        else:
-            positive = str(case.roles.positive if case.roles.positive is not None else max(column.top))
-            what, rate = f"the share of {target} '{positive}'", column.top.get(positive, 0) / column.present
-        found.append(rate)
-    return {"target": what, "rate": found}
+    target, positive = case.roles.target or "", str(case.roles.positive).lower()
+    columns = [c for t in (pair.reference, pair.current) if (c := t.profile.columns.get(target)) and c.present]
+    if len(columns) == 2 and all(c.mean is not None for c in columns):
+        return {"target": f"mean {target}", "rate": [c.mean for c in columns]}
+    known = sorted({name for c in columns for name in c.top}, key=lambda name: (name.lower() == positive, name))
+    if len(columns) < 2 or not known:
+        return {}
+    rates = [c.top.get(known[-1], 0) / c.present for c in columns]
+    return {"target": f"the share of {target} '{known[-1]}'", "rate": rates}

@@ -141,7 +141,7 @@ def attribute(  # noqa: PLR0913  the contract
     if not isinstance(target, str) or not isinstance(seed, int) or seed < 0 or not isinstance(groups or {}, Mapping):
         raise ConfigError("attribute takes the target's name, a seed from 0 on, and groups as {name: [columns]}.")
     log = None if events is None else read_events(events)
-    sensitive = [sensitive] if isinstance(sensitive, str) else list(sensitive)
+    sensitive = [sensitive] if isinstance(sensitive, str) else list(sensitive or ())
     answer_columns = [name for name in (target, prediction, time) if name is not None]
     p = _frame(reference, "the reference table", [*answer_columns, *sensitive], seed)
     blind = metric == MEAN or metric.startswith(ESTIMATED)

@@ -1,6 +1,7 @@
 """What a metric judges, on both sides: targets as numbers beside predictions, or beside a model's answers."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 import numpy as np
 import pandas as pd
 from rca.errors import ConfigError, DataError, choices
@@ -54,32 +55,34 @@ def judge(tables: Tables, target: str, prediction: str | None, model: Model | No
 def judge_unlabelled(tables: Tables, target: str, prediction: str | None, model: Model | None, name: str) -> Judged:
     """Measure what needs no current label: ``mean_prediction``, or a loss as calibrated scores expect it.
 
-    Of ``estimated_brier`` and the like, the reference's losses are its own, and each current row's is the one that its
-    score expects once it is calibrated on the reference (confidence-based; Garg et al., 2022, Leveraging unlabeled data
-    to predict out-of-distribution performance): right as long as a score means what it meant there.
+    Of ``estimated_brier`` and ``estimated_log_loss`` each row has the loss that its score expects once it is calibrated
+    on the reference (Garg et al., 2022, Leveraging unlabeled data to predict out-of-distribution performance): right as
+    long as a score means what it meant there.
     """
     if prediction is None and model is None:
         raise ConfigError(f"'{name}' is about predictions: give their column, or a model.")
     loss = name.removeprefix(ESTIMATED)
     if name == MEAN:
         loss = "squared_error" if model is None or classes(model) is None else "brier"
-    metric = get(loss)
-    hint = ConfigError(f"'{name}' cannot be known without labels: choose '{MEAN}', or a loss of two classes.")
-    if metric.loss is None:
-        raise hint
+    hint = f"'{name}' cannot be known without labels: choose '{MEAN}', or '{ESTIMATED}log_loss' or '{ESTIMATED}brier'"
+    if name != MEAN and loss not in ("log_loss", "brier"):
+        raise ConfigError(f"{hint}.")
+    metric: Any = get(loss)
     # answers do not depend on the label that stands there
     label = tables[0][target].dropna().head(1).tolist() or [None]
     found = judge((tables[0], tables[1].assign(**{target: label[0]})), target, prediction, model, metric)
     before, now = found.scored
     old, new, why = before.response, now.response, "whether the predictions are right cannot be known without labels"
+    if before.response.ndim > 1 or (name != MEAN and set(np.unique(before.y)) - {0.0, 1.0}):
+        raise ConfigError(f"{hint} of two classes.")
     if name != MEAN:
-        if set(np.unique(before.y)) - {0.0, 1.0} or before.response.ndim > 1:
-            raise hint
         from sklearn.isotonic import IsotonicRegression
 
         fit = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(before.response, before.y)
-        chance, ends = fit.predict(now.response), [metric.loss(replace(now, y=now.y * 0 + end)) for end in (0, 1)]
-        old, new = metric.loss(before), ends[0] + chance * (ends[1] - ends[0])
+        ends = [[metric.loss(replace(side, y=side.y * 0 + end)) for end in (0, 1)] for side in (before, now)]
+        chances = fit.predict(before.response), fit.predict(now.response)
+        # on both sides, so that what the scores miss of single rows is no change
+        old, new = (no + chance * (yes - no) for (no, yes), chance in zip(ends, chances, strict=True))
         why = "there are no current labels: a relation of scores and target that changed would not show"
     sides = mean(old, "reference"), mean(new, "current")
     return replace(found, name=name, sides=sides, values=(old, new), notes=(*found.notes, why))

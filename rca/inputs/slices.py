@@ -26,7 +26,7 @@ COLUMNS = ["slice", "columns", "rows_reference", "rows_current", "mix", "rate", 
 COLUMNS += ["sensitive", "confirmed"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Slice:
     """Rows that meet one or two conditions, out of those of both sides, the reference's first."""
 
@@ -42,7 +42,9 @@ class Slice:
             if min(len(mine), len(others)) < _FEWEST:
                 return 0.0, np.inf, 0.0
             found += sign * float(mine.mean() - others.mean())
-            variance += float(mine.var() / len(mine) + others.var() / len(others))
+            variance += float(
+                max(mine.var(), others.var()) / len(mine) + others.var() / len(others)
+            )  # rare events hide it
         return found, variance**0.5, found / max(variance**0.5, 1e-12)
 
 
@@ -51,7 +53,7 @@ def slices(
 ) -> pd.DataFrame:
     """Return the slices of one or two conditions that moved otherwise than the rest, those that cost most first.
 
-    A row for each: its rows on both sides; `mix` and `rate`, its part of the gap by its share and by its fate;
+    A row for each: its rows on both sides; `mix` and `rate`, its part of the gap by share and by fate;
     `beyond`, how much more its rows changed than the others, with the 90 % interval and the adjusted p-value of the
     half on which it was not found. Slices of the `sensitive` columns are listed whatever they show.
     """
@@ -61,9 +63,9 @@ def slices(
     now = np.arange(len(loss)) >= len(p)
     half = np.concatenate([np.arange(len(side)) < len(side) // 2 for side in orders])
     single = [s for s in _conditions(p, q) if min(np.bincount(now[s.rows], minlength=2)) >= MASKED and not s.rows.all()]
-    odd = {s.text: abs(s.beyond(loss, now, half)[2]) for s in single}
-    best = sorted(single, key=lambda s: -odd[s.text])[:_BEST]
-    asked = [s for s in single if odd[s.text] > _ODD] + list(_pairs(best, loss, now, half))
+    odd = {s: abs(s.beyond(loss, now, half)[2]) for s in single}
+    best = sorted(single, key=lambda s: -odd[s])[:_BEST]
+    asked = [s for s in single if odd[s] > _ODD] + list(_pairs(best, loss, now, half))
     asked += [s for s in single if s.columns[0] in sensitive and s not in asked]
     seen = [s.beyond(loss, now, ~half) for s in asked]
     p_values = benjamini_hochberg([2 * float(ndtr(-abs(z))) for _, _, z in seen]) if asked else np.zeros(0)
@@ -82,7 +84,6 @@ def slices(
             before, after = (int((s.rows & side).sum()) for side in (~now, now))
             was, fate, whole = (float(loss[part].mean()) for part in (s.rows & ~now, s.rows & now, ~now))
             old, new = before / (~now).sum(), after / now.sum()
-            # against the rest of the reference
             mix = (new - old) * (was - whole) / max(1 - old, 1e-12)
             rows.append(
                 (s.text, s.columns, before, after, mix, new * (fate - was), size, *ends, p_value, watched, s in kept)
@@ -108,8 +109,8 @@ def _conditions(p: pd.DataFrame, q: pd.DataFrame) -> Iterator[Slice]:
             known: Any = np.concatenate([numbers(side) for side in sides])
             cuts = np.unique(np.nanquantile(known, _CUTS)).tolist()
             for low, high in pairwise([-np.inf, *cuts, np.inf]):
-                text = f"{name} <= {high:.4g}" if low == -np.inf else f"{low:.4g} < {name} <= {high:.4g}"
-                text = f"{name} > {low:.4g}" if high == np.inf else text
+                text = f"{name} <= {high:.6g}" if low == -np.inf else f"{low:.6g} < {name} <= {high:.6g}"
+                text = f"{name} > {low:.6g}" if high == np.inf else text
                 yield Slice((name,), text, (known > low) & (known <= high))
         else:
             known = np.concatenate([labels(side) for side in sides])
@@ -119,10 +120,10 @@ def _conditions(p: pd.DataFrame, q: pd.DataFrame) -> Iterator[Slice]:
 
 def _pairs(best: Sequence[Slice], values: Floats, now: Mask, part: Mask) -> Iterator[Slice]:
     """Yield two conditions together whose rows stand out more than those of either."""
-    alone = {s.text: abs(s.beyond(values, now, part)[2]) for s in best}
+    alone = {s: abs(s.beyond(values, now, part)[2]) for s in best}
     for one, other in combinations(best, 2):
         pair = Slice((*one.columns, *other.columns), f"{one.text} and {other.text}", one.rows & other.rows)
         size, _, z = pair.beyond(values, now, part)
         # of more evidence than either, or a mere part of one
-        if one.columns != other.columns and abs(z) > max(_ODD, alone[one.text], alone[other.text]) and size != 0:
+        if one.columns != other.columns and abs(z) > max(_ODD, alone[one], alone[other]) and size != 0:
             yield pair

@@ -118,7 +118,7 @@ def history(values: Sides, times: Sides) -> pd.DataFrame:
     rows = []
     for side, each, when in zip(("reference", "current"), values, map(moments, times), strict=True):
         order = np.argsort(when, kind="stable")[: int(np.isfinite(when).sum())]
-        for part in np.array_split(order, max(min(_SPANS, len(order) // _FEWEST), 1)):
+        for part in np.array_split(order, max(min(_SPANS, len(order) // _FEWEST), 1)) if len(order) else ():
             found = mean(each[part], side)
             rows.append((pd.Timestamp(when[part].mean(), unit="s"), found.value, *found.interval(), len(part), side))
     return pd.DataFrame(rows, columns=["time", "mean", "low", "high", "rows", "side"])

@@ -93,3 +93,14 @@ def test_what_is_missing_is_said(log: Any, models: Any) -> None:
     plain = Case((Pair("production", open_table(log), open_table(log), same_role=False),), Roles(target="y"))
     (outcome,), _ = run([diff.get("RCA209")], plain)
     assert outcome.status == "not_applicable"
+
+
+def test_text_that_is_no_class_tells_nothing(log: Any, models: Any) -> None:
+    outcome, _ = found(log, models, np.where(score(models[1], log) > 0.5, "Y", "N"))
+    assert "neither a number nor a class" in str(outcome.reason)
+
+
+def test_scores_that_were_cut_off_are_of_no_other_model(log: Any, models: Any) -> None:
+    for digits in (1, 2, 3):
+        said = np.floor(score(models[1], log) * 10**digits) / 10**digits
+        assert found(log, models, said)[1] == ()

@@ -359,3 +359,16 @@ def test_without_current_labels_the_loss_is_estimated(draw: Draw, groups: Groups
         attribute(p, q, metric="estimated_roc_auc", **how)
     with pytest.raises(ConfigError, match="is about predictions"):
         attribute(p, q, target="y", metric="mean_prediction")
+
+
+def test_what_the_scores_miss_is_no_slice_of_an_estimate(rng: Rng) -> None:
+    def served() -> pd.DataFrame:
+        x, z = rng.normal(size=3000), rng.choice(["a", "b"], 3000)
+        y = rng.random(3000) < expit(x + 1.5 * (z == "a") - 0.75)
+        return pd.DataFrame({"x": x, "z": z, "y": y, "p": expit(x)})
+
+    found = attribute(served(), served().drop(columns="y"), target="y", prediction="p", metric="estimated_log_loss")
+    assert not found.slices["confirmed"].any()
+    assert abs(found.gap.difference) < 0.02
+    with pytest.raises(ConfigError, match="'estimated_log_loss' or 'estimated_brier'"):
+        attribute(served(), served(), target="y", prediction="p", metric="estimated_accuracy")

@@ -99,3 +99,20 @@ def test_nothing_to_look_at_is_nobody() -> None:
     found = slices((np.zeros(100), np.ones(100)), (table, table), np.random.default_rng(0))
     assert len(found) == 0
     assert said(found) == []
+
+
+def test_rare_events_on_sides_of_other_sizes_name_nobody() -> None:
+    spoke = 0
+    for seed in range(40):
+        draw = np.random.default_rng(seed)
+        p, q = table(draw, 20_000), table(draw, 1000)
+        values = (draw.random(20_000) < 0.05).astype(float), (draw.random(1000) < 0.05).astype(float)
+        spoke += bool(confirmed(slices(values, (p, q), np.random.default_rng(0))))
+    assert spoke <= 2
+
+
+def test_numbers_whose_bounds_read_alike_are_apart() -> None:
+    draw = np.random.default_rng(0)
+    p, q = (pd.DataFrame({"id": 1_000_000 + draw.integers(0, 60, 3000)}) for _ in "pq")
+    values = draw.normal(size=3000), draw.normal(size=3000) + q["id"].between(1_000_016, 1_000_029).to_numpy()
+    assert confirmed(slices(values, (p, q), np.random.default_rng(0), ["id"]))
