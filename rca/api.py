@@ -29,7 +29,7 @@ from rca.parts import broken, model_part, moved, shifted
 from rca.profiles import store
 from rca.registry import Entry, Registry, Say, silent
 from rca.stats import Estimate, gap_of, total
-from rca.tree import ALARM, Branch, Grid, Setting, Term, is_material, measure
+from rca.tree import Branch, Grid, Setting, Term, is_material, measure
 from rca.types import Case, Finding, Gap, Investigation, Remainder, Seen, Side, Verdict
 from rca.words import sentence
 
@@ -203,7 +203,7 @@ def _weighed(
     start: Investigation, on: Setting, worth: Sequence[Estimate], branch: Branch, material: float
 ) -> Investigation:
     """Conclude about the difference between two models; one that is not material, and has no cause, is no incident."""
-    gap, difference = gap_of(on.grid.metric.name, worth[0], worth[1], on.rows, ALARM), worth[1] - worth[0]
+    gap, difference = gap_of(on.grid.metric.name, worth[0], worth[1], on.rows), worth[1] - worth[0]
     found = judge(start, [branch], gap, difference, command(on.case, None, on.seed))
     return conclude(found, "inconclusive" if is_material(gap, difference, material) else "no_incident")
 

@@ -143,6 +143,8 @@ def _sides(given: dict[str, Any]) -> tuple[Any, Any]:
         raise ConfigError("two tables need both --reference-data and --current-data, and no revisions: give one pair.")
     if any(tables):
         return tables
+    if alone := [f"--{n}" for n in ("target", "key", "time", "prediction", "events", "sensitive") if given.get(n)]:
+        raise ConfigError(f"{', '.join(alone)} can be given for two tables alone: versions have theirs in rca.yaml.")
     return "HEAD~1" if reference is None else reference, "HEAD" if current is None else current
 
 
@@ -156,8 +158,6 @@ def _runs(given: dict[str, Any]) -> Any:
 @analysis("reference current reference_data current_data target key time contract suggest profile evidently")
 def check(**given: Any) -> Investigation:
     """Are data corrupted or incomplete?"""
-    if given["reference_data"] is None and any(given[role] for role in ("target", "key", "time")):
-        raise ConfigError("--target, --key and --time are for two tables: versions have theirs in rca.yaml.")
     return rca.check(*_sides(given), **given)
 
 
@@ -197,8 +197,7 @@ def attribute(**given: Any) -> Investigation:
         raise ConfigError("two tables need --target COLUMN: name the column that is predicted.")
     from rca.api import shift_of_tables
 
-    named = ("target", "prediction", "metric", "time", "events", "sensitive", "seed")
-    return shift_of_tables(*sides, **{name: given[name] for name in named})
+    return shift_of_tables(*sides, **{n: v for n, v in given.items() if n not in ("since", "config", "trust", "say")})
 
 
 @verb("INVESTIGATION page title quiet verbose")

@@ -90,7 +90,7 @@ def over_time(attribution: Attribution) -> Figure:
             axes.axvline(point.time, color=_INK, lw=0.9)
             told = _drawable(f"{point.time:%Y-%m-%d} {point.event or ''}")
             axes.text(point.time, 1.03, told, transform=axes.get_xaxis_transform(), parse_math=False, size=7.5)
-        axes.set_ylabel(_drawable(attribution.gap.metric), parse_math=False)
+        axes.set_ylabel(_drawable(f"a row's part in {attribution.gap.metric}"), parse_math=False)
         axes.legend(loc="upper left")
     return figure
 

@@ -18,6 +18,8 @@ Player = TypeVar("Player", bound=Hashable)
 
 #: Intervals are two-sided at this level unless said otherwise.
 LEVEL = 0.9
+#: A gap must exclude zero at this level before it is called one.
+ALARM = 0.99
 _POWER = 0.8416  # the normal quantile of 80 % power
 
 
@@ -135,10 +137,10 @@ def rate_change(k0: int, n0: int, k1: int, n1: int, floor: float = 0.0, level: f
     return Rate(difference, low, high, float(ndtr(-(abs(difference) - floor) / se)))
 
 
-def gap_of(name: str, reference: Estimate, current: Estimate, rows: tuple[int, int], alarm: float = LEVEL) -> Gap:
-    """Return the gap between two values of a metric, called one if it excludes zero at the level `alarm`."""
+def gap_of(name: str, reference: Estimate, current: Estimate, rows: tuple[int, int]) -> Gap:
+    """Return the gap between two values of a metric, called one if it excludes zero at the level ``ALARM``."""
     difference = current - reference
-    detectable = (quantile(alarm) + _POWER) * difference.se
+    detectable = (quantile(ALARM) + _POWER) * difference.se
     values = reference.value, current.value, difference.value
     return Gap(name, *values, *difference.interval(), *rows, detectable)
 

@@ -13,12 +13,10 @@ from rca import registry
 from rca.errors import NotApplicable
 from rca.inputs.nuisance import one_thread
 from rca.metrics import Metric, Scored, answers
-from rca.stats import Estimate, gap_of, scatter, total
+from rca.stats import ALARM, Estimate, gap_of, scatter, total
 from rca.tables import open_table
 from rca.types import Case, Finding, Gap, Model, Pair, Pillar, Rejected, Roles
 
-#: A gap must exclude zero at this level before it is called one.
-ALARM = 0.99
 #: The samples: rows of one share noise, rows of two do not.
 REFERENCE, CURRENT = "reference", "current"
 #: What the columns of a source look like that does not answer: nothing, one value, or a default.
@@ -219,7 +217,7 @@ def measure(setting: Setting) -> tuple[Gap, Estimate]:
     grid = setting.grid
     reference = grid.value(grid.models[0], grid.tables[REFERENCE], REFERENCE)
     current = grid.current(grid.tables[CURRENT])
-    return gap_of(grid.metric.name, reference, current, setting.rows, ALARM), current - reference
+    return gap_of(grid.metric.name, reference, current, setting.rows), current - reference
 
 
 def is_material(gap: Gap, difference: Estimate, material: float) -> bool:

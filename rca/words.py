@@ -133,7 +133,8 @@ def sentence(found: Investigation, reason: str = "") -> str:
     moved = f"{gap.metric} went from {gap.reference:.3f} to {gap.current:.3f} ({gap.difference:+.3f})"
     if found.verdict == "no_incident":
         between = f"interval [{gap.low:+.3f}, {gap.high:+.3f}]"
-        return f"No incident: {moved}, {between}; these samples would have shown a gap of {gap.detectable:.3f}."
+        beside = f" {count(len(found.findings), 'finding')} moved it by no more." if found.findings else ""
+        return f"No incident: {moved}, {between}; these samples would have shown a gap of {gap.detectable:.3f}.{beside}"
     if not found.causes:
         return f"Inconclusive: {moved}, and no hypothesis explains it."
     first = found.causes[0]

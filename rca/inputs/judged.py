@@ -83,7 +83,7 @@ def judge_unlabelled(tables: Tables, target: str, prediction: str | None, model:
         chances = fit.predict(before.response), fit.predict(now.response)
         # on both sides, so that what the scores miss of single rows is no change
         old, new = (no + chance * (yes - no) for (no, yes), chance in zip(ends, chances, strict=True))
-        why = "there are no current labels: a relation of scores and target that changed would not show"
+        why = "current labels are not looked at: a relation of scores and target that changed would not show"
     sides = mean(old, "reference"), mean(new, "current")
     return replace(found, name=name, sides=sides, values=(old, new), notes=(*found.notes, why))
 
