@@ -309,7 +309,8 @@ def conclude(found: Investigation, otherwise: Verdict, gap: Gap | None = None, r
     """Say in one sentence that causes were found, or what is so `otherwise`; a `gap` given here is left over whole."""
     if gap is not None:
         found = replace(found, gap=gap, unexplained=Remainder(gap.difference, gap.low, gap.high))
-    found = replace(found, verdict="cause_found" if found.causes else otherwise)
+    explains = any(found.gap and c.contribution * found.gap.difference > 0 for c in found.causes)
+    found = replace(found, verdict="cause_found" if explains else otherwise)
     return replace(found, summary=sentence(found, reason))
 
 

@@ -135,7 +135,7 @@ def sentence(found: Investigation, reason: str = "") -> str:
         between = f"interval [{gap.low:+.3f}, {gap.high:+.3f}]"
         beside = f" {count(len(found.findings), 'finding')} moved it by no more." if found.findings else ""
         return f"No incident: {moved}, {between}; these samples would have shown a gap of {gap.detectable:.3f}.{beside}"
-    if not found.causes:
+    if found.verdict == "inconclusive":
         return f"Inconclusive: {moved}, and no hypothesis explains it."
     first = found.causes[0]
     part = "all" if (first.share or 0) >= ALL else f"{100 * (first.share or 0):.0f} %"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from rca.errors import ConfigError, DataError, ModelError, choices
 from rca.inputs.decompose import complete, joined
-from rca.inputs.encode import encode, is_number
+from rca.inputs.encode import encode, is_number, shuffled
 from rca.models import classes
 from rca.stats import LEVEL, Estimate, Floats, mean, shapley
 from rca.tables import open_table
@@ -71,7 +71,7 @@ def explain_row(
     if len(one) != 1 or not 2 <= neighbours <= len(table):
         why = f"{len(one)} rows and {neighbours} neighbours of {len(table)} reference rows were given"
         raise ConfigError(f"{why}: give one row, and from 2 neighbours up to as many as there are.")
-    one, table = one[names], table[names]
+    one, table = one[names], table[names].iloc[shuffled(np.zeros(len(table)), table[names], np.random.default_rng(0))]
     if odd := [n for n in names if is_number(table[n]) and not is_number(one[n]) and one[n].notna().all()]:
         raise DataError(f"the row has {one[odd[0]][0]!r} as '{odd[0]}', where the reference has numbers: correct it.")
     every = encode(table, one).linear(np.arange(len(table) + 1))

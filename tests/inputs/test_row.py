@@ -76,3 +76,11 @@ def test_what_cannot_be_explained_is_said(usual: Any, row: Any, how: Any, error:
     table = pd.DataFrame(row) if isinstance(row["a"], list) else row
     with pytest.raises(error, match=text):
         rca.explain_row(table, usual, model=model, **how)
+
+
+def test_the_order_of_the_reference_does_not_matter() -> None:
+    tie = pd.DataFrame({"a": [-1.0] * 100 + [1.0] * 100, "b": np.arange(200.0) % 7})
+    model = LinearRegression().fit(tie, tie["a"])
+    first, second = (rca.explain_row({"a": 0.0, "b": 3.0}, t, model=model) for t in (tie, tie[::-1]))
+    assert first.usual == second.usual
+    pd.testing.assert_frame_equal(first.frame(), second.frame())
