@@ -71,7 +71,7 @@ def test_three_changes_get_their_exact_shapley_values(mini: Path, copy_of: Copy)
 def test_four_changes_cost_no_more_runs_than_there_are_inputs(
     mini: Path, copy_of: Copy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "nothing-is-known-here"))
+    monkeypatch.setattr("rca.evolution._runs.user_cache_path", lambda name: tmp_path / "nothing-is-known-here" / name)
     work = copy_of(mini)
     edit(work.root / "params.yaml", "weight: 0", "weight: 1")
     edit(work.root / "train.py", "SHIFT = 0", "SHIFT = 1")
