@@ -38,7 +38,7 @@ def hash_of(expr: Any, names: Iterable[str]) -> Any:
     return xxhash64(ibis.struct({**{f"c{i}": cell for i, cell in enumerate(cells)}, "absent": absent}))
 
 
-@ibis.udf.scalar.builtin(signature=((None,), "int64"))  # type: ignore[untyped-decorator]
+@ibis.udf.scalar.builtin(signature=((None,), "int64"))  # type: ignore[untyped-decorator]  # ibis says no types
 def xxhash64(_: Any) -> int:  # type: ignore[empty-body]  # the engine has the body
     """Return Spark's longer hash: its usual one has 32 bits, too few to tell rows apart."""
 

@@ -57,7 +57,7 @@ class OnnxModel:
         """Return the labels, or the numbers of a regressor."""
         return np.asarray(self._run(X[self.feature_names_in_])[0]).reshape(len(X))
 
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: N803  as scikit-learn calls it
         """Return a column of probabilities for each class."""
         scores = self._run(X[self.feature_names_in_])[1]
         return np.array([[row[name] for name in self.classes_] for row in scores], dtype=float)

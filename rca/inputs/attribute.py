@@ -125,7 +125,7 @@ def attribute(  # noqa: PLR0913  the contract
         A fitted scikit-learn model, in place of `prediction`. Without either, the mean of the target is explained.
     metric : str
         A loss of a row (higher is worse) or any scikit-learn scorer (higher is better); where the current rows have no
-        labels, ``mean_prediction``, or ``estimated_log_loss`` and the like, which trust the scores' calibration.
+        labels, ``mean_prediction``, or ``estimated_log_loss`` and ``estimated_brier``, which trust the scores.
     groups : mapping of str to sequence of str, optional
         Inputs by source; those in none form ``other``, as do the least ones of more than six. By default each
         column is a group, but for times and keys.

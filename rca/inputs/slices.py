@@ -42,9 +42,8 @@ class Slice:
             if min(len(mine), len(others)) < _FEWEST:
                 return 0.0, np.inf, 0.0
             found += sign * float(mine.mean() - others.mean())
-            variance += float(
-                max(mine.var(), others.var()) / len(mine) + others.var() / len(others)
-            )  # rare events hide it
+            # a few rows without a rare event seem to have no variance
+            variance += float(max(mine.var(), others.var()) / len(mine) + others.var() / len(others))
         return found, variance**0.5, found / max(variance**0.5, 1e-12)
 
 
@@ -123,7 +122,7 @@ def _pairs(best: Sequence[Slice], values: Floats, now: Mask, part: Mask) -> Iter
     alone = {s: abs(s.beyond(values, now, part)[2]) for s in best}
     for one, other in combinations(best, 2):
         pair = Slice((*one.columns, *other.columns), f"{one.text} and {other.text}", one.rows & other.rows)
-        size, _, z = pair.beyond(values, now, part)
+        z = pair.beyond(values, now, part)[2]
         # of more evidence than either, or a mere part of one
-        if one.columns != other.columns and abs(z) > max(_ODD, alone[one], alone[other]) and size != 0:
+        if one.columns != other.columns and abs(z) > max(_ODD, alone[one], alone[other]):
             yield pair
