@@ -51,6 +51,8 @@ class OnnxModel:
                 fed[name] = np.vectorize(str, otypes=[object])(np.where(pd.isna(given), "", given))
             else:
                 fed[name] = given.astype(kind)
+                if kind.kind in "iu" and not np.array_equal(fed[name], given):
+                    raise ModelError(f"the model's input '{name}' takes whole numbers, and is given others: cut them.")
         return list(self._session.run(None, fed))
 
     def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803  as scikit-learn calls it

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 from matplotlib.patches import Patch
-from rca.errors import NotApplicable
+from rca.errors import ConfigError, NotApplicable
 from rca.inputs.attribute import Attribution
 from rca.metrics import lower_is_better
 from rca.types import Gap, Investigation
@@ -44,6 +44,7 @@ class _Row(NamedTuple):
 
 def waterfall(investigation: Investigation) -> Figure:
     """Draw the gap: the reference value, a step for each cause on top, what is left over, the current value."""
+    _is(investigation, Investigation)
     gap = investigation.gap
     if gap is None or not (math.isfinite(gap.reference) and math.isfinite(gap.current)):
         raise NotApplicable("there is no gap to draw: a check and a diff measure none.")
@@ -62,6 +63,7 @@ def waterfall(investigation: Investigation) -> Figure:
 
 def terms(attribution: Attribution) -> Figure:
     """Draw support, covariate and concept from zero, with the groups of inputs indented below their term."""
+    _is(attribution, Attribution)
     rows = [
         _Row(str(group or term), status.replace("_", " "), "inputs", size, low, high, int(group is not None))
         for term, group, size, low, high, status in attribution.frame().to_numpy().tolist()
@@ -75,6 +77,7 @@ def terms(attribution: Attribution) -> Figure:
 
 def over_time(attribution: Attribution) -> Figure:
     """Draw what a row costs or gains over time, on both sides, with the change points of that and their events."""
+    _is(attribution, Attribution)
     history, points = attribution.history, attribution.change_points
     loss: Any = points[points["series"] == "loss"].itertuples()
     with _style():
@@ -97,9 +100,11 @@ def over_time(attribution: Attribution) -> Figure:
 
 def heat(attribution: Attribution) -> Figure:
     """Draw which source of inputs moved the metric in which term, as a heat map; a term of no source is its own row."""
+    _is(attribution, Attribution)
     frame = attribution.frame()
-    cells: Any = frame.assign(group=frame["group"].fillna("(whole term)")).pivot(
-        index="group", columns="term", values="contribution"
+    frame["whole"] = frame["group"].isna()  # a group may have any name
+    cells: Any = frame.fillna({"group": "(whole term)"}).pivot(
+        index=["whole", "group"], columns="term", values="contribution"
     )
     cells = cells[list(frame["term"].unique())]
     most = float(cells.abs().max(axis=None)) or 1.0
@@ -109,7 +114,7 @@ def heat(attribution: Attribution) -> Figure:
         axes = figure.add_axes((0.3, 0.05, 0.68, 0.8))
         axes.imshow(cells.to_numpy(float), cmap=tone, vmin=-1.5 * most, vmax=1.5 * most, aspect="auto")
         axes.set_xticks(range(cells.shape[1]), cells.columns)
-        axes.set_yticks(range(len(cells)), [_short(_drawable(name), 30) for name in cells.index], parse_math=False)
+        axes.set_yticks(range(len(cells)), [_short(_drawable(name), 30) for _, name in cells.index], parse_math=False)
         axes.xaxis.tick_top()
         axes.grid(visible=False)
         for (y, x), value in np.ndenumerate(cells.to_numpy(float)):
@@ -123,6 +128,11 @@ def png(figure: Figure) -> bytes:
     with _style():
         figure.savefig(image, format="png", dpi=110, metadata={"Software": None})
     return image.getvalue()
+
+
+def _is(found: object, kind: type) -> None:
+    if not isinstance(found, kind):
+        raise ConfigError(f"a {type(found).__name__} cannot be drawn so: give an {kind.__name__}.")
 
 
 def _steps(investigation: Investigation) -> list[_Row]:

@@ -35,7 +35,7 @@ class Estimate:
     """
 
     value: float
-    influence: Mapping[str, Floats] = field(default_factory=dict)
+    influence: Mapping[str, Floats] = field(default_factory=dict, repr=False)
 
     def __add__(self, other: Estimate | float) -> Estimate:
         if not isinstance(other, Estimate):

@@ -169,14 +169,15 @@ def outages(found: list[Damage], table: pd.DataFrame, inputs: Mapping[str, Seque
         there = [name for name in columns if name in table]
         silent = [d for d in left if d.main.kind in SILENT and d.main.evidence.get("column") in there]
         rows = [_struck(d, table) for d in silent]
-        # those that struck the rows that the largest did
-        most = max(rows, key=np.sum, default=np.zeros(0, dtype=bool))
-        silent = [d for d, hit in zip(silent, rows, strict=True) if (hit & most).sum() > 0.7 * (hit | most).sum()]
+        # the most columns that struck the same rows, for one may be silent elsewhere too
+        alike = [[(hit & most).sum() > 0.7 * (hit | most).sum() for hit in rows] for most in rows]
+        best = max(range(len(rows)), key=lambda i: sum(alike[i]), default=0)
+        silent = [d for d, fits in zip(silent, alike[best] if rows else (), strict=True) if fits]
         alone = group.startswith("api:") and any({"onset", "until"} & set(d.main.evidence) for d in silent)
         if len(silent) <= len(there) / 2 or len(silent) < (1 if alone else 2):
             continue
         told = "; ".join(d.main.text.rstrip(".") for d in silent)
-        text = f"the inputs '{group}' fell silent in {most.mean():.0%} of the rows ({told})"
+        text = f"the inputs '{group}' fell silent in {rows[best].mean():.0%} of the rows ({told})"
         main = replace(silent[0].main, kind="dependency_outage", subject=f"inputs.{group}", text=text)
         undo = functools.partial(functools.reduce, lambda t, d: d.undo(t), silent)
         findings = tuple(f for d in silent for f in d.findings)

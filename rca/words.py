@@ -30,6 +30,12 @@ def count(size: int, noun: str) -> str:
     return f"{size} {noun}{'' if size == 1 else 's'}"
 
 
+def headline(found: Investigation) -> str:
+    """Return the verdict, or of what measured no gap how much it found."""
+    told = found.gap is None and found.findings
+    return count(len(found.findings), "finding") if told else VERDICTS[found.verdict]
+
+
 def number(value: float | None, digits: int = 3, sign: bool = False) -> str:
     """Return a number for people."""
     if value is None or not math.isfinite(value):

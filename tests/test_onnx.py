@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from skl2onnx import convert_sklearn, to_onnx
-from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -93,3 +93,13 @@ def test_its_answers_are_compared_and_its_parts_are_not_known(tmp_path: Path) ->
     assert [o.status for o in outcomes] == ["not_applicable", "not_applicable", "found"]
     assert findings[0].effect is not None
     assert findings[0].effect < -0.9
+
+
+def test_decimals_are_not_cut_for_an_input_of_whole_numbers(tmp_path: Path) -> None:
+    x = pd.DataFrame({"a": np.arange(50), "b": np.arange(50) % 7})
+    model = LinearRegression().fit(x, x["a"])
+    file = keep(tmp_path, convert_sklearn(model, initial_types=[("x", Int64TensorType([None, 2]))]))
+    loaded: Any = models.load(file, features=["a", "b"])
+    assert loaded.predict(x * 1.0) == pytest.approx(model.predict(x), abs=1e-3)
+    with pytest.raises(ModelError, match="input 'x' takes whole numbers"):
+        loaded.predict(x + 0.5)

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import rca
+from rca.tree import Damage, outages
+from rca.types import Finding
 from tests.workspace_plugin import edit, save
 
 if TYPE_CHECKING:
@@ -58,6 +60,21 @@ def test_one_silent_column_of_several_is_no_outage(demo_workspace: Path, copy_of
     columns = ["euribor3m", "cons_price_idx"]
     found = investigated(copy_of(demo_workspace), "feed", columns, columns[:1], null)
     assert (found.causes[0].kind, found.causes[0].subject) == ("missing_values", "data.production.euribor3m")
+
+
+def test_a_column_that_is_silent_everywhere_does_not_hide_the_others() -> None:
+    whole = pd.DataFrame(np.arange(300.0).reshape(100, 3), columns=["a", "b", "c"])
+    out = np.arange(100) >= 60
+    struck = whole.assign(a=np.nan, b=whole["b"].mask(out), c=whole["c"].mask(out))
+
+    def damage(name: str) -> Damage:
+        finding = Finding("RCA101", "missing_values", f"data.x.{name}", f"{name} is empty.", evidence={"column": name})
+        return Damage(finding.subject, finding, (finding,), lambda t: t.assign(**{name: whole[name]}), True, 1)
+
+    found = outages([damage(name) for name in "abc"], struck, {"feed": ["a", "b", "c"]})
+    assert [d.subject for d in found] == ["data.x.a", "inputs.feed"]
+    assert "in 40% of the rows" in found[1].main.text
+    pd.testing.assert_frame_equal(found[1].undo(struck), whole.assign(a=np.nan))
 
 
 def investigated(work: demo.Workspace, group: str, columns: list[str], struck: list[str], instead: Any) -> Any:

@@ -88,7 +88,7 @@ def mixed_versions(case: Case) -> Iterator[Finding]:
         raise NotApplicable("production logged no score: name its column as 'prediction' in rca.yaml")
     frame = pair.current.frame().dropna(subset=[roles.prediction]).reset_index(drop=True)
     old, new, logged = _logged(case, frame)
-    scale = max(float(np.abs(logged).max(initial=0.0)), 1e-9)
+    scale = max(float(np.abs(logged[np.isfinite(logged)]).max(initial=0.0)), 1e-9)
     decimals = next((d for d in range(1, 9) if np.allclose(logged, logged.round(d), rtol=0, atol=1e-12 * scale)), 9)
     near = max(0.51 * 10.0**-decimals, 1e-6 * scale)  # some systems keep single precision
     telling = np.abs(old - new) > 8 * near  # also where scores were cut off, and not rounded
@@ -103,7 +103,7 @@ def mixed_versions(case: Case) -> Iterator[Finding]:
         return
     facts: dict[str, Any] = {"rows": mine, "telling": told, "neither": int((~known & telling).sum())}
     text = f"{mine} of the {told} rows of {name} that tell the models apart were answered by the model of {rev}"
-    if roles.time in frame and frame[roles.time].dtype.kind == "M":
+    if roles.time in frame and frame[roles.time].dtype.kind == "M" and frame.loc[by_old, roles.time].notna().any():
         ends = [frame.loc[by_old, roles.time].min(), frame.loc[by_old, roles.time].max()]
         facts |= {"onset": ends[0].isoformat(), "until": ends[1].isoformat()}
         text += f", from {ends[0]:%Y-%m-%d} to {ends[1]:%Y-%m-%d}"
@@ -120,11 +120,14 @@ def importances(case: Case) -> Iterator[Finding]:
     `effect` is the largest move, with the interval of paired rows.
     """
     frame, draw = answered(case)[0], np.random.default_rng(0)
-    frame = frame.iloc[np.sort(draw.permutation(len(frame))[:_ROWS])].reset_index(drop=True)
     models, known = asked(case), classes(asked(case)[1])
     scored = known is not None and all(hasattr(model, "predict_proba") for model in models)
     metric = metrics.get("brier" if scored else "absolute_error" if known is None else "zero_one")
     read = {name for model in models for name in getattr(model, "feature_names_in_", case.roles.features)}
+    content = frame[[name for name in frame.columns if name in read or name == case.roles.target]]
+    # in an order of their own, so that theirs cannot matter
+    frame = frame.iloc[np.argsort(pd.util.hash_pandas_object(content, index=False))].reset_index(drop=True)
+    frame = frame.iloc[draw.permutation(len(frame))[:_ROWS]].reset_index(drop=True)
 
     def losses(table: Any) -> list[Any]:
         return [metric.values(scored) for scored in both(case, metric.name, table)]

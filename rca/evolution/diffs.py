@@ -8,7 +8,7 @@ from typing import Any
 import ibis
 from packaging.version import InvalidVersion, Version
 from rca.engine import fetch
-from rca.errors import NotApplicable
+from rca.errors import NotApplicable, choices
 from rca.evolution._changes import PARAMS, kind_of_key, producer, relative, repinned, root_changes, same_program, sides
 from rca.gitrepo import is_code
 from rca.registry import diff
@@ -168,7 +168,8 @@ def training_rows(case: Case) -> Iterator[Finding]:
         raise NotApplicable("there is no training table on both sides")
     before, after = pair.reference.profile.rows, pair.current.profile.rows
     facts: dict[str, Any] = {"rows": [before, after], **_label(pair, case)}
-    key, moved, text = list(case.roles.key), after - before, f"train went from {before:,} to {after:,} rows"
+    key, moved = list(dict.fromkeys(case.roles.key)), after - before
+    text = f"train went from {before:,} to {after:,} rows"
     if key and all(set(key) <= set(table.columns) for table in (pair.reference, pair.current)):
         facts |= _joined(pair, key)
         cells = dict(sorted(facts["cells"].items(), key=lambda item: -item[1])[:_MOST])
@@ -185,6 +186,9 @@ def _joined(pair: Pair, key: list[str]) -> dict[str, Any]:
     """Count keys on one side alone, and of the others the rows and cells that differ."""
     sides = pair.reference.expr, pair.current.expr
     types = [side.schema() for side in sides]
+    kinds = [{n: "number" if t[n].is_numeric() else type(t[n]) for n in key} for t in types]
+    if odd := [n for n in key if kinds[0][n] != kinds[1][n]]:
+        raise NotApplicable(f"the key {choices(odd)} has another type on the other side, so rows cannot be joined")
     # a column of another type is a change of its own, that the checks tell
     shared = [n for n in types[0] if types[0][n] == types[1].get(n) and n not in key]
     for table in (pair.reference, pair.current):

@@ -37,6 +37,8 @@ def judge(tables: Tables, target: str, prediction: str | None, model: Model | No
     """Measure both sides."""
     if prediction is not None and model is not None:
         raise ConfigError("both a prediction column and a model are given: choose one of them.")
+    if metric.group and prediction is None and model is None:
+        raise ConfigError(f"{metric.name} compares how groups are answered: give a column of predictions, or a model.")
     tables, notes = _complete(tables, target, prediction)
     if model is not None:
         pair = [answers(metric, model, t, target, None, side) for t, side in zip(tables, _SIDES, strict=True)]
@@ -68,9 +70,11 @@ def judge_unlabelled(tables: Tables, target: str, prediction: str | None, model:
     if name != MEAN and loss not in ("log_loss", "brier"):
         raise ConfigError(f"{hint}.")
     metric: Any = get(loss)
-    # answers do not depend on the label that stands there
-    label = tables[0][target].dropna().head(1).tolist() or [None]
-    found = judge((tables[0], tables[1].assign(**{target: label[0]})), target, prediction, model, metric)
+    # answers do not depend on the label that stands there, and the mean of a column on none at all
+    no_label = {target: 0.0} if name == MEAN and model is None else {}
+    label = {target: next(iter(tables[0][target].dropna()), None), **no_label}
+    pair = tables[0].assign(**no_label), tables[1].assign(**label)
+    found = judge(pair, target, prediction, model, metric)
     before, now = found.scored
     old, new, why = before.response, now.response, "whether the predictions are right cannot be known without labels"
     if before.response.ndim > 1 or (name != MEAN and set(np.unique(before.y)) - {0.0, 1.0}):

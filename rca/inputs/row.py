@@ -62,6 +62,8 @@ def explain_row(
     >>> found.frame()["group"].tolist(), round(found.prediction, 6)
     (['rate', 'age'], 9.0)
     """
+    if not isinstance(row, pd.DataFrame | pd.Series | Mapping):
+        raise ConfigError(f"the row is a {type(row).__name__}: give a mapping, a Series or a DataFrame of one row.")
     one = row.reset_index(drop=True) if isinstance(row, pd.DataFrame) else pd.DataFrame([dict(row)])
     table = open_table(reference, "the reference table").frame()
     names = list(getattr(model, "feature_names_in_", [c for c in table.columns if c in one.columns]))
@@ -71,9 +73,12 @@ def explain_row(
     if len(one) != 1 or not 2 <= neighbours <= len(table):
         why = f"{len(one)} rows and {neighbours} neighbours of {len(table)} reference rows were given"
         raise ConfigError(f"{why}: give one row, and from 2 neighbours up to as many as there are.")
-    one, table = one[names], table[names].iloc[shuffled(np.zeros(len(table)), table[names], np.random.default_rng(0))]
+    one = one[names].astype(object).infer_objects()
+    table = table[names].iloc[shuffled(np.zeros(len(table)), table[names], np.random.default_rng(0))]
     if odd := [n for n in names if is_number(table[n]) and not is_number(one[n]) and one[n].notna().all()]:
         raise DataError(f"the row has {one[odd[0]][0]!r} as '{odd[0]}', where the reference has numbers: correct it.")
+    levels = {n: kind for n, kind in table.dtypes.items() if isinstance(kind, pd.CategoricalDtype)}
+    one = one.astype({n: kind for n, kind in levels.items() if one[n].isin(kind.categories).all()})
     every = encode(table, one).linear(np.arange(len(table) + 1))
     nearest = np.argsort(np.square(every[:-1] - every[-1]).sum(axis=1), kind="stable")[:neighbours]
     near = table.iloc[nearest].reset_index(drop=True)
@@ -90,7 +95,10 @@ def explain_row(
 
 def _mixed(near: pd.DataFrame, one: pd.DataFrame, groups: Sequence[Sequence[str]]) -> pd.DataFrame:
     """Return the neighbours with the row's values in some groups."""
-    return near.assign(**{name: one[name].iloc[[0] * len(near)].to_numpy() for columns in groups for name in columns})
+    mixed = near.copy()
+    for name in (name for columns in groups for name in columns):
+        mixed[name] = one[name].iloc[[0] * len(near)].array
+    return mixed
 
 
 def _asked(model: Model, one: pd.DataFrame) -> Callable[[pd.DataFrame], Floats]:
@@ -100,9 +108,14 @@ def _asked(model: Model, one: pd.DataFrame) -> Callable[[pd.DataFrame], Floats]:
     ask: Any = next((getattr(model, name) for name in methods if hasattr(model, name)), None)
     if ask is None:
         raise ModelError("the model gives classes without a score, which does not move by degrees: give another.")
-    try:
-        answer = np.asarray(ask(one), dtype=float)
-    except Exception as problem:  # noqa: BLE001  a foreign model may raise anything
-        raise ModelError(f"the model does not read the row ({type(problem).__name__}: {problem}).") from None
-    at = 1 if len(known or ()) == 2 else int(answer.argmax())
-    return lambda table: np.asarray(ask(table), dtype=float).reshape(len(table), -1)[:, at if answer.ndim > 1 else 0]
+
+    def said(table: pd.DataFrame) -> Floats:
+        try:
+            return np.asarray(ask(table), dtype=float).reshape(len(table), -1)
+        except Exception as problem:  # noqa: BLE001  a foreign model may raise anything
+            why = f"({type(problem).__name__}: {problem}): give rows that it can answer."
+            raise ModelError(f"the model does not read the row, or those of the reference {why}") from None
+
+    answer = said(one)
+    at = 0 if answer.shape[1] == 1 else 1 if len(known or ()) == 2 else int(answer.argmax())
+    return lambda table: said(table)[:, at]

@@ -106,7 +106,7 @@ def _conditions(p: pd.DataFrame, q: pd.DataFrame) -> Iterator[Slice]:
         sides = p[name], q[name]
         if all(map(is_number, sides)) and pd.concat(sides, ignore_index=True).nunique() > _LEVELS:
             known: Any = np.concatenate([numbers(side) for side in sides])
-            cuts = np.unique(np.nanquantile(known, _CUTS)).tolist()
+            cuts = np.unique(np.quantile(known[np.isfinite(known)], _CUTS)).tolist()
             for low, high in pairwise([-np.inf, *cuts, np.inf]):
                 text = f"{name} <= {high:.6g}" if low == -np.inf else f"{low:.6g} < {name} <= {high:.6g}"
                 text = f"{name} > {low:.6g}" if high == np.inf else text

@@ -65,5 +65,5 @@ def _run(investigation: Investigation, source: Path, path: Path, title: str) -> 
                 shutil.copyfile(ran, path)
                 shutil.copyfile(data, path.with_suffix(".json"))
             elif ran.exists():
-                name = f"{title or investigation.system}: {words.VERDICTS[investigation.verdict].lower()}"
+                name = f"{title or investigation.system}: {words.headline(investigation).lower()}"
                 path.write_text(notebooks.page(ran, name), encoding="utf-8")

@@ -60,3 +60,10 @@ def test_another_type_and_a_table_of_keys_alone_are_no_failure() -> None:
     whole = table()
     assert look(whole, whole.assign(**{"a b": whole["a b"].astype(str)}), key=("id",))[0].status == "clear"
     assert look(whole[["id"]], whole[["id"]][5:], key=("id",))[1][0].evidence["went"] == 5
+
+
+def test_keys_of_another_type_are_said_and_a_key_named_twice_is_one() -> None:
+    whole = table()
+    outcome, _ = look(whole, whole.assign(id=whole["id"].astype(str)), key=("id",))
+    assert "the key 'id' has another type" in str(outcome.reason)
+    assert look(whole, whole.astype({"id": "int32"})[5:], key=("id", "id"))[1][0].evidence["went"] == 5

@@ -104,3 +104,12 @@ def test_scores_that_were_cut_off_are_of_no_other_model(log: Any, models: Any) -
     for digits in (1, 2, 3):
         said = np.floor(score(models[1], log) * 10**digits) / 10**digits
         assert found(log, models, said)[1] == ()
+
+
+def test_scores_without_a_bound_and_times_that_are_missing_are_no_failure(log: Any, models: Any) -> None:
+    old, new = (score(model, log) for model in models)
+    said = np.where(np.arange(N) >= 1500, old, new)
+    said[::100] = np.inf
+    outcome, (finding,) = found(log.assign(at=pd.NaT), models, said)
+    assert (outcome.status, "onset" in finding.evidence) == ("found", False)
+    assert abs(float(finding.effect or 0) - 0.25) < 0.02

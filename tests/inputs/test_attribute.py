@@ -359,6 +359,16 @@ def test_without_current_labels_the_loss_is_estimated(draw: Draw, groups: Groups
         attribute(p, q, metric="estimated_roc_auc", **how)
     with pytest.raises(ConfigError, match="is about predictions"):
         attribute(p, q, target="y", metric="mean_prediction")
+    with pytest.raises(ConfigError, match="how groups are answered"):
+        attribute(p, q, target="y", metric="demographic_parity_difference", sensitive=[groups["api"][0]])
+
+
+def test_the_mean_of_a_column_of_predictions_needs_no_label_at_all(rng: Rng) -> None:
+    p, q = (pd.DataFrame({"x": rng.normal(m, 1, 2000), "y": rng.choice(list("abc"), 2000)}) for m in (0, 1))
+    p, q = (t.assign(p=2 * t["x"]) for t in (p, q))
+    found = attribute(p.assign(y=None), q.drop(columns="y"), target="y", prediction="p", metric="mean_prediction")
+    assert found.gap.difference == pytest.approx(2, abs=0.2)
+    assert len(repr(found)) < 5000
 
 
 def test_what_the_scores_miss_is_no_slice_of_an_estimate(rng: Rng) -> None:

@@ -5,13 +5,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.svm import LinearSVC
 import rca
-from rca.errors import ConfigError, DataError
+from rca.errors import ConfigError, DataError, ModelError
 
 N = 1000
 
@@ -69,11 +69,13 @@ def test_three_classes_and_scores_without_probability(usual: pd.DataFrame) -> No
         ({"a": 1.0, "b": 1.0}, {"neighbours": N + 1}, ConfigError, "1001 neighbours of 1000"),
         ({"a": "x", "b": 1.0}, {}, DataError, "has 'x' as 'a', where the reference has numbers"),
         ({"a": 1.0, "b": 1.0}, {"groups": {"g": ["a", "z"]}}, ConfigError, "names the column 'z'"),
+        ([1.0, 2.0], {}, ConfigError, "the row is a list: give a mapping"),
+        (None, {}, ConfigError, "the row is a NoneType"),
     ],
 )
 def test_what_cannot_be_explained_is_said(usual: Any, row: Any, how: Any, error: Any, text: str) -> None:
     model = LinearRegression().fit(usual[["a", "b"]], usual["a"])
-    table = pd.DataFrame(row) if isinstance(row["a"], list) else row
+    table = pd.DataFrame(row) if isinstance(row, dict) and isinstance(row["a"], list) else row
     with pytest.raises(error, match=text):
         rca.explain_row(table, usual, model=model, **how)
 
@@ -84,3 +86,26 @@ def test_the_order_of_the_reference_does_not_matter() -> None:
     first, second = (rca.explain_row({"a": 0.0, "b": 3.0}, t, model=model) for t in (tie, tie[::-1]))
     assert first.usual == second.usual
     pd.testing.assert_frame_equal(first.frame(), second.frame())
+
+
+def test_any_name_and_categories_are_taken_as_the_model_takes_them() -> None:
+    draw = np.random.default_rng(0)
+    usual = pd.DataFrame({"self": draw.normal(size=500), "place": pd.Categorical(draw.choice(["a", "b"], 500))})
+    y = usual["self"] + 3 * (usual["place"] == "b")
+    model = HistGradientBoostingRegressor(categorical_features="from_dtype").fit(usual, y)
+    found = rca.explain_row({"self": 0.0, "place": "b"}, usual[usual["place"] == "a"], model=model)
+    assert found.frame()["group"][0] == "place"
+    assert found.frame()["contribution"][0] == pytest.approx(3, abs=0.3)
+
+
+def test_whole_numbers_as_categories_are_numbers() -> None:
+    usual = pd.DataFrame({"a": np.arange(200.0), "b": np.arange(200) % 5})
+    model = LinearRegression().fit(usual, usual["a"])
+    row = pd.DataFrame({"a": [500.0], "b": pd.Categorical([3])})
+    assert rca.explain_row(row, usual, model=model).prediction == pytest.approx(500)
+
+
+def test_a_reference_that_the_model_does_not_read_is_said(usual: pd.DataFrame) -> None:
+    model = LinearRegression().fit(usual[["a", "b"]], usual["a"])
+    with pytest.raises(ModelError, match="does not read the row, or those of the reference"):
+        rca.explain_row({"a": 1.0, "b": 1.0}, usual.assign(b=np.nan), model=model)

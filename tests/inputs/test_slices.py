@@ -116,3 +116,10 @@ def test_numbers_whose_bounds_read_alike_are_apart() -> None:
     p, q = (pd.DataFrame({"id": 1_000_000 + draw.integers(0, 60, 3000)}) for _ in "pq")
     values = draw.normal(size=3000), draw.normal(size=3000) + q["id"].between(1_000_016, 1_000_029).to_numpy()
     assert confirmed(slices(values, (p, q), np.random.default_rng(0), ["id"]))
+
+
+def test_numbers_without_a_bound_are_cut_where_the_others_are(rng: Any) -> None:
+    table = pd.DataFrame({"x": np.where(np.arange(4000) % 5 == 0, np.inf, np.arange(4000.0))})
+    found = slices((np.zeros(4000), np.zeros(4000)), (table, table), rng, ["x"])
+    assert found["sensitive"].all()
+    assert "inf" not in "".join(found["slice"])
