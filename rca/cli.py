@@ -1,6 +1,7 @@
 """The command line: each verb calls one function, writes what it returned to stdout, and progress to stderr."""
 
 import contextlib
+import dataclasses
 import functools
 import inspect
 import json
@@ -27,6 +28,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+drills = typer.Typer(name="drill", help="Exercises: a damaged system whose truth is sealed.", no_args_is_help=True)
+app.add_typer(drills)
+
 Format = StrEnum("Format", ["text", "json", "md"])
 FailOn = StrEnum("FailOn", ["none", "possible", "likely", "confirmed"])
 CONFIG = Path("rca.yaml")
@@ -51,7 +55,7 @@ def _option(name: str, kind: str, help: str, default: Any = None, names: tuple[s
     return inspect.Parameter(name.lower(), key, default=default, annotation=Annotated[optional, about])
 
 
-def verb(asked: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def verb(asked: str, group: typer.Typer = app) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a verb of a function, with the options that are named; every error becomes a sentence and an exit code."""
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
@@ -76,7 +80,7 @@ def verb(asked: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
         # typer asks for the signature
         named = [_option(name, **options()[name]) for name in asked.split()]
         run.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]  # functions may have one
-        return app.command(function.__name__.strip("_"), help=function.__doc__)(run)
+        return group.command(function.__name__.strip("_"), help=function.__doc__)(run)
 
     return register
 
@@ -218,6 +222,39 @@ def demo(keep: Path | None, healthy: bool, format: Format, output: Path | None, 
     found, path = show.run(keep, damage=not healthy, seed=given["seed"], say=_say(given["quiet"]))
     _write(found, format, output, given["verbose"])
     typer.echo(f"report: {path}", err=format is not Format.text)
+
+
+@verb("format quiet verbose", drills)
+def list__(format: Format, **_: Any) -> None:
+    """What can be exercised; nothing is told of the truth."""
+    from rca import drill
+
+    rows = [{"name": d.name, "system": d.system, "level": d.level} for d in drill.drills().values()]
+    lines = ["{name:<14} {system:<10} {level}".format(**row) for row in rows]
+    typer.echo(json.dumps(rows, indent=2) if format is Format.json else "\n".join(lines))
+
+
+@verb("FOLDER drill seed quiet verbose", drills)
+def run(folder: Path, drill: str | None, seed: int, quiet: bool, **_: Any) -> None:
+    """Build a damaged system in a new folder, to be investigated by a person or by rca."""
+    from rca import drill as exercise
+
+    _say(quiet)("building a system, and damaging it")
+    seal = exercise.make(folder, drill, seed=seed)
+    typer.echo(f"sealed: {seal}\nWhat happened between good and bad in {clean(folder)}? Answer with: rca drill score")
+
+
+@verb("FOLDER answer investigation seal format quiet verbose", drills)
+def score(folder: Path, answer: Any, investigation: Path | None, seal: str | None, format: Format, **_: Any) -> None:
+    """Open the truth, and score an investigation or a person's answer."""
+    from rca import drill
+
+    pairs = [(kind, subject) for kind, colon, subject in (text.partition(":") for text in answer or ()) if colon]
+    if len(pairs) < len(answer or ()):
+        raise ConfigError("an answer is a kind and a subject, such as unit_change:data.train.income: give both.")
+    told = dataclasses.asdict(drill.score(folder, rca.read(investigation) if investigation else pairs, seal=seal))
+    lines = [f"{name.replace('_', ' '):<14} {value}" for name, value in told.items() if value not in (None, ())]
+    typer.echo(json.dumps(told, indent=2) if format is Format.json else "\n".join(lines))
 
 
 @verb("format quiet verbose")

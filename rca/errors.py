@@ -41,6 +41,12 @@ class InconclusiveError(RcaError):
     exit_code = 4
 
 
+class VerificationError(RcaError):
+    """Raised when what was sealed is not what is there (exit 5)."""
+
+    exit_code = 5
+
+
 class NotApplicable(Exception):  # noqa: N818  it is an outcome, not an error
     """Raised by a plug-in to bow out; the text says what is missing."""
 

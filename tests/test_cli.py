@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
-from rca import demo
+from rca import drill
 from rca.cli import app, exit_code
 from tests.report.example import checked, investigation
 from tests.workspace_plugin import edit, state
 
-Copy = Callable[[Path], demo.Workspace]
+Copy = Callable[[Path], drill.Workspace]
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -17,10 +17,10 @@ from tests.conftest import RAW, case_of
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from rca import demo
+    from rca import drill
     from rca.types import Finding
 
-    Copy = Callable[[Path], demo.Workspace]
+    Copy = Callable[[Path], drill.Workspace]
 
 
 def held(reference: pd.DataFrame, current: pd.DataFrame, **roles: Any) -> list[Finding]:

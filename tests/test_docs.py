@@ -13,13 +13,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 import rca
-from rca import config, demo, registry
+from rca import config, drill, registry
 from rca.case import of_tables
 from rca.cli import app
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-Copy = Callable[[Path], demo.Workspace]
+Copy = Callable[[Path], drill.Workspace]
 
 
 def blocks(language: str) -> list[str]:

@@ -13,14 +13,14 @@ from tests.workspace_plugin import edit, save
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from rca import demo
+    from rca import drill
 
 LOG = "data/production.parquet"
 
 
 @pytest.mark.slow
 def test_a_group_that_is_treated_worse_by_a_damaged_feed(
-    demo_workspace: Path, copy_of: Callable[[Path], demo.Workspace]
+    demo_workspace: Path, copy_of: Callable[[Path], drill.Workspace]
 ) -> None:
     work = copy_of(demo_workspace)
     work.git("checkout", "--quiet", "healthy")

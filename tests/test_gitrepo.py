@@ -8,7 +8,7 @@ from rca.gitrepo import Repository
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from rca import demo
+    from rca import drill
 
 
 def test_a_folder_without_git_is_told_so(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_files_and_blobs(mini: Path) -> None:
     assert repository.blobs([]) == {}
 
 
-def test_a_title_with_odd_line_ends_is_one_title(mini: Path, copy_of: Callable[[Path], demo.Workspace]) -> None:
+def test_a_title_with_odd_line_ends_is_one_title(mini: Path, copy_of: Callable[[Path], drill.Workspace]) -> None:
     work = copy_of(mini)
     work.git("commit", "--quiet", "--allow-empty", "--message", "one\u2028two\x0bthree")
     repository = Repository(work.root)

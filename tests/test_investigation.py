@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import rca
-from rca import demo
+from rca import drill
 from rca.evolution.replay import Options
 from rca.report import document
 from tests.workspace_plugin import changed, edit, save, state
@@ -19,7 +19,7 @@ from tests.workspace_plugin import changed, edit, save, state
 if TYPE_CHECKING:
     from rca.types import Investigation
 
-Copy = Callable[[Path], demo.Workspace]
+Copy = Callable[[Path], drill.Workspace]
 
 
 def outer_sum(found: Investigation) -> float:

@@ -31,6 +31,7 @@ LAYERS = [
     "api",
     "plots",
     "report",
+    "drill",
     "demo",
     "cli",
     "__main__",

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 import yaml
 from rca import case as cases
-from rca import demo, lineage, registry
+from rca import drill, lineage, registry
 from rca.types import Case, Finding, Roles
 from tests.workspace_plugin import edit
 
-Copy = Callable[[Path], demo.Workspace]
+Copy = Callable[[Path], drill.Workspace]
 
 CONFIG = """
 system: chain
@@ -84,7 +84,7 @@ def people(rows: int, seed: int) -> pd.DataFrame:
     )
 
 
-def save(work: demo.Workspace, message: str, tag: str | None = None) -> None:
+def save(work: drill.Workspace, message: str, tag: str | None = None) -> None:
     """Run every stage here and let DVC record it: starting an interpreter for each takes long."""
     declared = yaml.safe_load((work.root / "dvc.yaml").read_text())["stages"]
     with contextlib.chdir(work.root):
@@ -107,7 +107,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("chain") / "project"
     (root / "pipeline").mkdir(parents=True)
     (root / "data").mkdir()
-    work = demo.Workspace(root)
+    work = drill.Workspace(root)
     work.run("git", "init", "--quiet", "--initial-branch", "main")
     work.dvc("init", "--quiet")
     raw = people(4000, 0)
@@ -129,7 +129,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def replaced(work: demo.Workspace, path: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+def replaced(work: drill.Workspace, path: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     """Damage a source and track it."""
     csv = path.endswith(".csv")
     frame = pd.read_csv(work.root / path) if csv else pd.read_parquet(work.root / path)
@@ -138,14 +138,14 @@ def replaced(work: demo.Workspace, path: str, change: Callable[[pd.DataFrame], p
     damaged.to_csv(work.root / path, index=False) if csv else damaged.to_parquet(work.root / path, index=False)
 
 
-def found(work: demo.Workspace, *codes: str) -> dict[str, Finding]:
+def found(work: drill.Workspace, *codes: str) -> dict[str, Finding]:
     """Run some checks between good and HEAD, and return the findings by subject."""
     case, _ = cases.of_versions("good", "HEAD", config=work.root / "rca.yaml")
     _, findings = registry.run([registry.check.get(code) for code in codes], case)
     return {f.subject: f for f in lineage.trace(case, findings)}
 
 
-def line(work: demo.Workspace, finding: Finding) -> str:
+def line(work: drill.Workspace, finding: Finding) -> str:
     """Return the file and the text of the first line that is blamed."""
     path, _, span = finding.evidence["lines"][0].partition(":")
     return f"{path}: {(work.root / path).read_text().splitlines()[int(span.split('-')[0]) - 1].strip()}"

@@ -14,9 +14,9 @@ from tests.workspace_plugin import edit, save
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from rca import demo
+    from rca import drill
 
-    Copy = Callable[[Path], demo.Workspace]
+    Copy = Callable[[Path], drill.Workspace]
 
 SINCE = "2009-06-01"
 LOG = "data/production.parquet"
@@ -77,7 +77,7 @@ def test_a_column_that_is_silent_everywhere_does_not_hide_the_others() -> None:
     pd.testing.assert_frame_equal(found[1].undo(struck), whole.assign(a=np.nan))
 
 
-def investigated(work: demo.Workspace, group: str, columns: list[str], struck: list[str], instead: Any) -> Any:
+def investigated(work: drill.Workspace, group: str, columns: list[str], struck: list[str], instead: Any) -> Any:
     work.git("checkout", "--quiet", "healthy")
     work.dvc("checkout", "--quiet", "--force")
     edit(work.root / "rca.yaml", '"api:rates": [euribor3m]', f'"{group}": [{", ".join(columns)}]')

@@ -9,7 +9,7 @@ import joblib
 import pytest
 import skops.io
 import rca
-from rca import config, demo, versions
+from rca import config, drill, versions
 from rca.errors import InconclusiveError, VersionError
 from rca.evolution.replay import Options
 from rca.gitrepo import Repository
@@ -19,7 +19,7 @@ from tests.workspace_plugin import edit, save
 if TYPE_CHECKING:
     from rca.types import Version
 
-Copy = Callable[[Path], demo.Workspace]
+Copy = Callable[[Path], drill.Workspace]
 
 
 def read(root: Path, rev: str = "good", text: str | None = None) -> Version:
@@ -88,7 +88,7 @@ def test_what_is_nowhere_is_told(mini: Path, copy_of: Copy) -> None:
 def test_a_project_in_a_subfolder(mini: Path, tmp_path: Path) -> None:
     top = tmp_path / "mono"
     shutil.copytree(mini, top / "services" / "score", ignore=shutil.ignore_patterns(".git"))
-    work = demo.Workspace(top)
+    work = drill.Workspace(top)
     work.run("git", "init", "--quiet")
     work.git("add", "--all")
     work.git("commit", "--quiet", "--message", "all")
@@ -109,7 +109,7 @@ def test_a_revision_is_never_an_option_or_a_command(mini: Path, hostile: str) ->
 
 
 def test_locks_of_other_shapes(tmp_path: Path) -> None:
-    work = demo.Workspace(tmp_path)
+    work = drill.Workspace(tmp_path)
     work.run("git", "init", "--quiet")
     (tmp_path / "dvc.yaml").write_text(
         "stages:\n"

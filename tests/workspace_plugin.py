@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from rca import case as cases
-from rca import demo
+from rca import demo, drill
 from rca.report import share
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from rca.types import Case
 
+PRODUCTION = "data/production.parquet"
 HEALTHY = "healthy"
 
 
@@ -34,21 +35,21 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def demo_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's repository with the tags good, bad and healthy (bad without the damage). Read only."""
     workspace = demo.build(tmp_path_factory.mktemp("demo") / "workspace")
-    production = pd.read_parquet(share(demo.PRODUCTION))
-    (workspace.root / demo.PRODUCTION).unlink()
-    production.to_parquet(workspace.root / demo.PRODUCTION, index=False)
+    production = pd.read_parquet(share(PRODUCTION))
+    (workspace.root / PRODUCTION).unlink()
+    production.to_parquet(workspace.root / PRODUCTION, index=False)
     workspace.commit("Undo the damage", HEALTHY)
     return workspace.root
 
 
 @pytest.fixture
-def copy_of(tmp_path: Path) -> Callable[[Path], demo.Workspace]:
+def copy_of(tmp_path: Path) -> Callable[[Path], drill.Workspace]:
     """Copy a repository, so that a test may change it."""
 
-    def copy(source: Path) -> demo.Workspace:
+    def copy(source: Path) -> drill.Workspace:
         target = tmp_path / "copy"
         shutil.copytree(source, target, symlinks=True)
-        return demo.Workspace(target)
+        return drill.Workspace(target)
 
     return copy
 
@@ -118,7 +119,7 @@ def mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A two-stage project at one commit, tagged good. Read only."""
     root = tmp_path_factory.mktemp("mini") / "project"
     root.mkdir()
-    workspace = demo.Workspace(root)
+    workspace = drill.Workspace(root)
     workspace.run("git", "init", "--quiet", "--initial-branch", "main")
     workspace.dvc("init", "--quiet")
     models(root / "models")
@@ -138,7 +139,7 @@ def mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def save(workspace: demo.Workspace, tag: str) -> None:
+def save(workspace: drill.Workspace, tag: str) -> None:
     """Reproduce, commit and tag."""
     workspace.dvc("repro", "--quiet")
     workspace.git("add", "--all")
@@ -146,7 +147,7 @@ def save(workspace: demo.Workspace, tag: str) -> None:
     workspace.git("tag", tag)
 
 
-def changed(work: demo.Workspace) -> Case:
+def changed(work: drill.Workspace) -> Case:
     """Commit the changes as bad and return the case of good and bad."""
     save(work, "bad")
     return cases.of_versions("good", "bad", config=work.root / "rca.yaml")[0]

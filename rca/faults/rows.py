@@ -62,6 +62,13 @@ def selection_bias(frame: Frame, column: str | None, rng: Draw, *, value: Any = 
     return _done(frame[~lost], lost, "selection_bias", target=name, value=value, share=share)
 
 
+@fault("training_data", "train on another extract")
+def training_data(frame: Frame, column: str | None, rng: Draw, *, share: float = 0.9) -> Done:
+    """Lose a random share of the rows, as an extract that was sampled; see :func:`truncation`."""
+    lost = chosen(frame, rng, share)
+    return _done(frame[~lost], lost, "training_data", share=share)
+
+
 @fault("duplicate_rows", "repeat some rows")
 def duplicate_rows(frame: Frame, column: str | None, rng: Draw, *, share: float = 0.1) -> Done:
     """Append a random share of the rows again, as a load that ran twice does; see :func:`truncation`."""

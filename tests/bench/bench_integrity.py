@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.datasets import load_breast_cancer, load_diabetes
-from rca import demo, registry
+from rca import drill, registry
 from rca.api import check
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def staged(damage: Damage, table: pd.DataFrame, seed: int, place: str) -> bool |
     bad, truth = registry.fault.get(fault).function(other, column, np.random.default_rng(seed), **knobs)
     call = f"registry.fault.get({fault!r}).function(table, {column!r}, np.random.default_rng({seed}), **{knobs!r})[0]"
     with tempfile.TemporaryDirectory() as folder:
-        work = demo.Workspace(Path(folder))
+        work = drill.Workspace(Path(folder))
         work.git("init", "--quiet")
         work.dvc("init", "--quiet")
         (work.root / "data").mkdir()

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import rca
 from rca import case as cases
-from rca import demo
+from rca import drill
 from rca.errors import NotApplicable, VersionError
 from rca.evolution.bisect import bisect
 from rca.evolution.replay import Options
 from tests.workspace_plugin import edit, save, state
 
-Copy = Callable[[Path], demo.Workspace]
+Copy = Callable[[Path], drill.Workspace]
 ONCE = Options(repeats=1, jobs=1)
 
 
@@ -32,7 +32,7 @@ def fast(root: Path, commits: list[tuple[str, dict[str, str]]]) -> None:
     subprocess.run(["git", "reset", "--quiet", "--hard", "main"], cwd=root, check=True)
 
 
-def with_metrics(work: demo.Workspace) -> None:
+def with_metrics(work: drill.Workspace) -> None:
     """Let the project record its metric in git."""
     edit(
         work.root / "dvc.yaml",

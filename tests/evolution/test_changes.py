@@ -5,12 +5,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from rca import case as cases
-from rca import demo, registry
+from rca import drill, registry
 from rca.evolution._changes import kind_of_key, root_changes, same_program
 from rca.types import Artifact, Case, Roles, Stage, Version
 from tests.workspace_plugin import changed, edit, save
 
-Copy = Callable[[Path], demo.Workspace]
+Copy = Callable[[Path], drill.Workspace]
 
 
 def test_each_change_enters_where_it_enters(mini: Path, copy_of: Copy) -> None:

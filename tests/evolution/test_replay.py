@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import skops.io
 from rca import case as cases
-from rca import demo, metrics
+from rca import drill, metrics
 from rca.errors import NotApplicable, ReplayError
 from rca.evolution._runs import retrain
 from rca.evolution.replay import Options, Replay, plan, replay
@@ -18,7 +18,7 @@ from tests.workspace_plugin import changed, edit, save, state
 if TYPE_CHECKING:
     from rca.types import Case, Model
 
-Copy = Callable[[Path], demo.Workspace]
+Copy = Callable[[Path], drill.Workspace]
 METRIC = metrics.get("neg_log_loss")
 
 

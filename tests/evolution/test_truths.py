@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import skops.io
 import rca
-from rca import demo, metrics
+from rca import drill, metrics
 from rca.evolution.replay import Options
 from rca.metrics import answers
 from rca.stats import Estimate, shapley
@@ -41,18 +41,18 @@ PINS = "pyyaml==6.0.2\npackaging=={}\n"
 STEPS = {"params": 1, "code": 1, "env": 1}
 
 
-def shaped(mini: Path, root: Path, shape: str) -> demo.Workspace:
+def shaped(mini: Path, root: Path, shape: str) -> drill.Workspace:
     """Make a variant of the small project: another layout of the same system."""
     home = root / "sub" if shape == "subfolder" else root
     root.mkdir()
-    work = demo.Workspace(root)
+    work = drill.Workspace(root)
     work.run("git", "init", "--quiet", "--initial-branch", "main")
     for item in mini.iterdir():
         if item.name not in {".git", ".dvc", ".dvcignore", "dvc.lock", "model.skops", "train.csv", "raw.csv.dvc"}:
             copy = shutil.copytree if item.is_dir() else shutil.copy
             home.mkdir(exist_ok=True)
             copy(item, home / item.name)
-    work = demo.Workspace(home)
+    work = drill.Workspace(home)
     work.dvc("init", "--quiet", *(["--subdir"] if shape == "subfolder" else []))
     (home / ".gitignore").write_text("")
     edit(home / "dvc.yaml", "train.weight]", "train.weight, train.note]")
@@ -93,7 +93,7 @@ def shapes(mini: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[st
     return get
 
 
-def plant(work: demo.Workspace, changes: list[str], shape: str) -> None:
+def plant(work: drill.Workspace, changes: list[str], shape: str) -> None:
     """Make the bad version: the changes, and two decoys that do nothing."""
     root = work.root
     if "data" in changes:
@@ -156,7 +156,7 @@ def test_real_changes_weigh_what_they_do_and_decoys_nothing(
     top = good.parent if shape == "subfolder" else good
     shutil.copytree(top, tmp_path / "copy", symlinks=True)
     root = tmp_path / "copy" / good.relative_to(top)
-    plant(demo.Workspace(root), changes, shape)
+    plant(drill.Workspace(root), changes, shape)
     how = Options(repeats=1, jobs=2, env="env" in changes)
     runs = root / ".dvc/cache/runs"
     known = set(runs.rglob("*"))

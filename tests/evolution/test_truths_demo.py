@@ -13,7 +13,7 @@ import pytest
 import skops.io
 from sklearn.metrics import get_scorer
 import rca
-from rca import demo
+from rca import drill
 from rca.evolution.replay import Options
 from rca.report import share
 from rca.stats import Estimate, shapley
@@ -99,8 +99,8 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         top = home / shape
         root = top / "deep/down" if shape == "subfolder" else top
         copied(root)
-        demo.Workspace(top).run("git", "init", "--quiet", "--initial-branch", "main")
-        work = demo.Workspace(root)
+        drill.Workspace(top).run("git", "init", "--quiet", "--initial-branch", "main")
+        work = drill.Workspace(root)
         work.dvc("init", "--quiet", *(["--subdir"] if shape == "subfolder" else []))
         work.dvc("cache", "dir", "--quiet", str(home / "cache"))
         if shape != "git":
@@ -158,7 +158,7 @@ def test_changes_of_the_demo_system_weigh_what_they_do(
     good = system(shape)
     top = good.parents[1] if shape == "subfolder" else good
     shutil.copytree(top, tmp_path / "copy", symlinks=True)
-    work = demo.Workspace(tmp_path / "copy" / good.relative_to(top))
+    work = drill.Workspace(tmp_path / "copy" / good.relative_to(top))
     for name in changes:
         NAMED[name][2](work.root)
     if "data.train" in (NAMED[name][0] for name in changes) and shape != "git":

@@ -8,12 +8,12 @@ import dvc_data.hashfile.hash as hashing
 import pytest
 import rca
 from rca import case as cases
-from rca import demo
+from rca import drill
 from rca.errors import NotApplicable
 from rca.integrity.artifacts import corrupt_artifact
 from rca.types import Artifact, Case, Finding, Roles, Version
 
-Copy = Callable[[Path], demo.Workspace]
+Copy = Callable[[Path], drill.Workspace]
 
 SOUND = Artifact("data/train.parquet", "aa11", "train.parquet")
 CUT = Artifact("model.skops", "bb22", None, "it has 10 of 2,000 bytes.", corrupt=True)
@@ -70,7 +70,7 @@ stages:
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a tracked folder, an intermediate table and a folder as output, twice. Read only."""
-    work = demo.Workspace(tmp_path_factory.mktemp("stored") / "project")
+    work = drill.Workspace(tmp_path_factory.mktemp("stored") / "project")
     (work.root / "raw").mkdir(parents=True)
     for name in "abc":
         (work.root / f"raw/{name}.csv").write_text("x,y\n" + f"{ord(name)},1\n" * 80)

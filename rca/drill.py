@@ -1,0 +1,274 @@
+"""Drills: a system is built and damaged on purpose, the truth is sealed, and an answer is scored against it."""
+
+import base64
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+import numpy as np
+import pandas as pd
+import yaml
+from rca import config, metrics, models
+from rca.errors import ConfigError, RcaError, ReplayError, VerificationError, choices
+from rca.registry import fault
+from rca.report import share
+from rca.sandbox import environment
+from rca.stats import Estimate, shapley
+from rca.tables import open_table
+from rca.types import Cause, Investigation, Side
+
+GOOD, BAD = "good", "bad"
+#: Where the sealed truth of a workspace is: not in its tree, so that nobody stumbles on it.
+SEAL = Path(".git", "drill")
+_HOME = Path(__file__).with_name("drills")
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A git and DVC repository that a drill is made in."""
+
+    root: Path
+    system: Mapping[str, Any] = field(default_factory=dict)  # what is tracked, and what is run after a commit
+
+    def run(self, *command: str) -> None:
+        """Run a command in the workspace; where it fails, what it said is the error."""
+        env = environment(GIT_CONFIG_GLOBAL=os.devnull)
+        done = subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ReplayError(f"'{' '.join(command)}' failed in {self.root}: {(done.stderr or done.stdout)[-600:]}")
+
+    def git(self, *arguments: str) -> None:
+        """Run git as nobody in particular."""
+        self.run("git", "-c", "user.name=demo", "-c", "user.email=demo@example.org", *arguments)
+
+    def dvc(self, *arguments: str) -> None:
+        """Run dvc."""
+        self.run(sys.executable, "-m", "dvc", *arguments)
+
+    def commit(self, message: str, tag: str) -> None:
+        """Run the pipeline, commit everything and tag it."""
+        self.repro()
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", message)
+        self.git("tag", tag)
+        for command in self.system.get("after", ()):
+            self.dvc(*shlex.split(command))
+
+    def repro(self) -> None:
+        """Track the tables that no stage makes, and run the pipeline."""
+        if tables := self.system.get("track"):
+            self.dvc("add", "--quiet", *tables)
+        self.dvc("repro", "--quiet")
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """An exercise: what is done to a system, as `causes` that should be found and `decoys` that should not."""
+
+    name: str
+    system: str
+    level: str
+    causes: Sequence[Mapping[str, Any]] = ()
+    decoys: Sequence[Mapping[str, Any]] = ()
+    config: Mapping[str, Any] | None = None  # fields of rca.yaml that are otherwise in this drill
+    message: str = "Update"
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How an answer did; what a drill does not ask is None."""
+
+    drill: str
+    verdict: bool
+    first: bool | None = None  # whether the first cause is a true one
+    three: bool | None = None  # whether all true ones are among the first three
+    stage: bool | None = None
+    contribution: float | None = None  # the true one of the first cause
+    within: bool | None = None  # whether it is in the interval, or the answer within half of it
+    onset_days: float | None = None
+    false_causes: tuple[str, ...] = ()  # what was called confirmed and is none
+
+
+def system(name: str) -> dict[str, Any]:
+    """Return the files, the commands and the drills of a system."""
+    return yaml.safe_load((_HOME / f"{name}.yaml").read_text("utf-8"))  # type: ignore[no-any-return]  # a mapping
+
+
+def drills() -> dict[str, Drill]:
+    """Return all drills by name; a name tells the system and nothing of the truth."""
+    names = sorted(path.stem for path in _HOME.glob("*.yaml"))
+    known = [(name, i, each) for name in names for i, each in enumerate(system(name)["drills"], 1)]
+    return {f"{name}-{i:02}": Drill(f"{name}-{i:02}", name, **each) for name, i, each in known}
+
+
+def make(root: Path, name: str | None = None, *, seed: int = 0) -> str:
+    """Build a drill in a new folder, one that the seed draws unless named, and return the hash of its truth."""
+    known = drills()
+    if name is not None and name not in known:
+        raise ConfigError(f"there is no drill '{name}': choose one of {choices(known, 99)}.")
+    chosen = known[name or str(np.random.default_rng(seed).choice(sorted(known)))]
+    return strike(start(root, chosen.system, chosen.config), chosen, seed=seed)
+
+
+def start(root: Path, name: str, changes: Mapping[str, Any] | None = None) -> Workspace:
+    """Build a system in a new folder, and commit it as ``good``; `changes` are to its ``rca.yaml``."""
+    if root.exists() and any(root.iterdir()):
+        raise ConfigError(f"{root} is not empty: name a new folder.")
+    work = Workspace(root.resolve(), about := system(name))
+    for part in about.get("share", ()):
+        source, target = share(part), work.root / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".gitignore"))
+        else:
+            shutil.copyfile(source, target)
+    for file, text in about.get("files", {}).items():
+        (work.root / file).parent.mkdir(parents=True, exist_ok=True)
+        (work.root / file).write_text(text, encoding="utf-8")
+    if changes:
+        settings = yaml.safe_load((work.root / config.FILE).read_text("utf-8"))
+        (work.root / config.FILE).write_text(yaml.safe_dump({**settings, **changes}), encoding="utf-8")
+    work.run("git", "init", "--quiet", "--initial-branch", "main")
+    work.dvc("init", "--quiet")
+    for command in about.get("setup", ()):
+        work.run(*shlex.split(command))
+    work.commit("The first version", GOOD)
+    return work
+
+
+def strike(work: Workspace, drill: Drill, *, seed: int = 0) -> str:
+    """Damage a good version, commit it as ``bad``, and return the hash of the sealed truth.
+
+    The truth of a contribution is its Shapley value over the versions that have some of the causes alone.
+    """
+    worth: dict[frozenset[int], Estimate] = {}
+    parts = range(len(drill.causes))
+    for chosen in (frozenset(c) for size in range(len(parts) + 1) for c in combinations(parts, size)):
+        work.git("reset", "--quiet", "--hard")
+        work.dvc("checkout", "--quiet", "--force")
+        done = [*drill.decoys, *(drill.causes[i] for i in sorted(chosen))]
+        onset = [edit(work.root, each, np.random.default_rng([seed, i])) for i, each in enumerate(done)]
+        work.repro()
+        worth[chosen] = Estimate(_measured(work.root))
+    work.commit(drill.message, BAD)
+    value = shapley(worth.__getitem__, list(parts))
+    truth = [
+        {**_expected(each), "contribution": value[i].value, "onset": onset[len(drill.decoys) + i]}
+        for i, each in enumerate(drill.causes)
+    ]
+    told = {"drill": drill.name, "causes": truth, "salt": np.random.default_rng(seed).bytes(8).hex()}
+    sealed = base64.b64encode(zlib.compress(json.dumps(told).encode()))
+    (work.root / SEAL).write_bytes(sealed)
+    return hashlib.sha256(sealed).hexdigest()
+
+
+def edit(root: Path, each: Mapping[str, Any], draw: np.random.Generator) -> str | None:
+    """Do what a cause or a decoy does, and return since when, where that is a part of it."""
+    since = None
+    for step in each["do"]:
+        if "run" in step:
+            Workspace(root).run(*shlex.split(step["run"]))
+            continue
+        knobs = {name: value for name, value in step.items() if name not in ("fault", "file", "column")}
+        thing = _read(path := root / step["file"])
+        damaged, truth = fault.get(step["fault"]).function(thing, step.get("column"), draw, **knobs)
+        since = truth.get("since") or since
+        _write(path, damaged)
+    return since
+
+
+def _read(path: Path) -> Any:
+    if path.suffix in (".csv", ".parquet"):
+        return open_table(str(path)).frame()
+    if path.name == "params.yaml":
+        return yaml.safe_load(path.read_text("utf-8"))
+    return path.read_text("utf-8")
+
+
+def _write(path: Path, content: Any) -> None:
+    path.unlink()  # it may be a link into the cache
+    if isinstance(content, pd.DataFrame):
+        content.to_csv(path, index=False) if path.suffix == ".csv" else content.to_parquet(path, index=False)
+    else:
+        path.write_text(yaml.safe_dump(content, sort_keys=False) if isinstance(content, dict) else content, "utf-8")
+
+
+def _expected(each: Mapping[str, Any]) -> dict[str, Any]:
+    kinds = each.get("kinds") or [each["do"][0]["fault"]]
+    return {"kinds": kinds, "subject": each.get("subject", ""), "stage": each.get("stage")}
+
+
+def _measured(root: Path) -> float:
+    """Return the metric of the model on its exam, as both stand in the workspace; NaN where the pipeline gives none."""
+    known = config.load(root / config.FILE)
+    exam = open_table(str(root / (known.data.production or known.data.evaluate))).frame()
+    roles = known.roles(tuple(exam.columns))
+    metric = metrics.get(known.metric, roles.sensitive)
+    try:
+        model = models.load(str(root / known.model), known.model, features=roles.features)
+        labelled = exam.dropna(subset=[known.target])
+        scored = metrics.answers(metric, model, labelled, known.target, known.positive, "exam")
+        return metric.estimate(scored).value
+    except RcaError:
+        return float("nan")
+
+
+def score(root: Path, answer: Investigation | Iterable[tuple[str, str]], *, seal: str | None = None) -> Score:
+    """Open the sealed truth and score an investigation, or what a person names: kinds and subjects, the first first.
+
+    Raises
+    ------
+    ConfigError, VerificationError
+        Where there is no drill in the folder; where its truth does not have the hash `seal` that was shown.
+    """
+    try:
+        sealed = (Path(root) / SEAL).read_bytes()
+    except OSError:
+        raise ConfigError(f"{root} is no workspace of a drill: make one with rca drill run.") from None
+    if seal and hashlib.sha256(sealed).hexdigest() != seal:
+        raise VerificationError(f"the truth in {root} does not have the hash {seal}: it has changed since then.")
+    truth = json.loads(zlib.decompress(base64.b64decode(sealed)))
+    asked = answer if isinstance(answer, Investigation) else _answered(answer)
+    known, causes = truth["causes"], asked.causes
+    hits = [next((t for t in known if _is(c, t)), None) for c in causes]
+    right = asked.verdict == ("cause_found" if known else "no_incident")
+    # what explains a true one further, or is explained by one, is no other cause
+    around = {c.within for c, hit in zip(causes, hits, strict=True) if hit}
+    outer = [c for c, hit in zip(causes, hits, strict=True) if not hit and c.within is None and c.rank not in around]
+    wrong = tuple(f"{c.kind} {c.subject}" for c in outer if c.status == "confirmed")
+    if not known:
+        return Score(truth["drill"], right, false_causes=wrong)
+    three = all(each in hits[:3] for each in known)
+    if not any(hits[:1]):
+        return Score(truth["drill"], right, False, three, false_causes=wrong)
+    first: Any = hits[0]
+    size, told, within = first["contribution"], causes[0], None
+    if np.isfinite(size) and np.isfinite(told.contribution):
+        within = bool(told.low <= size <= told.high or abs(told.contribution - size) <= abs(size) / 2)
+    since = [f.evidence["onset"] for f in asked.findings if f.id in told.findings and f.evidence.get("onset")]
+    days = None
+    if first["onset"] and since:
+        days = (pd.Timestamp(since[0]).tz_localize(None) - pd.Timestamp(first["onset"])) / pd.Timedelta(days=1)
+    stage = told.stage == first["stage"] if first["stage"] else None
+    return Score(truth["drill"], right, True, three, stage, size, within, days, wrong)
+
+
+def _answered(named: Iterable[tuple[str, str]]) -> Investigation:
+    """Return what a person says as an investigation without numbers."""
+    nan, side = float("nan"), Side(None, None, None)
+    causes = tuple(Cause("integrity", *each, nan, nan, nan, "confirmed", "", i) for i, each in enumerate(named, 1))
+    known: Any = {"reference": side, "current": side, "outcomes": (), "findings": (), "provenance": {}}
+    return Investigation(system="", verdict="cause_found" if causes else "no_incident", causes=causes, **known)
+
+
+def _is(cause: Cause, truth: Mapping[str, Any]) -> bool:
+    return cause.kind in truth["kinds"] and cause.subject.startswith(truth["subject"])
