@@ -55,8 +55,7 @@ class Workspace:
         self.run(sys.executable, "-m", "dvc", *arguments)
 
     def commit(self, message: str, tag: str) -> None:
-        """Run the pipeline, commit everything and tag it."""
-        self.repro()
+        """Commit everything, as :meth:`repro` made it, and tag it."""
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message", message)
         self.git("tag", tag)
@@ -141,6 +140,7 @@ def start(root: Path, name: str, changes: Mapping[str, Any] | None = None) -> Wo
     work.dvc("init", "--quiet")
     for command in about.get("setup", ()):
         work.run(*shlex.split(command))
+    work.repro()
     work.commit("The first version", GOOD)
     return work
 
@@ -152,12 +152,15 @@ def strike(work: Workspace, drill: Drill, *, seed: int = 0) -> str:
     """
     worth: dict[frozenset[int], Estimate] = {}
     parts = range(len(drill.causes))
+    done: list[Mapping[str, Any]] = []
     for chosen in (frozenset(c) for size in range(len(parts) + 1) for c in combinations(parts, size)):
-        work.git("reset", "--quiet", "--hard")
-        work.dvc("checkout", "--quiet", "--force")
+        if done:
+            work.git("reset", "--quiet", "--hard")
+            work.dvc("checkout", "--quiet", "--force")
         done = [*drill.decoys, *(drill.causes[i] for i in sorted(chosen))]
         onset = [edit(work.root, each, np.random.default_rng([seed, i])) for i, each in enumerate(done)]
-        work.repro()
+        if done:
+            work.repro()
         worth[chosen] = Estimate(_measured(work.root))
     work.commit(drill.message, BAD)
     value = shapley(worth.__getitem__, list(parts))

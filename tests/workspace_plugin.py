@@ -38,6 +38,7 @@ def demo_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     production = pd.read_parquet(share(PRODUCTION))
     (workspace.root / PRODUCTION).unlink()
     production.to_parquet(workspace.root / PRODUCTION, index=False)
+    workspace.repro()
     workspace.commit("Undo the damage", HEALTHY)
     return workspace.root
 

@@ -29,6 +29,7 @@ _CAP = 50.0  # largest weight: a current row beyond it has next to no like among
 _THIN = 0.05  # share of such rows above which nothing is identified
 _BUDGET = 100_000  # rows of a side that all coalitions together are fitted on
 _NEARLY_NEVER = 0.001  # share of missing values below which a column is said to be always filled
+_UNKNOWN = 0.7  # how much of the error of the learners reaches a term
 _ALPHA = 1e-3  # chance, over all columns, that honest rows are called outside
 
 
@@ -197,9 +198,9 @@ def _one_step(values: Floats, m: Floats, ratio: Floats, inputs: Features) -> Est
     correction = float(residual.mean())
     plain = float(m[n0:].mean())
     # Expectation and weight are estimates themselves, which the first order does not know: their errors go with the
-    # root of features by rows. Without it intervals of 500 rows cover 80 to 90 %, see tests/bench/bench_coverage.py.
+    # root of features by rows. Without it intervals of 500 rows cover 82 to 91 %, see tests/bench/bench_coverage.py.
     features = sum(map(len, inputs.of_linear.values()))
-    wider = 1.0 + min(1.0, math.sqrt(features * float(weights @ weights)) / n0)
+    wider = 1.0 + min(1.0, _UNKNOWN * math.sqrt(features * float(weights @ weights)) / n0)
     pull = wider * (residual - correction * weights) / n0
     return Estimate(plain + correction, {"reference": pull, "current": (m[n0:] - plain) / (len(m) - n0)})
 

@@ -8,13 +8,13 @@ right where they name the column, or the file, of a true cause; where nothing is
 from __future__ import annotations
 
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-import pandas as pd
 from joblib import Parallel, delayed
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -26,6 +26,7 @@ from rca.tables import open_table
 from tests.bench.bench_integrity import drifts_most
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rca.types import Investigation
 
 
@@ -81,11 +82,17 @@ def others(root: Path, done: drill.Drill) -> tuple[bool, bool]:
     return right, file in {step["file"] for step in steps}
 
 
-def play(name: str) -> tuple[str, drill.Score, list[str], tuple[bool, bool], float]:
+def key(done: drill.Drill) -> str:
+    """Return what of a drill tells its good version."""
+    return f"{done.system} {sorted((done.config or {}).items())}"
+
+
+def play(name: str, good: Path) -> tuple[str, drill.Score, list[str], tuple[bool, bool], float]:
     """Build a drill, investigate and score it; return the decoys that were confirmed too."""
     done = drill.drills()[name]
     with tempfile.TemporaryDirectory() as home:
-        work = drill.start(Path(home) / "work", done.system, done.config)
+        shutil.copytree(good, Path(home) / "work", symlinks=True)
+        work = drill.Workspace(Path(home) / "work", drill.system(done.system))
         seal = drill.strike(work, done)
         before = cpu()
         found: Investigation = rca.investigate("good", "bad", config=work.root / "rca.yaml", options=Options(repeats=3))
@@ -99,11 +106,19 @@ def play(name: str) -> tuple[str, drill.Score, list[str], tuple[bool, bool], flo
 def main() -> None:
     """Print each drill and the rates."""
     names = sys.argv[1:] or list(drill.drills())
-    count: Counter[str] = Counter()
     print("drill          level  | rca verdict top1 top3 size stage onset | evidently last file | CPU-s | named")
-    for name, played in zip(
-        names, Parallel(n_jobs=2, return_as="generator")(delayed(play)(n) for n in names), strict=True
-    ):
+    with tempfile.TemporaryDirectory() as home:
+        known = {key(done): done for done in (drill.drills()[name] for name in names)}
+        places = {text: Path(home) / str(i) for i, text in enumerate(known)}
+        Parallel(n_jobs=2)(delayed(drill.start)(places[k], d.system, d.config) for k, d in known.items())
+        work = ((name, places[key(drill.drills()[name])]) for name in names)
+        tell(names, Parallel(n_jobs=2, return_as="generator")(delayed(play)(*each) for each in work))
+
+
+def tell(names: list[str], all_played: Any) -> None:
+    """Print how each drill ended, and the rates."""
+    count: Counter[str] = Counter()
+    for name, played in zip(names, all_played, strict=True):
         told, score, fooled, peers, spent = played
         asked = bool(drill.drills()[name].causes)
         marks: dict[str, Any] = {

@@ -46,6 +46,12 @@ CASES: list[tuple[str, str | None, dict[str, Any]]] = [
     ("label_noise", "y", {"where": {"contact": "cellular"}}),
     ("label_noise", "duration", {"share": 0.3, "since": "2009-06-03", "time": "at"}),
     ("broken_relation", "duration", {"where": {"contact": "cellular"}}),
+    ("training_data", None, {"share": 0.4}),
+    ("concept_shift", "y", {"by": "age", "where": {"contact": "cellular"}}),
+    ("concept_shift", "duration", {"by": "age", "since": "2009-06-03", "time": "at"}),
+    ("new_population", "age", {}),
+    ("dependency_outage", "euribor3m", {"since": "2009-06-03", "time": "at"}),
+    ("mixed_versions", "age", {"other": "duration", "since": "2009-06-03", "time": "at"}),
 ]
 
 
@@ -88,6 +94,8 @@ def test_truncation_by_time_takes_the_newest(calls: pd.DataFrame) -> None:
         ("truncation", None, {"share": 1.5}, "share is 1.5: choose a number above 0 and below 1"),
         ("missing_segment", "client", {}, "no value of client has 2 % to 50 % of the rows"),
         ("train_test_overlap", None, {}, "the training table is needed"),
+        ("concept_shift", "y", {"by": "job"}, "'job' is no numeric column"),
+        ("mixed_versions", "age", {"other": "age"}, "holds the answers already"),
     ],
 )
 def test_says_what_it_needs(
@@ -153,3 +161,57 @@ def test_a_join_repeats_the_rows_of_a_value(rng: np.random.Generator) -> None:
     whole = pd.DataFrame({"shop": ["A", "B"] * 3, "amount": range(6)})
     damaged, truth = fault.get("join_fanout").function(whole, "shop", rng, values=["B"])
     assert (damaged["amount"].tolist(), truth["rows"]) == ([0, 1, 2, 3, 4, 5, 1, 3, 5], 3)
+
+
+def test_other_rows_of_the_same_law(calls: pd.DataFrame, rng: np.random.Generator) -> None:
+    older, truth = fault.get("covariate_shift").function(calls, "age", rng, strength=4.0)
+    assert older["age"].mean() > calls["age"].mean() + 5
+    assert (len(older), truth["rows"]) == (len(calls), len(calls))
+    rarer = calls["y"].value_counts().idxmin()
+    more, truth = fault.get("label_shift").function(calls, "y", rng, factor=3.0)
+    assert truth["value"] == rarer
+    share = (calls["y"] == rarer).mean()
+    assert (more["y"] == rarer).mean() == pytest.approx(3 * share / (1 + 2 * share), abs=0.05)
+
+
+def test_a_source_is_silent_in_all_its_columns(calls: pd.DataFrame, rng: np.random.Generator) -> None:
+    knobs = {"columns": ["age"], "value": -1, "since": "2009-06-03", "time": "at"}
+    late = calls["at"] >= "2009-06-03"
+    silent, _ = fault.get("dependency_outage").function(calls, "euribor3m", rng, **knobs)
+    for name in ("euribor3m", "age"):
+        assert silent[name].eq(-1).equals(late)
+
+
+PARAMS = {"fit": {"depth": 8, "loss": "mse"}, "seed": 3}
+
+
+@pytest.mark.parametrize("kind", ["hyperparameter", "objective", "algorithm", "preprocessing", "seed", "threshold"])
+def test_a_parameter_is_set_and_the_others_stay(kind: str, rng: np.random.Generator) -> None:
+    damaged, truth = fault.get(kind).function(PARAMS, "fit.depth", rng)
+    assert damaged == {"fit": {"depth": 16, "loss": "mse"}, "seed": 3}
+    assert truth == {"kind": kind, "column": "fit.depth", "was": 8, "value": 16}
+    assert PARAMS["fit"]["depth"] == 8  # type: ignore[index]  # a mapping of mappings
+
+
+def test_texts_and_files_are_changed_where_it_is_said(rng: np.random.Generator) -> None:
+    script, truth = fault.get("code_change").function("a = 1\nb = 2\n", None, rng, old="a = 1", new="a = 3")
+    assert (script, truth["kind"]) == ("a = 3\nb = 2\n", "code_change")
+    pins, truth = fault.get("environment_change").function("numpy==2.0\nnumpy-x==1.0\n", "numpy", rng, version="2.1")
+    assert (pins, truth["was"]) == ("numpy==2.1\nnumpy-x==1.0\n", "2.0")
+    assert fault.get("corrupt_artifact").function(b"0123456789", None, rng, share=0.3)[0] == b"0123456"
+
+
+@pytest.mark.parametrize(
+    ("kind", "thing", "column", "knobs", "message"),
+    [
+        ("hyperparameter", PARAMS, "fit.deep", {}, "'fit.deep' is no parameter that can be set so: .* 'fit.depth'"),
+        ("objective", PARAMS, "fit.loss", {}, "give a value to one of"),
+        ("code_change", "a = 1", None, {"old": "b"}, "'b' is not in the script"),
+        ("environment_change", "numpy==2.0\n", "pandas", {}, "'pandas' is no pinned package: choose one of 'numpy'"),
+    ],
+)
+def test_what_a_project_lacks_is_said(
+    kind: str, thing: Any, column: str | None, knobs: dict[str, Any], message: str, rng: np.random.Generator
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        fault.get(kind).function(thing, column, rng, **knobs)
