@@ -4,7 +4,9 @@ import contextlib
 import dataclasses
 import functools
 import inspect
+import itertools
 import json
+import os
 import signal
 import sys
 import traceback
@@ -85,8 +87,27 @@ def verb(asked: str, group: typer.Typer = app) -> Callable[[Callable[..., None]]
     return register
 
 
-def _say(quiet: bool) -> registry.Say:
-    return registry.silent if quiet else lambda text: typer.echo(f"… {text}", err=True)
+@dataclasses.dataclass(slots=True)
+class Progress:
+    """Tells what is going on unless quiet, and keeps when, in CPU seconds, those of all that was run included."""
+
+    quiet: bool
+    steps: list[tuple[str, float]] = dataclasses.field(default_factory=list)
+
+    def __call__(self, text: str) -> None:
+        """Tell a step."""
+        self.steps.append((text, sum(os.times()[:4])))
+        if not self.quiet:
+            typer.echo(f"… {text}", err=True)
+
+    def shares(self) -> str:
+        """Say what each part took, a part being steps that begin with the same word."""
+        spent: dict[str, float] = {}
+        for (text, start), (_, end) in itertools.pairwise([*self.steps, ("", sum(os.times()[:4]))]):
+            spent[text.split()[0]] = spent.get(text.split()[0], 0.0) + end - start
+        whole = sum(spent.values()) or 1.0
+        told = (f"{name} {seconds:.1f} ({seconds / whole:.0%})" for name, seconds in spent.items())
+        return f"CPU-seconds: {', '.join(told)}"
 
 
 def _write(found: Investigation, form: Format, output: Path | None, verbose: bool) -> None:
@@ -125,7 +146,10 @@ def analysis(asked: str) -> Callable[[Callable[..., Investigation]], Callable[..
         def run(
             *, format: Format, output: Path | None, fail_on: FailOn, quiet: bool, verbose: bool, **own: Any
         ) -> None:
-            found, why = function(say=_say(quiet), **own), function.__name__ == "investigate"
+            say, why = Progress(quiet), function.__name__ == "investigate"
+            found = function(say=say, **own)
+            if verbose and say.steps and not quiet:
+                typer.echo(f"… {say.shares()}", err=True)
             changed = [path for path in found.provenance.get("uncommitted") or [] if path != CONFIG.name]
             if why and changed and not quiet:
                 text = f"{len(changed)} files have changes that are in no revision (such as {clean(changed[0])})"
@@ -210,7 +234,7 @@ def report(investigation: Path, page: Path, title: str, quiet: bool, **_: Any) -
     from rca.report import write
 
     found = rca.read(investigation)
-    _say(quiet)("running the report notebook")
+    Progress(quiet)("running the report notebook")
     typer.echo(write(found, page, title=title))
 
 
@@ -219,7 +243,7 @@ def demo(keep: Path | None, healthy: bool, format: Format, output: Path | None, 
     """Show it all: a system, an incident with a decoy, the investigation, the report."""
     from rca import demo as show
 
-    found, path = show.run(keep, damage=not healthy, seed=given["seed"], say=_say(given["quiet"]))
+    found, path = show.run(keep, damage=not healthy, seed=given["seed"], say=Progress(given["quiet"]))
     _write(found, format, output, given["verbose"])
     typer.echo(f"report: {path}", err=format is not Format.text)
 
@@ -239,7 +263,7 @@ def run(folder: Path, drill: str | None, seed: int, quiet: bool, **_: Any) -> No
     """Build a damaged system in a new folder, to be investigated by a person or by rca."""
     from rca import drill as exercise
 
-    _say(quiet)("building a system, and damaging it")
+    Progress(quiet)("building a system, and damaging it")
     seal = exercise.make(folder, drill, seed=seed)
     typer.echo(f"sealed: {seal}\nWhat happened between good and bad in {clean(folder)}? Answer with: rca drill score")
 

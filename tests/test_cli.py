@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -235,3 +236,28 @@ def test_attribute_needs_no_sensitive_column(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "No incident" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_drill_is_run_and_scored_by_what_a_person_says(tmp_path: Path) -> None:
+    names = [row["name"] for row in json.loads(run(tmp_path, "drill", "list", "--format", "json").stdout)]
+    assert "measures-01" in names
+    made = run(tmp_path, "drill", "run", "x", "--drill", "measures-01", "-q")
+    assert (made.returncode, made.stderr) == (0, "")
+    seal = made.stdout.split()[1]
+    assert "measures-01" not in made.stdout, "the name is told with the truth"
+    right = json.loads(run(tmp_path, "drill", "score", "x", "--seal", seal, "--format", "json").stdout)
+    assert (right["drill"], right["verdict"], right["false_causes"]) == ("measures-01", True, [])
+    wrong = run(tmp_path, "drill", "score", "x", "--answer", "seed:params.seed").stdout
+    assert re.search(r"verdict +False", wrong)
+    assert "seed params.seed" in wrong
+    refused(tmp_path, 5, "does not have the hash", "drill", "score", "x", "--seal", "0" * 64)
+    refused(tmp_path, 2, "an answer is a kind and a subject", "drill", "score", "x", "--answer", "seed")
+    refused(tmp_path, 2, "is no workspace of a drill", "drill", "score", ".")
+
+
+def test_verbose_says_what_each_part_took(tmp_path: Path) -> None:
+    pd.DataFrame({"a": range(100)}).to_csv(tmp_path / "t.csv", index=False)
+    sides = ("--reference-data", "t.csv", "--current-data", "t.csv")
+    assert re.search(r"… CPU-seconds: looking \d+\.\d \(100%\)", run(tmp_path, "check", *sides, "-v").stderr)
+    assert "CPU-seconds" not in run(tmp_path, "check", *sides).stderr
