@@ -258,13 +258,15 @@ def list__(format: Format, **_: Any) -> None:
     typer.echo(json.dumps(rows, indent=2) if format is Format.json else "\n".join(lines))
 
 
-@verb("FOLDER drill seed quiet verbose", drills)
-def run(folder: Path, drill: str | None, seed: int, quiet: bool, **_: Any) -> None:
+@verb("FOLDER drill own current seed quiet verbose", drills)
+def run(
+    folder: Path, drill: str | None, own: Path | None, current: str | None, seed: int, quiet: bool, **_: Any
+) -> None:
     """Build a damaged system in a new folder, to be investigated by a person or by rca."""
     from rca import drill as exercise
 
     Progress(quiet)("building a system, and damaging it")
-    seal = exercise.make(folder, drill, seed=seed)
+    seal = exercise.make(folder, drill, own=own, rev=current or "HEAD", seed=seed)
     typer.echo(f"sealed: {seal}\nWhat happened between good and bad in {clean(folder)}? Answer with: rca drill score")
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -19,17 +19,25 @@ import pandas as pd
 import yaml
 from rca import config, metrics, models
 from rca.errors import ConfigError, RcaError, ReplayError, VerificationError, choices
+from rca.gitrepo import Repository
 from rca.registry import fault
 from rca.report import share
 from rca.sandbox import environment
 from rca.stats import Estimate, shapley
 from rca.tables import open_table
 from rca.types import Cause, Investigation, Side
+from rca.versions import cache_folder
 
 GOOD, BAD = "good", "bad"
 #: Where the sealed truth of a workspace is: not in its tree, so that nobody stumbles on it.
 SEAL = Path(".git", "drill")
 _HOME = Path(__file__).with_name("drills")
+#: What is done to a column of somebody's own project.
+_WAYS: Sequence[Mapping[str, Any]] = (
+    {"fault": "unit_change", "factor": 10.0},
+    {"fault": "sign_flip"},
+    {"fault": "sentinel_values", "value": -999.0, "share": 0.4},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +117,13 @@ def drills() -> dict[str, Drill]:
     return {f"{name}-{i:02}": Drill(f"{name}-{i:02}", name, **each) for name, i, each in known}
 
 
-def make(root: Path, name: str | None = None, *, seed: int = 0) -> str:
-    """Build a drill in a new folder, one that the seed draws unless named, and return the hash of its truth."""
+def make(root: Path, name: str | None = None, *, own: Path | None = None, rev: str = "HEAD", seed: int = 0) -> str:
+    """Build a drill in a new folder and return the hash of its truth: one that is named, or that the seed draws.
+
+    With a project of one's `own`, at a revision, it is this that is damaged.
+    """
+    if own is not None:
+        return strike(*adopt(root, own, rev, seed=seed), seed=seed)
     known = drills()
     if name is not None and name not in known:
         raise ConfigError(f"there is no drill '{name}': choose one of {choices(known, 99)}.")
@@ -120,9 +133,7 @@ def make(root: Path, name: str | None = None, *, seed: int = 0) -> str:
 
 def start(root: Path, name: str, changes: Mapping[str, Any] | None = None) -> Workspace:
     """Build a system in a new folder, and commit it as ``good``; `changes` are to its ``rca.yaml``."""
-    if root.exists() and any(root.iterdir()):
-        raise ConfigError(f"{root} is not empty: name a new folder.")
-    work = Workspace(root.resolve(), about := system(name))
+    work = Workspace(_new(root), about := system(name))
     for part in about.get("share", ()):
         source, target = share(part), work.root / part
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -143,6 +154,31 @@ def start(root: Path, name: str, changes: Mapping[str, Any] | None = None) -> Wo
     work.repro()
     work.commit("The first version", GOOD)
     return work
+
+
+def adopt(root: Path, source: Path, rev: str = "HEAD", *, seed: int = 0) -> tuple[Workspace, Drill]:
+    """Clone a project of one's own at a revision as ``good``, which reads it alone, and draw a damage to its exam."""
+    work, draw = Workspace(_new(root)), np.random.default_rng(seed)
+    commit = Repository(source).resolve(rev)
+    Workspace(source).run("git", "clone", "--quiet", "--no-hardlinks", ".", str(work.root))
+    work.git("checkout", "--quiet", "-B", "main", commit)
+    work.git("tag", "--force", GOOD)
+    cache = str(cache_folder(source.resolve()))
+    work.dvc("remote", "add", "--quiet", "--local", "--force", "--default", "own", cache)
+    work.dvc("pull", "--quiet", "--allow-missing")
+    known = config.load(work.root / config.FILE)
+    role = "production" if known.data.production else "evaluate"
+    file = getattr(known.data, role)
+    tracked = (work.root / f"{file}.dvc").exists()
+    if not tracked and file not in Repository(work.root).files(commit):
+        raise ConfigError(
+            f"{file} is made by a stage, so that damage in it would not stay: keep an exam in git or DVC."
+        )
+    exam = _read(work.root / file)
+    columns = [n for n in exam.select_dtypes("number") if n in known.roles(tuple(exam.columns)).features]
+    step = {**_WAYS[int(draw.integers(len(_WAYS)))], "file": file, "column": str(draw.choice(columns))}
+    cause = {"do": [step], "subject": f"data.{role}.{step['column']}"}
+    return replace(work, system={"track": [file] if tracked else []}), Drill("own", "own", "middle", [cause])
 
 
 def strike(work: Workspace, drill: Drill, *, seed: int = 0) -> str:
@@ -172,6 +208,13 @@ def strike(work: Workspace, drill: Drill, *, seed: int = 0) -> str:
     sealed = base64.b64encode(zlib.compress(json.dumps(told).encode()))
     (work.root / SEAL).write_bytes(sealed)
     return hashlib.sha256(sealed).hexdigest()
+
+
+def _new(root: Path) -> Path:
+    if root.exists() and any(root.iterdir()):
+        raise ConfigError(f"{root} is not empty: name a new folder.")
+    root.mkdir(parents=True, exist_ok=True)
+    return root.resolve()
 
 
 def edit(root: Path, each: Mapping[str, Any], draw: np.random.Generator) -> str | None:

@@ -18,6 +18,7 @@ from rca.errors import ConfigError, VerificationError
 from rca.registry import fault
 from rca.types import Cause, Investigation
 from tests.report.example import investigation
+from tests.workspace_plugin import state
 
 KNOWN = drill.drills()
 
@@ -133,3 +134,13 @@ def test_a_table_is_written_as_it_was_read(tmp_path: Path) -> None:
         again = pd.read_csv(tmp_path / name) if name.endswith("csv") else pd.read_parquet(tmp_path / name)
         assert again["a"][0] == 3.0
         assert again["b"].tolist()[0] == "x"
+
+
+@pytest.mark.slow
+def test_a_project_of_ones_own_is_damaged_in_a_clone_of_it(mini: Path, tmp_path: Path) -> None:
+    before = state(mini)
+    seal = drill.make(tmp_path / "mine", own=mini, rev="good", seed=2)
+    assert state(mini) == before
+    found = rca.investigate("good", "bad", config=tmp_path / "mine" / "rca.yaml", replay=False)
+    scored = drill.score(tmp_path / "mine", found, seal=seal)
+    assert (scored.drill, scored.first, scored.within, scored.false_causes) == ("own", True, True, ())
