@@ -57,7 +57,7 @@ bench: $(STAMP) ## measure speed and coverage
 bench-integrity: $(STAMP) ## plant every damage in real tables and count what is named; BENCH_ARGS="--seeds 5"
 	$(BIN)/python tests/bench/bench_integrity.py $(BENCH_ARGS)
 
-bench-drills: $(STAMP) ## damage two systems in known ways and count how often the first cause is the true one
+bench-drills: $(STAMP) ## run every drill, and count what is named by rca and by two baselines
 	$(BIN)/python tests/bench/bench_drills.py $(BENCH_ARGS)
 
 lock: $(STAMP) ## resolve pyproject.toml to requirements.lock; LOCK_ARGS=--upgrade for newer versions

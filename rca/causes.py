@@ -15,6 +15,13 @@ from rca.words import hurts
 SHARE = 0.05
 #: A term that was not tested and whose interval holds zero is possible only if it is this much larger.
 LARGE = 5.0
+#: What would change our mind about a cause that no intervention tested.
+DOUBTS = {
+    "covariate_shift": "not tried: served to like inputs as before, the model should have its old metric",
+    "concept_shift": "not tried: a model that is trained on current rows should do as well as the old one did",
+    "label_shift": "not tried: in the old shares of the classes the metric should be the old one",
+    "new_population": "not tried: without these rows the metric should be the old one",
+}
 #: A cause that explains this share of the one it lies within is named before it.
 SPECIFIC = 0.8
 
@@ -94,7 +101,8 @@ def _cause(rank: int, term: Term, status: Status, gap: Gap, command: str, within
     remedies = tuple(remedy for kind in kinds for remedy in mitigations().get(kind, ()))
     share = size / gap.difference if gap.difference else None
     cause = Cause(term.pillar, term.kind, term.subject, size, low, high, status, term.summary, rank, term.stage, within)
-    cause = replace(cause, counterfactual=term.counterfactual, reproduce=again, findings=term.findings)
+    doubt = None if term.tested else DOUBTS.get(term.kind)
+    cause = replace(cause, counterfactual=term.counterfactual or doubt, reproduce=again, findings=term.findings)
     return replace(cause, share=share, mitigations=remedies)
 
 

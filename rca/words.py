@@ -11,6 +11,12 @@ LEVEL = "90 %"
 VERDICTS = {"cause_found": "Cause found", "no_incident": "No incident", "inconclusive": "Inconclusive"}
 #: What plug-ins did, the order in which a reader wants to know.
 STATES = {"failed": "failed", "found": "found", "not_applicable": "not applicable", "clear": "clear"}
+#: What is asked for first, by the kinds of cause that it is.
+SUSPECTS = {
+    "Drifting inputs": "covariate_shift concept_shift label_shift new_population",
+    "a misaligned objective": "objective threshold",
+    "a coding flaw": "code_change preprocessing",
+}
 #: Colours of the pillars that colour-blind readers tell apart (Okabe and Ito, 2008).
 COLOURS = {"integrity": "#0072B2", "evolution": "#D55E00", "inputs": "#009E73", "": "#8A8F98"}
 #: A share that is called all of the gap; intervals are wider than what is missing.
@@ -152,4 +158,15 @@ def sentence(found: Investigation, reason: str = "") -> str:
     # said plainly where the new model was tried and is not the cause
     blamed = any(c.pillar == "evolution" for c in found.causes)
     cleared = any(r.pillar == "evolution" and r.contribution is not None for r in found.ruled_out)
-    return text + "." + (" The new model is not the cause." if cleared and not blamed else "")
+    return text + "." + (" The new model is not the cause." if cleared and not blamed else "") + _suspects(found)
+
+
+def _suspects(found: Investigation) -> str:
+    """Answer for the three that are asked for first: by the status of a cause, or that it is none, or is not known."""
+    status = {c.kind: "yes" if c.status == "confirmed" else c.status for c in reversed(found.causes)}
+    unknown = {f.kind for f in (*found.findings, *found.not_testable)} - {r.kind for r in found.ruled_out}
+    told = []
+    for name, kinds in SUSPECTS.items():
+        hit = next((status[kind] for kind in kinds.split() if kind in status), None)
+        told.append(f"{name}: {hit or ('not tested' if unknown & set(kinds.split()) else 'no')}")
+    return f" {'; '.join(told)}."

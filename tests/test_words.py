@@ -60,3 +60,14 @@ def test_numbers_are_for_people() -> None:
     assert shown == ["0.231", "-0.0004", "6,204", "n/a", "1.00e-09"]
     assert words.number(0.17, sign=True) == "+0.170"
     assert [words.places(x) for x in (0.18, 0.0042, 25.0)] == [3, 5, 2]
+
+
+def test_the_three_that_are_asked_for_first_are_answered() -> None:
+    found = investigation()
+    told = words.sentence(found)
+    assert "Drifting inputs: " in told
+    assert told.endswith("; a misaligned objective: no; a coding flaw: no.")
+    moved = replace(found.causes[0], kind="concept_shift", status="likely", within=None)
+    code = replace(found.not_testable[0], kind="code_change")
+    told = words.sentence(replace(found, causes=(moved,), not_testable=(code,), ruled_out=()))
+    assert told.endswith(" Drifting inputs: likely; a misaligned objective: no; a coding flaw: not tested.")
