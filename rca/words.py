@@ -164,7 +164,8 @@ def sentence(found: Investigation, reason: str = "") -> str:
 def _suspects(found: Investigation) -> str:
     """Answer for the three that are asked for first: by the status of a cause, or that it is none, or is not known."""
     status = {c.kind: "yes" if c.status == "confirmed" else c.status for c in reversed(found.causes)}
-    unknown = {f.kind for f in (*found.findings, *found.not_testable)} - {r.kind for r in found.ruled_out}
+    unknown = {f.kind for f in found.findings} | {r.kind for r in found.not_testable}
+    unknown -= {r.kind for r in found.ruled_out}
     told = []
     for name, kinds in SUSPECTS.items():
         hit = next((status[kind] for kind in kinds.split() if kind in status), None)
