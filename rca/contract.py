@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 from rca.config import Strict
 from rca.errors import ConfigError, NotApplicable, choices
 from rca.integrity._common import listed, percent
-from rca.integrity._exact import rule_of, rules_of
+from rca.integrity.relation import rule_of, rules_of
 from rca.profiles import FEWEST, Kind
 from rca.tables import Table
 from rca.types import Case, Finding, Pair, plain

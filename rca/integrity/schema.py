@@ -1,10 +1,13 @@
-"""RCA108, whether the table still has its columns, and of the same type."""
+"""RCA108 and RCA120, whether a table still has its columns, of the same type and computed in the same way."""
 
 from collections.abc import Iterator
 from typing import Any
 import numpy as np
-from rca.integrity._common import FEWEST, filled, noise, rows
+import pandas as pd
+from rca.errors import NotApplicable
+from rca.integrity._common import FEWEST, Mask, beside, filled, locate, noise, report, rows
 from rca.integrity._law import joint
+from rca.integrity.clock import entity_of
 from rca.registry import check
 from rca.types import Case, Finding, Pair
 
@@ -61,3 +64,84 @@ def _renamed(pair: Pair, case: Case) -> dict[str, str]:
             found += [(old, new)] if np.abs(np.cumsum(gap)).max() <= noise(*rows(pair)) else []
     names = [name for one in found for name in one]
     return {old: new for old, new in found if names.count(old) == names.count(new) == 1}
+
+
+@check("RCA120", "production computes a feature otherwise than training")
+def train_serve_skew(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
+    """Compare rows of production with the same rows of train or evaluate, joined on the key, cell by cell.
+
+    The effect is the share of the joined rows that differ, where most columns do not.
+
+    Examples
+    --------
+    >>> train = pd.DataFrame({"id": range(500), "age": 20.25 + np.arange(500) % 50, "city": ["A", "B"] * 250})
+    >>> texts(train_serve_skew, train, train.assign(age=train["age"].round()), names=["production"], key=("id",))
+    ['age differs from train in 100 % of the 500 rows that production shares with it: rounded.']
+    """
+    pairs: list[Any] = [pair for pair in filled(case) if not pair.same_role]
+    roles, joined = case.roles, False
+    for pair in pairs:
+        known: dict[str, Any] = dict(case.current.tables) if case.current is not None else {}
+        sides = {role: known[role] for role in ("train", "evaluate") if role in known} or {"train": pair.reference}
+        timed = entity_of(pair.current, roles) and roles.time
+        key = tuple(dict.fromkeys([*roles.key, roles.time])) if timed else roles.key
+        done = {*key, roles.target, roles.prediction, roles.time}
+        for role, other in sides.items():
+            both = beside(other, pair.current, key)
+            if both is None:
+                continue
+            joined, frame = True, both[1]
+            for name, (hit, how) in _different(*both, [str(name) for name in frame if name not in done], floor).items():
+                done.add(name)
+                facts: dict[str, Any] = {"rows": len(frame), "against": role, "key": list(key)}
+                facts["where"] = locate(frame, hit, case, name)
+                text = "{column} differs from {against} in {share} of the {rows:,} rows that {table} shares with it"
+                text = f"{text}{{where}}: {how.pop('text')}."
+                yield from report(pair, name, case, hit, "train_serve_skew", text, floor, **facts, **how)
+    if not joined:
+        raise NotApplicable("there is no production table with a key that train or evaluate shares.")
+
+
+def _numbers(values: pd.Series) -> pd.Series:
+    """Return a column as numbers, also where they or truth values are written as text; words stay words."""
+    if values.dtype.kind == "f":
+        return values
+    words = values.astype("object").map(str, na_action="ignore")
+    numbers = pd.to_numeric(words.str.lower().replace({"true": "1", "false": "0"}), errors="coerce")
+    return numbers.astype(float) if numbers.notna().sum() == words.notna().sum() else words
+
+
+def _different(before: pd.DataFrame, now: pd.DataFrame, names: list[str], floor: float) -> dict[str, Any]:
+    """Return the columns in which the same rows differ, unless most do: then the key names other rows."""
+    found = {}
+    for name in names:
+        if now[name].dtype.kind == "M":
+            continue
+        old, new = _numbers(before[name]), _numbers(now[name])
+        if old.dtype.kind == new.dtype.kind == "f":
+            same = np.isclose(new, old, rtol=1e-6, atol=0.0, equal_nan=True)
+        else:
+            old, new = (side.astype("object").map(str, na_action="ignore") for side in (before[name], now[name]))
+            same = ((old == new) | (old.isna() & new.isna())).to_numpy(dtype=bool)
+        found[name] = old, new, ~same
+    if np.median([0.0, *(hit.mean() for _, _, hit in found.values())]) > floor:
+        return {}
+    return {name: (hit, _how(old, new, hit)) for name, (old, new, hit) in found.items() if hit.mean() > floor}
+
+
+def _how(old: pd.Series, new: pd.Series, hit: Mask) -> dict[str, Any]:
+    """Say how the cells of a column differ, as a sentence and for a repair."""
+    gone = new[hit & old.isna() & new.notna()].value_counts()
+    if len(gone) and gone.iloc[0] > 0.9 * hit.sum():
+        return {"how": "null_fill", "value": gone.index[0], "text": "missing values are {value}"}
+    if old.dtype.kind == new.dtype.kind == "f":
+        for decimals in range(-3, 7):
+            size = 10.0**decimals
+            for word, change in (("rounded", np.round), ("cut off", np.trunc)):
+                if np.isclose(new, change(old * size) / size, equal_nan=True, atol=1e-12).mean() > 0.98:
+                    return {"how": "rounded", "decimals": decimals, "text": word}
+        ratio = (new / old)[hit & (old != 0) & np.isfinite(new) & np.isfinite(old)]
+        factor = float(ratio.median())
+        if factor and np.isclose(ratio, factor, rtol=1e-4).mean() > 0.95:
+            return {"how": "scaled", "factor": factor, "text": "times {factor:.6g}"}
+    return {"how": "other", "text": "other values"}
