@@ -208,8 +208,7 @@ def _read(path: str, name: str) -> Any:
         except Exception as problem:
             if "utf-8" not in str(problem).lower():
                 raise
-            # every byte is a character of latin-1
-            return _engine().read_csv(path, sample_size=-1, encoding="latin-1")
+            return _engine().read_csv(path, sample_size=-1, encoding="latin-1")  # every byte is a character of latin-1
     return _engine().read_parquet(path)
 
 
@@ -247,8 +246,7 @@ def _describe(table: Table, name: str) -> dict[str, Any]:
         if len(known):
             quantiles = tuple(np.quantile(known, GRID).tolist())
             found |= {"min": float(known.min()), "max": float(known.max()), "quantiles": quantiles}
-        # beyond this sums of squares overflow
-        if len(tame := known[np.abs(known) < 1e150]):
+        if len(tame := known[np.abs(known) < 1e150]):  # beyond this sums of squares overflow
             found |= {"mean": float(tame.mean()), "std": float(tame.std())}
         return found
     if kind == "time":

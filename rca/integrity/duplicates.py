@@ -57,8 +57,7 @@ def _copies(pair: Pair, key: tuple[str, ...], time: str | None, floor: float) ->
     old, new = sides
     names = sorted(set(old.columns) & set(new.columns))
     cells = [{n: _hash(side[n]) for n in names} for side in sides]
-    # a copy may have a number or a name of its own
-    once = [n for n in names if n not in key and old[n].nunique() == len(old)]
+    once = [n for n in names if n not in key and old[n].nunique() == len(old)]  # a copy may have its own
     floats = {n: old[n].to_numpy(dtype=float) for n in once if old[n].dtype != "category"}
     numbers = {n for n in once if n not in floats or (np.trunc(floats[n]) == floats[n]).all()} | {*key}
     whole = [n for n in names if n not in numbers]

@@ -108,8 +108,7 @@ def leakage(case: Case, *, strength: float = 0.75, rise: float = 0.3) -> Iterato
                 told = (_left(side[n], side[target]) for n in rivals for side in older)
                 past = min(told, key=np.mean, default=np.ones(len(before)))
                 usual = max(1 - past.mean(), 0.0)
-                # of a strong column there is less left to rise
-                if now - usual < min(rise, 0.9 * (1 - usual)):
+                if now - usual < min(rise, 0.9 * (1 - usual)):  # of a strong column there is less left to rise
                     continue
                 then = "and is not in the reference" if new else f"{percent(round(usual, 3))} in the reference"
                 newer = f" since {where['onset'][:10]}" if where else ""
@@ -125,10 +124,7 @@ def leakage(case: Case, *, strength: float = 0.75, rise: float = 0.3) -> Iterato
 
 
 def _left(values: pd.Series, target: pd.Series) -> Floats:
-    """Return what a tree on a column leaves of the target in each row, as a share of the variance.
-
-    The tree of each half of the rows is learned from the other half.
-    """
+    """Return what a tree on a column, learned from other rows, leaves of the target's variance in each row."""
     from sklearn.tree import DecisionTreeRegressor
 
     few = target.dtype == "category" or target.nunique() <= 10

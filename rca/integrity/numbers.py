@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from rca.integrity._common import Mask, beyond_chance, differ, filled, noise, numbers, report, samples, tail_chance
-from rca.integrity._law import Law, Seen, joint
+from rca.integrity._law import View, joint, part_of, settle, traces, views
 from rca.integrity._units import beyond, explain
-from rca.integrity._views import View, part_of, settle, traces, views
 from rca.integrity.missing import error, risen
 from rca.registry import check
 from rca.stats import Floats
@@ -83,7 +82,8 @@ def sign_flip(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
         name, gone = reference.name, turned.get(pair.name, frozenset())
         old, new = (side[name].to_numpy() for side in samples(pair))
         (law, seen), hit, where = joint(pair, case), _negative(old, new), None
-        if hit is None and current.present and (differ(old, new) > 0.02 or _torn(law, seen, name, 0.95)):
+        torn = (tie := law.relation(name, seen)).known and tie.slope < 0.95
+        if hit is None and current.present and (differ(old, new) > 0.02 or torn):
             turn = partial(_turned, pair, case, name, gone)
             parts = views(pair, case, *traces(pair, case, name))
             if found := settle((v for v in parts if gone.isdisjoint(v.where.get("segment", ()))), turn):
@@ -117,11 +117,6 @@ def _negative(old: Floats, new: Floats) -> Mask | None:
     return hit if len(np.unique(new[hit])) >= 5 and differ(known[known != 0], -new[hit]) <= 0.1 else None
 
 
-def _torn(law: Law, seen: Seen, name: str, kept: float) -> bool:
-    relation = law.relation(name, seen)
-    return relation.known and relation.slope < kept
-
-
 @check("RCA122", "two columns were exchanged", explains=tuple(_LIKE.split()))
 def column_swap(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
     """Find pairs of columns that hold each other's values, in all rows or in a part; see :func:`unit_change`.
@@ -132,7 +127,7 @@ def column_swap(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
     for pair in filled(case):
         law, seen = joint(pair, case)
         common = [n for n in law.names if n in pair.current.columns]
-        odd = [n for n in common if law.moved(n, seen) > 0 or _torn(law, seen, n, 0.9)]
+        odd = [n for n in common if law.moved(n, seen) > 0 or ((r := law.relation(n, seen)).known and r.slope < 0.9)]
         kinds = {n: {table.profile.columns[n].kind for table in (pair.reference, pair.current)} for n in odd}
         left = [(a, b) for a, b in combinations(sorted(odd)[:_MOST], 2) if len(kinds[a] | kinds[b]) == 1]
         scores = [t for n in sorted({n for both in left for n in both}) for t in traces(pair, case, n)]
@@ -250,9 +245,8 @@ def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001) -> 
         if not whole and (differ(old, new[~hit]) > 0.2 or explain(pair, reference, current, case)):
             continue
         text = "{column} is outside {span} in {share} of the rows of {table}{where}, {before} in the reference."
-        told: dict[str, Any] = {"low": low, "high": high, "infinite": current.infinite}
-        told |= {"min": current.min, "max": current.max, "span": f"{low:.4g} to {high:.4g}"}
-        told["before"] = reference.infinite / reference.rows
+        told: dict[str, Any] = {"low": low, "high": high, "infinite": current.infinite, "min": current.min}
+        told |= {"max": current.max, "span": f"{low:.4g} to {high:.4g}", "before": reference.infinite / reference.rows}
         told["p_value"] = beyond_chance(int(hit.sum()), reference.present, max(current.present, 1))
         told["tail"] = tail_chance(old, low, high, int(hit.sum()), current.present)
         yield from report(pair, name, case, hit, "range_violation", text, floor, **told)
@@ -291,8 +285,7 @@ def _ends(pair: Pair, before: pd.Series, now: pd.Series, values: Any, view: View
             continue
         end = new.max()
         spike, tail = float((new == end).mean() - (old == end).mean()), float((old > end).mean())
-        # the other end may be cut off too
-        rest, left = np.maximum(old[old < end], new.min()), new[new < end]
+        rest, left = np.maximum(old[old < end], new.min()), new[new < end]  # the other end may be cut off too
         # a series that goes by steps ends at one of them all the time
         steps = len(np.unique(left)) < (10 if "segment" in view.where else 3)
         stands = tail > 0 and abs(spike - tail) <= 3 * error(tail, pair) + 0.3 * tail and spike >= tail / 2

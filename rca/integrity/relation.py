@@ -1,8 +1,4 @@
-"""RCA123 and RCA124, whether columns still go together as they did, and labels with the inputs.
-
-What columns say of each other by tendency is a *relation*; what every row of the reference follows is a *rule*:
-orderings, sums, products, and columns that settle others.
-"""
+"""RCA123 and RCA124, whether columns still go together as they did, by rule or by tendency, and labels with inputs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,8 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr
 from rca.integrity._common import ALPHA, FEWEST, Mask, Where, beside, filled, labelled, listed, percent, report, told
-from rca.integrity._law import Law, Relation, Seen, joint
-from rca.integrity._views import View, counterpart, settle, ties, views
+from rca.integrity._law import Law, Relation, Seen, View, counterpart, joint, settle, ties, views
 from rca.integrity.clock import micros
 from rca.registry import check
 from rca.stats import Floats
@@ -51,7 +46,7 @@ def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> I
     for pair in filled(case):
         for rule, hit, before in broken_rules(pair, case):
             text = "{said} does not hold in {share} of the rows of {table}{where}, {before} in the reference."
-            facts: dict[str, Any] = {"columns": list(rule.columns), "rule": list(rule.terms), "said": rule.text}
+            facts: dict[str, Any] = {"columns": [*rule.columns], "rule": [rule.kind, *rule.columns], "said": rule.text}
             yield from report(pair, rule.columns[0], case, hit, "broken_relation", text, floor, before=before, **facts)
         law, seen = joint(pair, case)
         # the relations of a few columns are followed in time
@@ -74,10 +69,7 @@ def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> I
 
 
 def _broken(pair: Pair, case: Case, view: View, kept: float) -> dict[str, tuple[Relation, float]]:
-    """Return the columns whose relations are lost in a view, and what slope chance and nature leave them.
-
-    The worst comes first, and each is judged without those before it.
-    """
+    """Return the columns whose relations are lost in a view, worst first, and what slope chance and nature leave."""
     law, seen = joint(pair, case, view.mask)
     found: dict[str, Relation] = {}
     # what moved, or is gone, says nothing of what the others are to each other
@@ -172,19 +164,11 @@ def _noisy(pair: Pair, law: Law, whole: Seen, target: str, least: float, view: V
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule: its kind, and its columns, the first being the one that it is mainly about.
+    """A rule that a table follows."""
 
-    The kinds are `<=` (never above), `+` and `*` (the sum, the product of the others), and `settled by`.
-    """
-
-    kind: str
-    columns: tuple[str, ...]
+    kind: str  # `<=` (never above), `+` and `*` (the sum, the product of the others), `settled by`
+    columns: tuple[str, ...]  # the first being the one that it is mainly about
     settled: Mapping[object, object] = field(default_factory=dict, repr=False)  # what a value makes of the first column
-
-    @property
-    def terms(self) -> tuple[str, ...]:
-        """The rule as plain text, part by part."""
-        return (self.kind, *self.columns)
 
     @property
     def text(self) -> str:
@@ -209,9 +193,12 @@ class Rule:
 
 
 def rule_of(terms: Sequence[str], reference: pd.DataFrame) -> Rule:
-    """Return the rule that a finding names."""
+    """Return the rule that a finding names; what a value goes with most in a reference is what it settles."""
     kind, *columns = terms
-    return Rule(kind, tuple(columns), _learn(reference, *columns) if kind == "settled by" else {})
+    if kind != "settled by":
+        return Rule(kind, tuple(columns))
+    known = reference[columns].astype("object").value_counts(sort=True).reset_index().drop_duplicates(columns[1])
+    return Rule(kind, tuple(columns), dict(zip(known[columns[1]], known[columns[0]], strict=True)))
 
 
 def broken_rules(pair: Pair, case: Case) -> Iterator[tuple[Rule, Mask, float]]:
@@ -274,8 +261,7 @@ def _identities(sample: pd.DataFrame, names: list[str]) -> Iterator[Rule]:
     if len(head) < 30:
         return
     scale, taken = np.abs(head).max(axis=0) + 1e-300, set[np.intp]()
-    # a product with a constant one, or a sum with zeros, is no rule
-    for i, j in combinations(np.flatnonzero(np.ptp(head, axis=0)), 2):
+    for i, j in combinations(np.flatnonzero(np.ptp(head, axis=0)), 2):  # times one, or plus zero, is no rule
         for sign, made in (("+", head[:, i] + head[:, j]), ("*", head[:, i] * head[:, j])):
             for k in np.flatnonzero(np.abs(head - made[:, None]).max(axis=0) <= _HAIR * scale):
                 rule = Rule(sign, (names[k], names[i], names[j]))
@@ -300,7 +286,7 @@ def _settled(sample: pd.DataFrame, names: list[str]) -> Iterator[Rule]:
         most = np.bincount(y[both]).max() / both.sum()
         # each value is seen often enough, and the other column is not settled anyway
         if most < 1 - _BROKEN and both.sum() >= 5 * (x.max() + 1) and _unsettled(x[both], y[both]) <= 1e-3:
-            yield Rule("settled by", (other, one), _learn(sample, other, one))
+            yield rule_of(("settled by", other, one), sample)
 
 
 def _unsettled(x: NDArray[np.intp], y: NDArray[np.intp]) -> float:
@@ -308,9 +294,3 @@ def _unsettled(x: NDArray[np.intp], y: NDArray[np.intp]) -> float:
     height, width = int(x.max()) + 1, int(y.max()) + 1
     counts = np.bincount(x * width + y, minlength=height * width).reshape(height, width)
     return 1 - float(counts.max(axis=1).sum()) / len(x)
-
-
-def _learn(sample: pd.DataFrame, name: str, by: str) -> dict[object, object]:
-    # what a value goes with most
-    known = sample[[name, by]].astype("object").value_counts(sort=True).reset_index().drop_duplicates(by)
-    return dict(zip(known[by], known[name], strict=True))

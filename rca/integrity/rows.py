@@ -1,6 +1,7 @@
 """RCA110 and RCA114, whether rows were lost, or lost for their label."""
 
 from collections.abc import Iterator
+from dataclasses import astuple
 from typing import Any
 import numpy as np
 import pandas as pd
@@ -53,8 +54,7 @@ def truncation(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
         if missing is None and not which and limit not in LIMITS and _strangers(pair, case):
             lost = 0
         if lost > (floor / 5 if sure else floor) * before or (lost > 0 and limit in LIMITS):
-            # a loss by label has a check of its own
-            if not lost_by_label(pair, case):
+            if not lost_by_label(pair, case):  # a loss by label has a check of its own
                 yield _finding(pair, which, lost, before, floor, facts)
         elif limit in LIMITS and before != after:
             text = f"{pair.name} has exactly {after:,} rows, which is as many as a file of some formats can hold."
@@ -168,8 +168,7 @@ def _gap(pair: Pair, case: Case, time: Any) -> Which:
     # the longest of many steps is long by nature, by so much as the tail of their law says (Hill, 1975)
     tail = float(np.log(order[-_STEPS:-1] / order[-_STEPS]).mean())
     natural = longest < 3 * max(third, old.max(initial=0.0)) or np.log(longest / third) < 5 * tail
-    # more than there are is no gap, but a time that is none
-    if natural or not 15 <= expected <= len(now):
+    if natural or not 15 <= expected <= len(now):  # more than there are is no gap, but a time that is none
         return {}
     since, until = (iso(pd.Timestamp(round(s * 1e6), unit="us")) for s in (start, stop))
     return {"time": time, "since": since, "until": until, "lost": expected * rows(pair)[1] / len(now)}
@@ -182,8 +181,7 @@ def _late(pair: Pair, case: Case, time: Any) -> Which:
         return {}
     (then, _), (now, edges) = (np.histogram(side, bins=_STEPS) for side in sides)
     expected = float(now[:-1].min())
-    natural = then[-1] < then[:-1].min() / 2 or now[-1] >= expected / 2
-    if natural or poisson.cdf(now[-1], expected) > 1e-6:
+    if then[-1] < then[:-1].min() / 2 or now[-1] >= expected / 2 or poisson.cdf(now[-1], expected) > 1e-6:
         return {}
     lost = (np.median(now) - now[-1]) * rows(pair)[1] / now.sum()
     return {"time": time, "onset": iso(pd.Timestamp(round(edges[-2]), unit="us")), "lost": float(lost)}
@@ -240,9 +238,8 @@ def selection_bias(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
             others = f"{percent(max(found['others'], 0.0))} of the others"
             text = f"{pair.name} lost {percent(found['share'])} of the rows with {target} {which}, {others}."
             facts = {"missing_keys": found["rows"] if found["key"] else None, **found}
-            rate, subject = facts.pop("rate"), f"data.{pair.name}"
-            size = rate.difference, rate.low, rate.high, rate.p_value
-            yield Finding("", "selection_bias", subject, text, None, *size, facts)
+            size: tuple[float, float, float, float] = astuple(facts.pop("rate"))
+            yield Finding("", "selection_bias", f"data.{pair.name}", text, None, *size, facts)
 
 
 def lost_by_label(pair: Pair, case: Case, floor: float = 0.05) -> dict[str, Any]:
@@ -268,8 +265,7 @@ def lost_by_label(pair: Pair, case: Case, floor: float = 0.05) -> dict[str, Any]
             continue
         share, others = map(float, 1 - m / n)
         rate = rate_change(round(max(others, 0.0) * n[1]), int(n[1]), round(max(share, 0.0) * n[0]), int(n[0]), floor)
-        # without a key the tables are two samples, whose counts are apart by chance
-        fell, rest = n - m
+        fell, rest = n - m  # without a key the tables are two samples, whose counts are apart by chance
         stayed = abs(others) <= floor + 3 * np.sqrt(2 / n[1]) and fell > max(4 * np.sqrt(n[0] + m[0]), -2 * rest)
         if (keyed or stayed) and rate.p_value <= 1e-4 and rate.difference > most:
             most, gone = rate.difference, round(fell * rows(pair)[0] / len(before))

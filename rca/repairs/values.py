@@ -64,8 +64,7 @@ def range_violation(frame: Frame, finding: Finding, reference: Frame, rng: Draw)
     values = frame[column].to_numpy(dtype=float, na_value=np.nan)
     outside = beyond(values, bounds)
     if told.get("clip") is not None:
-        # only the cells at the bound lost their value
-        outside = np.isin(values, told["clip"]) & where(frame, finding)
+        outside = np.isin(values, told["clip"]) & where(frame, finding)  # only the cells at the bound lost their value
     return frame.assign(**{column: resample(frame, column, outside, reference, rng)})
 
 
