@@ -8,8 +8,6 @@ values it should have, the column's marginal law and its relations must be those
 rows, or in a *view*: a part of the rows in which a damage may be whole.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -45,6 +43,30 @@ class Relation:
         return self.strength >= 0.05 and self.error < 0.2
 
 
+class Seen:
+    """Rows of a sample in the bins of a law."""
+
+    def __init__(self, cells: NDArray[np.float32], at: Rows, whole: bool = True) -> None:
+        self.cells, self.at, self.rows, self.whole = cells, at, len(at), whole
+        self.shares = cells.mean(axis=0, dtype=np.float64) if len(at) else np.zeros(cells.shape[1])
+
+    def part(self, mask: Mask) -> "Seen":
+        """Return those of the rows that a mask over the sample marks."""
+        inside = mask[self.at]
+        return self if inside.all() else Seen(self.cells[inside], self.at[inside], whole=False)
+
+    def block(self, own: slice) -> Floats:
+        """Return the share of rows in each pair of some bins and all, all that one question needs."""
+        if self.whole:
+            return self.joint[own]
+        return (self.cells[:, own].T @ self.cells).astype(np.float64) / max(self.rows, 1)
+
+    @functools.cached_property
+    def joint(self) -> Floats:
+        """The share of rows in each pair of bins."""
+        return (self.cells.T @ self.cells).astype(np.float64) / max(self.rows, 1)
+
+
 class Law:
     """The law of a reference sample, without the columns to skip: keys and times."""
 
@@ -65,8 +87,7 @@ class Law:
         self.scale = np.outer(width, width)
         self.relations = (self.seen.joint - np.outer(self.seen.shares, self.seen.shares)) / self.scale
         used = np.add.reduceat(self.seen.shares * (1 - self.seen.shares) / width**2, self.starts)
-        # what the sum of squares is expected to be where two columns have nothing to do with each other
-        self.freedom = np.outer(used, used)
+        self.freedom = np.outer(used, used)  # the squares to expect of columns that have nothing to do with each other
         phi = np.add.reduceat(np.add.reduceat(self.relations**2, self.starts, axis=0), self.starts, axis=1)
         phi -= self.freedom / max(self.rows - 1, 1)
         least = np.maximum(np.minimum.outer(used, used), 1e-9)
@@ -143,30 +164,6 @@ class Law:
         # the distance of two samples grows with the number of their categories
         chance = 0.65 * np.sqrt(before * (1 - before) * (1 / self.rows + 1 / max(seen.rows, 1))).sum()
         return float(np.abs(gap).sum() / 2 - max(bar, chance))
-
-
-class Seen:
-    """Rows of a sample in the bins of a law."""
-
-    def __init__(self, cells: NDArray[np.float32], at: Rows, whole: bool = True) -> None:
-        self.cells, self.at, self.rows, self.whole = cells, at, len(at), whole
-        self.shares = cells.mean(axis=0, dtype=np.float64) if len(at) else np.zeros(cells.shape[1])
-
-    def part(self, mask: Mask) -> Seen:
-        """Return those of the rows that a mask over the sample marks."""
-        inside = mask[self.at]
-        return self if inside.all() else Seen(self.cells[inside], self.at[inside], whole=False)
-
-    def block(self, own: slice) -> Floats:
-        """Return the share of rows in each pair of some bins and all, all that one question needs."""
-        if self.whole:
-            return self.joint[own]
-        return (self.cells[:, own].T @ self.cells).astype(np.float64) / max(self.rows, 1)
-
-    @functools.cached_property
-    def joint(self) -> Floats:
-        """The share of rows in each pair of bins."""
-        return (self.cells.T @ self.cells).astype(np.float64) / max(self.rows, 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,8 +170,7 @@ def _offset(sides: Sides, before: Floats, after: Floats) -> tuple[Unit, ...]:
     old, new = before[[0, -1]], after[[2, -3]]  # of a span some rows may be others; the other sign is another damage
     if max(new[0] - old[1], old[0] - new[1]) <= old[1] - old[0] or differ(sides.old, -sides.known) <= 0.1:
         return ()
-    # medians say no more digits than their error has
-    error = 1.3 * np.std(sides.old) / np.sqrt(min(len(sides.old), len(sides.known)))
+    error = 1.3 * np.std(sides.old) / np.sqrt(min(len(sides.old), len(sides.known)))  # medians say no more digits
     digits = 1 - int(np.ceil(np.log10(max(error, 1e-9))))
     added, taken = (round(float(np.median(side)), digits) for side in (after - before, after + before[::-1]))
     named = any(u.factor == 1 and abs(u.offset - added) < 0.1 * (old[1] - old[0]) for u in UNITS)
@@ -184,8 +183,7 @@ def _whole_numbers(sides: Sides, unit: Unit, values: Floats, part: bool = False)
         return True
     whole = sides.current.type.startswith(("int", "uint"))
     if whole and unit.factor < 1:
-        # a division leaves decimals; where they were cut off, only a large change of all rows is beyond doubt
-        return not part and unit.sharp
+        return not part and unit.sharp  # a division leaves decimals; of those cut off only a large one of all is sure
     again = np.round(unit.undo(values)) * unit.factor + unit.offset
     # decimals of the new unit may be cut off; other columns come this close in at most three of five rows
     slack = (0.51 if whole and (unit.factor % 1 or unit.offset % 1) else 0.2 * unit.factor * (not whole)) + 1e-6

@@ -91,8 +91,7 @@ def leakage(case: Case, *, strength: float = 0.75, rise: float = 0.3) -> Iterato
         names = [n for n in sorted(set(after.columns) - skip) if n in before or n not in pair.reference.columns]
         parts: list[tuple[dict[str, Any], pd.DataFrame, list[pd.DataFrame]]] = [({}, after, [before])]
         for share in (1 / 2, 1 / 4, 1 / 8) if time else ():
-            # the newest rows may be easier to tell, and have been so before
-            since = [side[time].quantile(1 - share) for side in (before, after)]
+            since = [side[time].quantile(1 - share) for side in (before, after)]  # the newest may be easier to tell
             late = [side[side[time] >= onset] for side, onset in zip((before, after), since, strict=True)]
             if min(map(len, late)) < _ENOUGH:
                 break

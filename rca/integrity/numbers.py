@@ -46,8 +46,7 @@ def unit_change(case: Case, *, tolerance: float = 0.02, floor: float = 0.001) ->
     []
     """
     for pair, reference, current in numbers(case):
-        change = explain(pair, reference, current, case, tolerance)
-        if change is None:
+        if (change := explain(pair, reference, current, case, tolerance)) is None:
             continue
         unit, some = change.unit, change.low is not None or bool(change.where)
         by = f"x{unit.factor:.4g}" if unit.factor != 1 else f"{unit.offset:+.6g}"
@@ -286,8 +285,7 @@ def _ends(pair: Pair, before: pd.Series, now: pd.Series, values: Any, view: View
         end = new.max()
         spike, tail = float((new == end).mean() - (old == end).mean()), float((old > end).mean())
         rest, left = np.maximum(old[old < end], new.min()), new[new < end]  # the other end may be cut off too
-        # a series that goes by steps ends at one of them all the time
-        steps = len(np.unique(left)) < (10 if "segment" in view.where else 3)
+        steps = len(np.unique(left)) < (10 if "segment" in view.where else 3)  # a series of steps ends at one anyway
         stands = tail > 0 and abs(spike - tail) <= 3 * error(tail, pair) + 0.3 * tail and spike >= tail / 2
         if stands and not steps and differ(rest, left) <= 0.05:
             ends[word] = float(sign * end)

@@ -49,8 +49,7 @@ def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> I
             facts: dict[str, Any] = {"columns": [*rule.columns], "rule": [rule.kind, *rule.columns], "said": rule.text}
             yield from report(pair, rule.columns[0], case, hit, "broken_relation", text, floor, before=before, **facts)
         law, seen = joint(pair, case)
-        # the relations of a few columns are followed in time
-        torn = sorted(law.names, key=lambda name: law.relation(name, seen).slope)[:5]
+        torn = sorted(law.names, key=lambda name: law.relation(name, seen).slope)[:5]  # a few are followed in time
         scores = [score for name in torn for score in ties(pair, case, name)]
         found: dict[str, tuple[View, Relation, float]] = {}
         for view in (v for v in views(pair, case, *scores) if "segment" not in v.where):
@@ -72,8 +71,7 @@ def _broken(pair: Pair, case: Case, view: View, kept: float) -> dict[str, tuple[
     """Return the columns whose relations are lost in a view, worst first, and what slope chance and nature leave."""
     law, seen = joint(pair, case, view.mask)
     found: dict[str, Relation] = {}
-    # what moved, or is gone, says nothing of what the others are to each other
-    moved = {name for name in law.names if law.moved(name, seen) > 0.02}
+    moved = {name for name in law.names if law.moved(name, seen) > 0.02}  # what moved tells nothing of the others
     while seen.rows >= FEWEST:
         without = frozenset(moved | found.keys())
         left = [(n, r) for n in law.names if n not in without and (r := law.relation(n, seen, None, without)).known]
@@ -126,8 +124,7 @@ def label_noise(case: Case, *, floor: float = 0.005, least: float = 0.1) -> Iter
         law, whole = joint(pair, case)
         if law.relation(target, whole).slope >= 1 - least / 3:
             continue
-        # labels that are wrong in a part only make the whole of the relations a little smaller
-        parts = views(pair, case, *ties(pair, case, target))
+        parts = views(pair, case, *ties(pair, case, target))  # wrong labels of a part hardly change the whole
         if found := settle(parts, partial(_noisy, pair, law, whole, target, least)):
             said = "lost {share} of its" if found[1].slope > -0.5 else "has the opposite of its"
             text = f"{{column}} of {{table}}{{where}}, wrong or harder to tell, {said} relation to the inputs."
@@ -209,8 +206,7 @@ def broken_rules(pair: Pair, case: Case) -> Iterator[tuple[Rule, Mask, float]]:
     taken: set[str] = set()
     for rule in rules_of(before, names) if len(now) >= FEWEST else ():
         hit = rule.broken(now)
-        # one damaged column breaks many rules: the first that is about it is enough
-        if hit.mean() > 0.002 and not taken & set(rule.columns):
+        if hit.mean() > 0.002 and not taken & set(rule.columns):  # of a damaged column the first rule is enough
             taken |= set(rule.columns)
             yield rule, hit, float(rule.broken(before).mean())
 

@@ -41,16 +41,14 @@ def truncation(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
     """
     usable = filled(case)
     for pair in (p for p in case.pairs if rows(p)[1] == 0 < rows(p)[0]):
-        lost, _ = rows(pair)
-        yield _finding(pair, {}, lost, lost, floor, {"missing_keys": None, "limit": None})
+        yield _finding(pair, {}, rows(pair)[0], rows(pair)[0], floor, {"missing_keys": None, "limit": None})
     for pair in usable:
         (before, after), time = rows(pair), time_of(pair, case)
         limit = after if after in LIMITS or (after < before and after % 1000 == 0 != before % 1000) else None
         missing, lost = _lost(pair, case.roles.key, time)
         facts = {"limit": limit, "key": list(case.roles.key), "missing_keys": missing}
         which = _which(pair, case, lost, time) if lost > floor / 5 * before else {}
-        # a key tells which rows are gone, so that a part that is gone as a whole is no accident
-        sure = missing and which.keys() & {"value", "until"}
+        sure = missing and which.keys() & {"value", "until"}  # a part gone as a whole, as keys tell, is no accident
         if missing is None and not which and limit not in LIMITS and _strangers(pair, case):
             lost = 0
         if lost > (floor / 5 if sure else floor) * before or (lost > 0 and limit in LIMITS):
@@ -190,7 +188,6 @@ def _late(pair: Pair, case: Case, time: Any) -> Which:
 def _vanished(pair: Pair, case: Case, time: str | None) -> Which:
     """Return the category that all of the reference has and the current table lacks, or lacks since a moment."""
     before, after = samples(pair)
-    scale = rows(pair)[1] / len(after)
     best: Which = {"lost": 0.0}
     moments = after[time] if time else pd.Series(0, index=after.index)
     tenth = np.ceil(10 * before[time].rank(pct=True, method="first")) if time else pd.Series(0, index=before.index)
@@ -202,11 +199,10 @@ def _vanished(pair: Pair, case: Case, time: str | None) -> Which:
             hit = (last == value).to_numpy()
             gone = (moments > moments[hit].max()).to_numpy() if hit.any() else np.ones(len(after), dtype=bool)
             share = 0.8 * min(shares.loc[value].min(), hit[~gone].mean() if hit.any() else 1.0)
-            lost = float(scale * share * gone.sum())
+            lost = float(rows(pair)[1] / len(after) * share * gone.sum())
             if lost <= best["lost"] or (1 - share) ** gone.sum() > 1e-6:
                 continue
-            # the others keep their shares, which they do not where the category has another name now
-            early = last[~gone] if hit.any() else first
+            early = last[~gone] if hit.any() else first  # the others keep their shares, unless the category was renamed
             rest = [side.value_counts(normalize=True, dropna=False) for side in (early[early != value], last[gone])]
             allowed = (0.5 if time else 0.3) * (early == value).mean() + noise(len(early), int(gone.sum())) / 2
             if rest[1].sub(rest[0], fill_value=0.0).abs().max() <= allowed:
