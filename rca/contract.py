@@ -83,8 +83,7 @@ def _learn(pair: Pair, case: Case) -> Terms:
     table, roles = pair.reference, case.roles
     labels = {roles.target, roles.prediction, *roles.key} - set(roles.features)
     names = [name for name in table.columns if pair.same_role or name not in labels]
-    # what no row of so many breaks, hardly more than this share of the rows breaks
-    mostly = 1 - max(0.001, round(6 / max(table.profile.rows, 12), 3))
+    mostly = 1 - max(0.001, round(6 / max(table.profile.rows, 12), 3))  # what none of so many breaks, few will
     columns = {name: _promise(table, name, roles.key, mostly) for name in names}
     used = [name for name in names if name in table.sample and name not in roles.key]
     rules: list[Any] = list(rules_of(table.sample, used))

@@ -63,8 +63,7 @@ def columns(case: Case, kind: str | None = None) -> Iterator[tuple[Pair, Column,
 def numbers(case: Case) -> Iterator[tuple[Pair, Column, Column]]:
     """Each numeric column that has a range: no key, no target, no flag, no constant."""
     for pair, reference, current in columns(case, "number"):
-        spread = reference.quantiles and reference.max > reference.min
-        if reference.name != case.roles.target and spread and (reference.distinct or 0) >= DISTINCT:
+        if reference.name != case.roles.target and reference.quantiles and (reference.distinct or 0) >= DISTINCT:
             yield pair, reference, current
 
 
@@ -99,9 +98,7 @@ def time_of(pair: Pair, case: Case) -> str | None:
     return time if all(time in t.columns and t.profile.columns[time].kind == "time" for t in tables) else None
 
 
-def locate(
-    sample: pd.DataFrame, hit: Mask, case: Case, column: str | None = None, usual: float = 0.0
-) -> dict[str, Any]:
+def locate(sample: pd.DataFrame, hit: Mask, case: Case, column: str | None = None, usual: float = 0.0) -> Where:
     """Return of `time`, `onset`, `until`, `all_since` and `segment` what can be told; a `usual` share is everywhere."""
     n, time = int(hit.sum()) - usual * len(hit), case.roles.time
     if n < 5 or hit.all():

@@ -316,13 +316,12 @@ def _spans(times: pd.Series, score: Floats) -> Iterator[View]:
 
 def traces(pair: Pair, case: Case, name: str) -> list[Floats]:
     """Return scores of a column that change with its values, their spread, and what they say of the other columns."""
-    found = []
     old, new = (table.sample[name] for table in (pair.reference, pair.current))
-    if old.dtype.kind == new.dtype.kind == "f":
-        known = np.sort(old.dropna().to_numpy())
-        rank = np.where(new.isna(), np.nan, np.searchsorted(known, new) / max(len(known), 1))
-        found = [rank, np.abs(rank - 0.5)]
-    return [*found, *ties(pair, case, name)]
+    if not old.dtype.kind == new.dtype.kind == "f":
+        return ties(pair, case, name)
+    known = np.sort(old.dropna().to_numpy())
+    rank = np.where(new.isna(), np.nan, np.searchsorted(known, new) / max(len(known), 1))
+    return [rank, np.abs(rank - 0.5), *ties(pair, case, name)]
 
 
 def ties(pair: Pair, case: Case, name: str) -> list[Floats]:

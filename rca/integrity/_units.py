@@ -91,15 +91,14 @@ def support(reference: Column) -> tuple[float, float]:
     """Return the bounds outside of which no reference row comes near: the extremes and a margin."""
     margin = max(reference.at(0.75) - reference.at(0.25), 0.1 * (reference.at(0.99) - reference.at(0.01)))
     low, high = float(reference.min) - margin, float(reference.max) + margin
-    if reference.min > 0 and reference.at(0.25) > 0:
-        # a positive column has a margin in ratios too, or else nothing could lie below it
+    if reference.min > 0:  # a positive column has a margin in ratios too, or else nothing could lie below it
         low = max(low, float(reference.min) * min(reference.at(0.25) / reference.at(0.75), 0.5))
     return low, high
 
 
 def explain(pair: Pair, reference: Column, current: Column, case: Case, tolerance: float = 0.02) -> Change | None:
     """Return the change of unit that explains how a numeric column differs, or None."""
-    if not reference.quantiles or not current.quantiles:
+    if not current.quantiles:
         return None
     old, new = (side[reference.name].to_numpy() for side in samples(pair))
     time, never = time_of(pair, case), np.datetime64("NaT", "us")

@@ -169,8 +169,7 @@ def _fits(pair: Pair, case: Case, both: tuple[str, str], view: View) -> bool | N
     law, part = joint(pair, case, view.mask)
     proof = 0
     for name, values in ((one, now[other]), (other, now[one])):
-        without = frozenset({one, other})
-        raw, undone = law.relation(name, part, None, without), law.relation(name, part, values, without)
+        raw, undone = (law.relation(name, part, given, frozenset(both)) for given in (None, values))
         if raw.known and (raw.slope > 0.7 or undone.slope < max(raw.slope + 0.3, 0.85 - 2 * undone.error)):
             return None
         proof += raw.known
@@ -237,8 +236,7 @@ def range_violation(case: Case, *, reach: float = 3.0, floor: float = 0.001) -> 
         old, new = (side[name].to_numpy() for side in samples(pair))
         hit = beyond(new, (low, high)) | np.isinf(new)
         whole = np.isinf(new).mean() > 0.5
-        tail = ~hit & beyond(new, (least, most))
-        if not hit.any() or (hit.mean() > 0.5 and not whole) or hit.sum() < tail.sum():
+        if not hit.any() or (hit.mean() > 0.5 and not whole) or hit.sum() < (~hit & beyond(new, (least, most))).sum():
             continue
         # all others must be as they were, and nothing but a tail that grew lies between them and the bounds
         if not whole and (differ(old, new[~hit]) > 0.2 or explain(pair, reference, current, case)):
@@ -309,8 +307,7 @@ def rounded(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
         digits = _DIGITS[int(np.argmax(rise >= 0.9 * rise.max()))]
         hit, before = _whole(new, digits), float(_whole(old, digits).mean())
         known, now = old[np.isfinite(old)] * 10.0**digits, np.round(new[hit] * 10.0**digits)
-        near = min(differ(way(known), now) for way in (np.round, np.trunc, np.floor))
-        if len(np.unique(now)) > 1 and near <= 0.1:
+        if len(np.unique(now)) > 1 and min(differ(way(known), now) for way in (np.round, np.trunc, np.floor)) <= 0.1:
             lost = f"digits beyond {10.0**-digits:g}" if digits else "its decimals"
             facts: dict[str, Any] = {"before": before, "decimals": digits, "lost": lost}
             yield from report(pair, reference.name, case, hit, "type_change", text, floor, **facts)

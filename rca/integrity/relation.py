@@ -54,10 +54,9 @@ def broken_relation(case: Case, *, kept: float = 0.6, floor: float = 0.005) -> I
         found: dict[str, tuple[View, Relation, float]] = {}
         for view in (v for v in views(pair, case, *scores) if "segment" not in v.where):
             for name, (relation, due) in _broken(pair, case, view, kept).items():
-                known = found.get(name)
                 rest = replace(view, mask=~view.mask)
                 # it is the whole that broke, unless it is a span of time and not the rest
-                if known is None or (not known[0].where and name not in _broken(pair, case, rest, kept)):
+                if name not in found or (not found[name][0].where and name not in _broken(pair, case, rest, kept)):
                     found[name] = view, relation, due
         for name, (view, tie, due) in found.items():
             strong = np.argsort(-law.dependence[law.names.index(name)], kind="stable")[:5]

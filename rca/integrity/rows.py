@@ -285,10 +285,8 @@ def _classes(before: pd.Series, after: pd.Series) -> Iterator[tuple[dict[str, An
 
 def _explained(before: pd.DataFrame, after: pd.DataFrame, hits: Any, skip: list[str], least: float, of: float) -> bool:
     """Say whether among rows that are alike in another column the class lost hardly more rows than the others."""
-    for name in (n for n in before.columns if n not in skip and n in after.columns):
+    for name in (n for n in after if n not in skip and n in before and before[n].dtype.kind == after[n].dtype.kind):
         sides = [before[name], after[name]]
-        if len({side.dtype.kind for side in sides}) > 1:
-            continue
         if sides[0].dtype == "category":
             bins = [side.astype("object").fillna("").to_numpy() for side in sides]
         else:

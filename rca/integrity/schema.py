@@ -174,9 +174,7 @@ def _numbers(values: pd.Series) -> pd.Series:
 def _different(before: pd.DataFrame, now: pd.DataFrame, names: list[str], floor: float) -> dict[str, Any]:
     """Return the columns in which the same rows differ, unless most do: then the key names other rows."""
     found = {}
-    for name in names:
-        if now[name].dtype.kind == "M":
-            continue
+    for name in (n for n in names if now[n].dtype.kind != "M"):
         old, new = _numbers(before[name]), _numbers(now[name])
         if old.dtype.kind == new.dtype.kind == "f":
             same = np.isclose(new, old, rtol=1e-6, atol=0.0, equal_nan=True)
