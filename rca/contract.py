@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 from rca.config import Strict
 from rca.errors import ConfigError, NotApplicable, choices
 from rca.integrity._common import listed, percent
-from rca.integrity._exact import rule_of, rules_of
+from rca.integrity.relation import rule_of, rules_of
 from rca.profiles import FEWEST, Kind
 from rca.tables import Table
 from rca.types import Case, Finding, Pair, plain
@@ -83,15 +83,13 @@ def _learn(pair: Pair, case: Case) -> Terms:
     table, roles = pair.reference, case.roles
     labels = {roles.target, roles.prediction, *roles.key} - set(roles.features)
     names = [name for name in table.columns if pair.same_role or name not in labels]
-    # what no row of so many breaks, hardly more than this share of the rows breaks
-    mostly = 1 - max(0.001, round(6 / max(table.profile.rows, 12), 3))
+    mostly = 1 - max(0.001, round(6 / max(table.profile.rows, 12), 3))  # what none of so many breaks, few will
     columns = {name: _promise(table, name, roles.key, mostly) for name in names}
     used = [name for name in names if name in table.sample and name not in roles.key]
     rules: list[Any] = list(rules_of(table.sample, used))
     ordered = {rule.columns for rule in rules if rule.kind == "<="}
-    # an ordering that follows from two others tells nothing
-    implied = {(a, c) for a, b in ordered for b2, c in ordered if b == b2}
-    told = [rule.terms for rule in rules if rule.kind != "<=" or rule.columns not in implied]
+    implied = {(a, c) for a, b in ordered for b2, c in ordered if b == b2}  # they follow from two others
+    told = [(rule.kind, *rule.columns) for rule in rules if rule.kind != "<=" or rule.columns not in implied]
     named = bool(roles.key) and set(roles.key) <= set(names) and not _repeated(table, roles.key)
     return Terms(mostly=mostly, columns=columns, key=roles.key if named else (), rules=tuple(told[:RULES]))
 
@@ -110,11 +108,9 @@ def _promise(table: Any, name: str, key: tuple[str, ...], mostly: float) -> Prom
             margin = (end - inner) * 3 / max(math.log(seen.present / 20), 1.0)
             digits = 0 if whole or not 0 < abs(margin) < math.inf else 2 - math.floor(math.log10(abs(margin)))
             moved = round(end + margin, digits) if margin else end
-            # what never was negative is rarely meant to be
-            moved = max(moved, 0.0) if end >= 0 else moved
+            moved = max(moved, 0.0) if end >= 0 else moved  # what never was negative is rarely meant to be
             told[side] = moved if math.isfinite(moved) else end
-    # a value in few rows may be somebody's name
-    known = [value for value, count in seen.top.items() if count >= FEWEST]
+    known = [value for value, count in seen.top.items() if count >= FEWEST]  # others may be somebody's name
     rare = seen.present - sum(seen.top[value] for value in known)
     if seen.kind == "category" and name not in key and len(known) <= LEVELS and rare <= (1 - mostly) * seen.present:
         told["values"] = tuple(sorted(known))

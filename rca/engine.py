@@ -32,8 +32,7 @@ def hash_of(expr: Any, names: Iterable[str]) -> Any:
     if not is_spark(expr):
         # fields have numbers, since engines take names that differ by case for one
         return ibis.struct({f"c{i}": cell for i, cell in enumerate(cells)}).hash()
-    # Spark passes over nulls, and cannot hash maps
-    cells = [cell for cell in cells if not cell.type().is_map()]
+    cells = [cell for cell in cells if not cell.type().is_map()]  # Spark passes over nulls, and cannot hash maps
     absent = ibis.array([cell.isnull() for cell in cells])
     return xxhash64(ibis.struct({**{f"c{i}": cell for i, cell in enumerate(cells)}, "absent": absent}))
 
@@ -49,9 +48,7 @@ def kind_of(dtype: Any) -> Kind:
         return "number"
     if dtype.is_string() or dtype.is_boolean():
         return "category"
-    if dtype.is_timestamp() or dtype.is_date():
-        return "time"
-    return "other"
+    return "time" if dtype.is_timestamp() or dtype.is_date() else "other"
 
 
 def normal(values: Any, kind: Kind) -> Any:
@@ -61,8 +58,7 @@ def normal(values: Any, kind: Kind) -> Any:
         return values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     if kind == "time":
         zoned = values.cast(pa.timestamp("us", tz=getattr(values.type, "tz", None)), safe=False)
-        times = zoned.cast(pa.timestamp("us"), safe=False).to_numpy(zero_copy_only=False)
-        return times.clip(*_YEARS)
+        return zoned.cast(pa.timestamp("us"), safe=False).to_numpy(zero_copy_only=False).clip(*_YEARS)
     coded = values.cast(pa.string()).dictionary_encode()
     parts = coded.indices.fill_null(-1), coded.dictionary
     return pd.Categorical.from_codes(*(part.to_numpy(zero_copy_only=False) for part in parts))

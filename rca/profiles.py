@@ -104,8 +104,7 @@ def imagine(profile: Profile) -> Any:
             found = pd.Timestamp(column.min) + points * (pd.Timestamp(column.max) - pd.Timestamp(column.min))
         else:
             continue
-        if len(found):
-            values.iloc[draw.permutation(size)[: len(found)]] = found
+        values.iloc[draw.permutation(size)[: len(found)]] = found
     return pd.DataFrame(made)
 
 

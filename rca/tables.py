@@ -208,8 +208,7 @@ def _read(path: str, name: str) -> Any:
         except Exception as problem:
             if "utf-8" not in str(problem).lower():
                 raise
-            # every byte is a character of latin-1
-            return _engine().read_csv(path, sample_size=-1, encoding="latin-1")
+            return _engine().read_csv(path, sample_size=-1, encoding="latin-1")  # every byte is a character of latin-1
     return _engine().read_parquet(path)
 
 
@@ -238,22 +237,20 @@ def _describe(table: Table, name: str) -> dict[str, Any]:
     if kind == "other":
         return {"missing": int(fetch(table.expr.aggregate(n=missing(table.expr[name]).sum()))["n"][0].as_py() or 0)}
     values = table.sample[name]
-    empty = int(values.isna().sum())
+    told: dict[str, Any] = {"missing": int(values.isna().sum())}
     if kind == "number":
         whole = values.to_numpy()
         known = whole[np.isfinite(whole)]
-        infinities, distinct = len(whole) - empty - len(known), len(np.unique(known))
-        found: dict[str, Any] = {"missing": empty, "infinite": infinities, "distinct": distinct}
+        told |= {"infinite": len(whole) - told["missing"] - len(known), "distinct": len(np.unique(known))}
         if len(known):
-            quantiles = tuple(np.quantile(known, GRID).tolist())
-            found |= {"min": float(known.min()), "max": float(known.max()), "quantiles": quantiles}
-        # beyond this sums of squares overflow
-        if len(tame := known[np.abs(known) < 1e150]):
-            found |= {"mean": float(tame.mean()), "std": float(tame.std())}
-        return found
+            ends = float(known.min()), float(known.max())
+            told |= {"min": ends[0], "max": ends[1], "quantiles": tuple(np.quantile(known, GRID).tolist())}
+        if len(tame := known[np.abs(known) < 1e150]):  # beyond this sums of squares overflow
+            told |= {"mean": float(tame.mean()), "std": float(tame.std())}
+        return told
     if kind == "time":
-        told: dict[str, Any] = {"missing": empty, "distinct": int(values.nunique())}
-        ends = values.agg(["min", "max"]).to_dict() if empty < len(values) else {}
-        return told | {str(name): moment.to_pydatetime() for name, moment in ends.items()}
+        told["distinct"] = int(values.nunique())
+        times = values.agg(["min", "max"]).to_dict() if told["missing"] < len(values) else {}
+        return told | {str(name): moment.to_pydatetime() for name, moment in times.items()}
     seen = sorted((-n, str(value)) for value, n in values.value_counts().items() if n)
-    return {"missing": empty, "distinct": len(seen), "top": {value: -n for n, value in seen[:CATEGORIES]}}
+    return told | {"distinct": len(seen), "top": {value: -n for n, value in seen[:CATEGORIES]}}

@@ -63,8 +63,7 @@ def columns(case: Case, kind: str | None = None) -> Iterator[tuple[Pair, Column,
 def numbers(case: Case) -> Iterator[tuple[Pair, Column, Column]]:
     """Each numeric column that has a range: no key, no target, no flag, no constant."""
     for pair, reference, current in columns(case, "number"):
-        spread = reference.quantiles and reference.max > reference.min
-        if reference.name != case.roles.target and spread and (reference.distinct or 0) >= DISTINCT:
+        if reference.name != case.roles.target and reference.quantiles and (reference.distinct or 0) >= DISTINCT:
             yield pair, reference, current
 
 
@@ -99,9 +98,7 @@ def time_of(pair: Pair, case: Case) -> str | None:
     return time if all(time in t.columns and t.profile.columns[time].kind == "time" for t in tables) else None
 
 
-def locate(
-    sample: pd.DataFrame, hit: Mask, case: Case, column: str | None = None, usual: float = 0.0
-) -> dict[str, Any]:
+def locate(sample: pd.DataFrame, hit: Mask, case: Case, column: str | None = None, usual: float = 0.0) -> Where:
     """Return of `time`, `onset`, `until`, `all_since` and `segment` what can be told; a `usual` share is everywhere."""
     n, time = int(hit.sum()) - usual * len(hit), case.roles.time
     if n < 5 or hit.all():
@@ -123,10 +120,9 @@ def locate(
 
 
 def cumulated(times: NDArray[Any], score: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], Floats]:
-    """Return moments in order, their scores, and these cumulated less their mean.
+    """Return moments in order, their scores, and these cumulated less their mean; NaN inside a moment.
 
-    It turns where a span of another level begins and ends (Page, 1954); NaN between rows of one moment, which belong
-    together.
+    It turns where a span of another level begins and ends (Page, 1954).
     """
     known = np.flatnonzero(~np.isnat(times) & np.isfinite(score))
     order = known[np.argsort(times[known], kind="stable")]
@@ -195,8 +191,7 @@ def report(  # noqa: PLR0913  each argument is one fact of the finding
     named = {"column": column} if column is not None else {}
     facts = {**named, "rows": round(share * rows(pair)[1]), "share": share, **evidence, **place}
     said, effect = text.format(**{**evidence, **words}), (rate.difference, rate.low, rate.high)
-    # the registry writes the code
-    yield Finding("", kind, subject, said, None, *effect, min(p_value, tail), facts)
+    yield Finding("", kind, subject, said, None, *effect, min(p_value, tail), facts)  # the registry writes the code
 
 
 def noise(n0: int, n1: int) -> float:
@@ -205,10 +200,7 @@ def noise(n0: int, n1: int) -> float:
 
 
 def apart(first: Floats, second: Floats, both: bool = False) -> float:
-    """Return the largest difference of two distributions, given values of both; 1 where one has none.
-
-    With `both` it is the sum of the largest to either side, which a change of spread moves more (Kuiper, 1960).
-    """
+    """Return the largest gap of two distributions, with `both` to either side (Kuiper, 1960); 1 where one is empty."""
     first, second = (np.sort(side[np.isfinite(side)]) for side in (first, second))
     if not len(first) or not len(second):
         return 1.0
@@ -224,10 +216,7 @@ def differ(first: Floats, second: Floats) -> float:
 
 
 def beyond_chance(count: int, n0: int, n1: int) -> float:
-    """Return the chance that the `count` largest values of two like samples all come from the second.
-
-    A heavy tail alone puts a few rows beyond the other sample's extremes, however large the samples.
-    """
+    """Return the chance that the `count` largest values of two like samples, of any tail, all are of the second."""
     return float((n1 / (n0 + n1)) ** count)
 
 

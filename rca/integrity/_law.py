@@ -4,22 +4,23 @@ Every column is cut into a few bins of the reference. The share of rows in each 
 would be if the two columns had nothing to do with each other, is the *relation* of two columns. A damage leaves
 a trace in it that is its own: a shuffled column loses its relations, a column with its sign flipped has them
 mirrored, swapped columns have each other's. So a hypothesis about a column is tested by undoing it: with the
-values it should have, the column's marginal law and its relations must be those of the reference again.
+values it should have, the column's marginal law and its relations must be those of the reference again; in all
+rows, or in a *view*: a part of the rows in which a damage may be whole.
 """
 
-from __future__ import annotations
-
 import functools
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from rca.integrity._common import Mask, noise
+from rca.integrity._common import FEWEST, Mask, cumulated, iso, noise, time_of
 from rca.stats import Floats
-from rca.types import Case
+from rca.types import Case, Pair
 
 Rows = NDArray[np.intp]
+T = TypeVar("T")
 
 _ROWS = 20_000
 _WIDE = 150  # more columns get fewer bins and rows, so that memory stays bounded
@@ -42,30 +43,51 @@ class Relation:
         return self.strength >= 0.05 and self.error < 0.2
 
 
+class Seen:
+    """Rows of a sample in the bins of a law."""
+
+    def __init__(self, cells: NDArray[np.float32], at: Rows, whole: bool = True) -> None:
+        self.cells, self.at, self.rows, self.whole = cells, at, len(at), whole
+        self.shares = cells.mean(axis=0, dtype=np.float64) if len(at) else np.zeros(cells.shape[1])
+
+    def part(self, mask: Mask) -> "Seen":
+        """Return those of the rows that a mask over the sample marks."""
+        inside = mask[self.at]
+        return self if inside.all() else Seen(self.cells[inside], self.at[inside], whole=False)
+
+    def block(self, own: slice) -> Floats:
+        """Return the share of rows in each pair of some bins and all, all that one question needs."""
+        if self.whole:
+            return self.joint[own]
+        return (self.cells[:, own].T @ self.cells).astype(np.float64) / max(self.rows, 1)
+
+    @functools.cached_property
+    def joint(self) -> Floats:
+        """The share of rows in each pair of bins."""
+        return (self.cells.T @ self.cells).astype(np.float64) / max(self.rows, 1)
+
+
 class Law:
     """The law of a reference sample, without the columns to skip: keys and times."""
 
     def __init__(self, whole: pd.DataFrame, skip: tuple[str, ...], order: Rows) -> None:
         names = [n for n in sorted(whole.columns) if n not in skip and whole[n].dtype.kind != "M"][:600]
         self.most, bins = (_ROWS, 8) if len(names) <= _WIDE else (_ROWS // 4, 4)
-        self.skip = skip
-        self.sample = sample = whole.iloc[order[: self.most]]
+        self.skip, self.sample = skip, (sample := whole.iloc[order[: self.most]])
         bins = int(np.clip(round(len(sample) ** (1 / 3) / 2), 3, bins))
         self.cuts = {name: cut for name in names if (cut := _cut(sample[name], bins)) is not None}
-        self.names = list(self.cuts)
+        self.names, self.rows = list(self.cuts), len(sample)
         self.sizes = np.array([cut.size for cut in self.cuts.values()], dtype=int)
         stops = self.sizes.cumsum()
         self.starts = stops - self.sizes
         self.place = {n: slice(a, b) for n, a, b in zip(self.names, self.starts, stops, strict=True)}
-        self.rows = len(sample)
         self.seen = self.look(whole, order)
         # the metric of correspondence analysis, in which rare bins weigh no more than bins of two percent
         width = np.sqrt(np.maximum(self.seen.shares, _RARE))
         self.scale = np.outer(width, width)
         self.relations = (self.seen.joint - np.outer(self.seen.shares, self.seen.shares)) / self.scale
         used = np.add.reduceat(self.seen.shares * (1 - self.seen.shares) / width**2, self.starts)
-        # what the sum of squares is expected to be where two columns have nothing to do with each other
-        self.freedom = np.outer(used, used)
+        self.freedom = np.outer(used, used)  # the squares to expect of columns that have nothing to do with each other
         phi = np.add.reduceat(np.add.reduceat(self.relations**2, self.starts, axis=0), self.starts, axis=1)
         phi -= self.freedom / max(self.rows - 1, 1)
         least = np.maximum(np.minimum.outer(used, used), 1e-9)
@@ -142,30 +164,6 @@ class Law:
         # the distance of two samples grows with the number of their categories
         chance = 0.65 * np.sqrt(before * (1 - before) * (1 / self.rows + 1 / max(seen.rows, 1))).sum()
         return float(np.abs(gap).sum() / 2 - max(bar, chance))
-
-
-class Seen:
-    """Rows of a sample in the bins of a law."""
-
-    def __init__(self, cells: NDArray[np.float32], at: Rows, whole: bool = True) -> None:
-        self.cells, self.at, self.rows, self.whole = cells, at, len(at), whole
-        self.shares = cells.mean(axis=0, dtype=np.float64) if len(at) else np.zeros(cells.shape[1])
-
-    def part(self, mask: Mask) -> Seen:
-        """Return those of the rows that a mask over the sample marks."""
-        inside = mask[self.at]
-        return self if inside.all() else Seen(self.cells[inside], self.at[inside], whole=False)
-
-    def block(self, own: slice) -> Floats:
-        """Return the share of rows in each pair of some bins and all, all that one question needs."""
-        if self.whole:
-            return self.joint[own]
-        return (self.cells[:, own].T @ self.cells).astype(np.float64) / max(self.rows, 1)
-
-    @functools.cached_property
-    def joint(self) -> Floats:
-        """The share of rows in each pair of bins."""
-        return (self.cells.T @ self.cells).astype(np.float64) / max(self.rows, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,3 +253,99 @@ def _order(table: Any) -> Rows:
     """Return an order of a sample's rows that, where they are many, has nothing to do with how they were stored."""
     n = len(table.sample)
     return np.argsort(table.hashes, kind="stable") if n > _ROWS // 4 else np.arange(n)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Some rows of the current sample, in which a damage may be whole."""
+
+    mask: Mask
+    where: Mapping[str, Any] = field(default_factory=dict)  # `time` and `onset`, or `segment`; nothing for all rows
+
+
+def views(pair: Pair, case: Case, *scores: Floats) -> Iterator[View]:
+    """All current rows, then spans of time in which a score of rows has another level, then segments of few values."""
+    sample = pair.current.sample
+    yield View(np.ones(len(sample), dtype=bool))
+    time = time_of(pair, case)
+    for score in scores if time is not None else ():
+        yield from _spans(sample[time], score)
+    for name in sorted(sample.columns):
+        values = sample[name]
+        if values.dtype != "category" or name not in pair.reference.sample or len(values.cat.categories) > 12:
+            continue
+        for level in sorted(map(str, values.cat.categories)):
+            mask = (values == level).to_numpy()
+            if FEWEST <= mask.sum() < 0.8 * len(sample):
+                yield View(mask, {"segment": {name: level}})
+
+
+def settle(parts: Iterable[View], holds: Callable[[View], T | None]) -> tuple[View, T] | None:
+    """Return where something holds, and what: in all rows, unless it does in a span of time and not in the rest."""
+    whole: tuple[View, T] | None = None
+    for view in parts:
+        if whole is not None and "segment" in view.where:
+            break
+        if (found := holds(view)) is None:
+            continue
+        rest = replace(view, mask=~view.mask)
+        if not view.where:
+            whole = view, found
+        elif whole is None or (rest.mask.sum() >= FEWEST and holds(rest) is None):
+            return view, found
+    return whole
+
+
+def _spans(times: pd.Series, score: Floats) -> Iterator[View]:
+    """Yield the span between the two turns of a cumulated score, or what is before and after its only turn."""
+    moments, score, total = cumulated(times.to_numpy(), score)
+    n, spread = len(score), score.std()
+    # without a change scores are cumulated so far from zero once in a hundred times (Kuiper, 1960)
+    if n < 2 * FEWEST or not spread or np.nanmax(total) - np.nanmin(total) < 2 * spread * np.sqrt(n):
+        return
+    start, stop = sorted((int(np.nanargmin(total)), int(np.nanargmax(total))))
+    ends = [(start, stop)] if 0.02 * n < start and stop < 0.98 * n else []
+    turn = stop if start <= 0.02 * n else start
+    for first, last in ends or [(turn, n), (0, turn)]:
+        if last - first >= FEWEST:
+            span = {"time": str(times.name), "all_since": last == n}
+            told = {"onset": moments[first]} if first else {}, {"until": moments[last - 1]} if last < n else {}
+            inside = times.between(moments[first], moments[last - 1]).to_numpy()
+            yield View(inside, span | {k: iso(v) for side in told for k, v in side.items()})
+
+
+def traces(pair: Pair, case: Case, name: str) -> list[Floats]:
+    """Return scores of a column that change with its values, their spread, and what they say of the other columns."""
+    old, new = (table.sample[name] for table in (pair.reference, pair.current))
+    if not old.dtype.kind == new.dtype.kind == "f":
+        return ties(pair, case, name)
+    known = np.sort(old.dropna().to_numpy())
+    rank = np.where(new.isna(), np.nan, np.searchsorted(known, new) / max(len(known), 1))
+    return [rank, np.abs(rank - 0.5), *ties(pair, case, name)]
+
+
+def ties(pair: Pair, case: Case, name: str) -> list[Floats]:
+    """Return how well each row keeps what a column says of the others: on average 1; nothing where it says nothing."""
+    law, seen = joint(pair, case)
+    if name not in law.names or not law.partners[law.names.index(name)].any():
+        return []
+    score = np.full(len(pair.current.sample), np.nan)
+    score[seen.at] = (law.pulls(name, seen) * seen.cells[:, law.place[name]]).sum(axis=1)
+    return [score]
+
+
+def part_of(pair: Pair, view: View) -> Mask:
+    """Return the rows of the reference that a view is held against: the same segment, or all."""
+    sample, segment = pair.reference.sample, view.where.get("segment", {})
+    found = [(sample[name] == level).to_numpy() for name, level in segment.items()]
+    return found[0] if found else np.ones(len(sample), dtype=bool)
+
+
+def counterpart(pair: Pair, view: View) -> Mask:
+    """Return the rows of the reference that are like a view by nature: the same segment, or those as old there."""
+    if "time" not in view.where:
+        return part_of(pair, view)
+    then, now = (table.sample[view.where["time"]] for table in (pair.reference, pair.current))
+    inside = now[view.mask]
+    first, last = (now < inside.min()).mean(), (now <= inside.max()).mean()
+    return np.asarray(then.between(then.quantile(first), then.quantile(last)))

@@ -15,8 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from rca.integrity._common import Mask, apart, beyond_chance, differ, noise, samples, time_of
-from rca.integrity._law import joint
-from rca.integrity._views import View, part_of, settle, traces, views
+from rca.integrity._law import View, joint, part_of, settle, traces, views
 from rca.stats import Floats
 from rca.tables import GRID, Column
 from rca.types import Case, Pair
@@ -92,15 +91,14 @@ def support(reference: Column) -> tuple[float, float]:
     """Return the bounds outside of which no reference row comes near: the extremes and a margin."""
     margin = max(reference.at(0.75) - reference.at(0.25), 0.1 * (reference.at(0.99) - reference.at(0.01)))
     low, high = float(reference.min) - margin, float(reference.max) + margin
-    if reference.min > 0 and reference.at(0.25) > 0:
-        # a positive column has a margin in ratios too, or else nothing could lie below it
+    if reference.min > 0:  # a positive column has a margin in ratios too, or else nothing could lie below it
         low = max(low, float(reference.min) * min(reference.at(0.25) / reference.at(0.75), 0.5))
     return low, high
 
 
 def explain(pair: Pair, reference: Column, current: Column, case: Case, tolerance: float = 0.02) -> Change | None:
     """Return the change of unit that explains how a numeric column differs, or None."""
-    if not reference.quantiles or not current.quantiles:
+    if not current.quantiles:
         return None
     old, new = (side[reference.name].to_numpy() for side in samples(pair))
     time, never = time_of(pair, case), np.datetime64("NaT", "us")
@@ -122,15 +120,13 @@ def _whole(sides: Sides, tolerance: float, kept: Callable[[Unit], float]) -> Uni
     """Return the unit that all of the current values are in; `kept` is what undoing one leaves of the relations."""
     known = sides.known
     q0, q1 = np.quantile(sides.old, GRID), np.quantile(known, GRID)
-    # no unit leaves every quantile where it was
-    if np.abs(q1 - q0).max() <= 0.02 * (q0[-1] - q0[0]):
+    if np.abs(q1 - q0).max() <= 0.02 * (q0[-1] - q0[0]):  # no unit leaves every quantile where it was
         return None
     bar = tolerance + noise(len(sides.old), len(known))
     # any population may have moved on by a constant: only what a column says of the others is proof
     moved = {unit: kept(unit) for unit in _offset(sides, q0, q1)}
     units = (*UNITS, *_constant(q0, q1, len(sides.old), len(known)), *(u for u in moved if moved[u] > 0.6))
-    # a look at the quantiles alone spares most of them
-    fit = [unit for unit in units if _distance(q0, unit.undo(q1)) <= bar + 0.15]
+    fit = [unit for unit in units if _distance(q0, unit.undo(q1)) <= bar + 0.15]  # the quantiles alone spare most
     before = apart(sides.old, known) if fit else 0.0
     if before < max(2 * bar, 0.1):
         return None
@@ -163,21 +159,17 @@ def _constant(before: Floats, after: Floats, n0: int, n1: int) -> tuple[Unit, ..
     ratios = np.log(q1 / q0)
     factor = float(np.exp(np.median(ratios)))
     even = np.ptp(ratios) <= 0.03 + 2 * np.sqrt(1 / n0 + 1 / n1)
-    # a factor that has a name is known no better than a median
-    close = 0.03 + 2 * np.log(q0[-4] / q0[3]) * np.sqrt(1 / n0 + 1 / n1)
-    if not even or abs(np.log(factor)) < 0.15 or any(abs(np.log(u.factor / factor)) < close for u in UNITS):
-        return ()
-    return (Unit(f"a constant x{factor:.3g}", factor),)
+    close = 0.03 + 2 * np.log(q0[-4] / q0[3]) * np.sqrt(1 / n0 + 1 / n1)  # a median knows a named factor no better
+    nameless = abs(np.log(factor)) >= 0.15 and all(abs(np.log(u.factor / factor)) >= close for u in UNITS)
+    return (Unit(f"a constant x{factor:.3g}", factor),) if even and nameless else ()
 
 
 def _offset(sides: Sides, before: Floats, after: Floats) -> tuple[Unit, ...]:
     """Return a constant that was added, or from which the values were taken: all of them lie where none ever was."""
-    # of a span some rows may be others, and values of the other sign are another damage
-    old, new = before[[0, -1]], after[[2, -3]]
+    old, new = before[[0, -1]], after[[2, -3]]  # of a span some rows may be others; the other sign is another damage
     if max(new[0] - old[1], old[0] - new[1]) <= old[1] - old[0] or differ(sides.old, -sides.known) <= 0.1:
         return ()
-    # medians say no more digits than their error has
-    error = 1.3 * np.std(sides.old) / np.sqrt(min(len(sides.old), len(sides.known)))
+    error = 1.3 * np.std(sides.old) / np.sqrt(min(len(sides.old), len(sides.known)))  # medians say no more digits
     digits = 1 - int(np.ceil(np.log10(max(error, 1e-9))))
     added, taken = (round(float(np.median(side)), digits) for side in (after - before, after + before[::-1]))
     named = any(u.factor == 1 and abs(u.offset - added) < 0.1 * (old[1] - old[0]) for u in UNITS)
@@ -185,16 +177,12 @@ def _offset(sides: Sides, before: Floats, after: Floats) -> tuple[Unit, ...]:
 
 
 def _whole_numbers(sides: Sides, unit: Unit, values: Floats, part: bool = False) -> bool:
-    """Say whether undoing the unit gives whole numbers again where the reference has only such.
-
-    A count that grew tenfold is no multiple of ten; a column that was multiplied by ten is.
-    """
+    """Say whether undoing the unit gives whole numbers, if the reference has such: a count that grew gives others."""
     if not sides.reference.type.startswith(("int", "uint")):
         return True
     whole = sides.current.type.startswith(("int", "uint"))
     if whole and unit.factor < 1:
-        # a division leaves decimals; where they were cut off, only a large change of all rows is beyond doubt
-        return not part and unit.sharp
+        return not part and unit.sharp  # a division leaves decimals; of those cut off only a large one of all is sure
     again = np.round(unit.undo(values)) * unit.factor + unit.offset
     # decimals of the new unit may be cut off; other columns come this close in at most three of five rows
     slack = (0.51 if whole and (unit.factor % 1 or unit.offset % 1) else 0.2 * unit.factor * (not whole)) + 1e-6
@@ -240,23 +228,17 @@ def _of_rows(sides: Sides) -> Change | None:
             continue
         fit = (0.0, 1.0) if stepped else _fit(sides, unit, bounds, outside)
         if fit is not None:
-            # powers of ten are more common than units that have a name
-            rank = fit[0] + 0.1 * (" to " in unit.name)
+            rank = fit[0] + 0.1 * (" to " in unit.name)  # powers of ten are more common than units that have a name
             found.append((rank, Change(unit, outside, *bounds, seen=fit[1], p_value=chance)))
     return min(found, key=lambda item: item[0])[1] if found else None
 
 
 def _step(sides: Sides, outside: Mask) -> float:
-    """Return the factor by which a column jumps from the last sound rows to the first damaged ones, or NaN.
-
-    A column may move to where the reference never was, and be in another unit as well. It does not move tenfold
-    between neighbours in time, and stay there.
-    """
+    """Return the factor by which a column jumps, and stays, at the first damaged rows, or NaN: a unit's is no move."""
     before, now = sides.times
     onset = now[outside & ~np.isnat(now)].min(initial=now.max())
     since = np.isfinite(sides.new) & (now >= onset)
-    # where no times are known nothing is since a moment
-    if not since.any() or outside[since].mean() < 0.95:
+    if not since.any() or outside[since].mean() < 0.95:  # where no times are known nothing is since a moment
         return float("nan")
     moments, values = (np.concatenate(both) for both in ((before, now[~since]), (sides.old, sides.new[~since])))
     sound = pd.Series(values, moments).dropna().sort_index(kind="stable")
@@ -275,8 +257,7 @@ def _fit(sides: Sides, unit: Unit, bounds: tuple[float, float], outside: Mask) -
     moved = unit.undo(sides.new[outside])
     visible = beyond(sides.old * unit.factor + unit.offset, bounds)
     seen = float(visible.mean())
-    # a tail that grew a little longer looks like a change of which only the extremes can be seen
-    if seen < 0.5:
+    if seen < 0.5:  # a tail that grew a little longer looks like a change of which only the extremes can be seen
         return None
     sound = sides.new[~outside & beyond(sides.new * unit.factor + unit.offset, bounds)]
     then, hits = pd.Series(sides.times[0]), pd.Series(sides.times[1][outside])
@@ -285,9 +266,8 @@ def _fit(sides: Sides, unit: Unit, bounds: tuple[float, float], outside: Mask) -
         bar = min(0.05 + 2.0 * (1 / len(law) + 1 / len(moved)) ** 0.5, 0.5)
         gap = min(gap, _distance(law, moved, both=True) - bar)
     known = _values_known(sides, unit, sides.new[outside])
-    if known >= 0.9 or (gap <= 0 and (unit.sharp or (sides.reference.distinct or 0) >= 50)):
-        return gap - known, seen
-    return None
+    fits = known >= 0.9 or (gap <= 0 and (unit.sharp or (sides.reference.distinct or 0) >= 50))
+    return (gap - known, seen) if fits else None
 
 
 def beyond(values: Floats, bounds: tuple[float, float]) -> Mask:
@@ -298,11 +278,8 @@ def beyond(values: Floats, bounds: tuple[float, float]) -> Mask:
 def _values_known(sides: Sides, unit: Unit, values: Floats) -> float:
     """Return the share of distinct undone values that are among the reference's own, where those are few."""
     few = (sides.reference.distinct or 0) <= min(_FEW, sides.reference.present / 2)
-    if not few or not sides.reference.type.startswith(("float", "decimal")):
+    own, now = pd.Index(np.unique(sides.old)), unit.undo(np.unique(values[np.isfinite(values)]))
+    if not few or not sides.reference.type.startswith(("float", "decimal")) or len(now) < 5:
         return 0.0
-    own, now = np.unique(sides.old), unit.undo(np.unique(values[np.isfinite(values)]))
-    if len(now) < 5:
-        return 0.0
-    place = np.searchsorted(own, now)
-    near = np.abs(own[np.clip([place - 1, place], 0, len(own) - 1)] - now).min(axis=0)
-    return float((near <= 1e-6 * np.maximum(np.abs(now), 1e-12)).mean())
+    hair = 1e-6 * np.maximum(np.abs(now), 1e-12)
+    return float((own.get_indexer(pd.Index(now), method="nearest", tolerance=hair) >= 0).mean())

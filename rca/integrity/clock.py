@@ -9,8 +9,7 @@ from scipy.special import ndtr
 from scipy.stats import mode
 from rca.errors import NotApplicable
 from rca.integrity._common import FEWEST, Mask, beside, columns, filled, iso, locate, report, time_of
-from rca.integrity._law import Rows, joint
-from rca.integrity._views import part_of, settle, views
+from rca.integrity._law import Rows, joint, part_of, settle, views
 from rca.registry import check
 from rca.stats import Floats
 from rca.tables import SAMPLE, Column, Table
@@ -255,8 +254,7 @@ def time_shift(case: Case) -> Iterator[Finding]:
     (['at is 2 hours late in 100 % of the rows of train.'], [])
     """
     for pair, before, after in columns(case, "time"):
-        found = _found(pair, case, after.name) if min(before.present, after.present) > 1 else None
-        if found is None:
+        if min(before.present, after.present) < 2 or not (found := _found(pair, case, after.name)):
             continue
         hours, hit, how, where = found
         late = f"{abs(hours):g} hour{'s' * (abs(hours) != 1)} {'late' if hours > 0 else 'early'}"

@@ -76,9 +76,8 @@ def sentinel_values(case: Case, *, floor: float = 0.005) -> Iterator[Finding]:
         yield from report(pair, name, case, hit, "sentinel_values", text, floor, **facts)
 
 
-def _constants(pair: Pair, reference: Column, current: Column, case: Case, *risen: Any) -> Mask:
+def _constants(pair: Pair, reference: Column, current: Column, case: Case, values: Any, now: Any, before: Any) -> Mask:
     """Return which of the values that rose stand for null."""
-    values, now, before = risen
     if reference.kind != current.kind:
         said = (str(v).strip().casefold() for v in values)
         return np.array([word in NULLS and not word[-1].isdigit() for word in said], dtype=bool)

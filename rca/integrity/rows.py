@@ -1,6 +1,7 @@
 """RCA110 and RCA114, whether rows were lost, or lost for their label."""
 
 from collections.abc import Iterator
+from dataclasses import astuple
 from typing import Any
 import numpy as np
 import pandas as pd
@@ -40,21 +41,18 @@ def truncation(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
     """
     usable = filled(case)
     for pair in (p for p in case.pairs if rows(p)[1] == 0 < rows(p)[0]):
-        lost, _ = rows(pair)
-        yield _finding(pair, {}, lost, lost, floor, {"missing_keys": None, "limit": None})
+        yield _finding(pair, {}, rows(pair)[0], rows(pair)[0], floor, {"missing_keys": None, "limit": None})
     for pair in usable:
         (before, after), time = rows(pair), time_of(pair, case)
         limit = after if after in LIMITS or (after < before and after % 1000 == 0 != before % 1000) else None
         missing, lost = _lost(pair, case.roles.key, time)
         facts = {"limit": limit, "key": list(case.roles.key), "missing_keys": missing}
         which = _which(pair, case, lost, time) if lost > floor / 5 * before else {}
-        # a key tells which rows are gone, so that a part that is gone as a whole is no accident
-        sure = missing and which.keys() & {"value", "until"}
+        sure = missing and which.keys() & {"value", "until"}  # a part gone as a whole, as keys tell, is no accident
         if missing is None and not which and limit not in LIMITS and _strangers(pair, case):
             lost = 0
         if lost > (floor / 5 if sure else floor) * before or (lost > 0 and limit in LIMITS):
-            # a loss by label has a check of its own
-            if not lost_by_label(pair, case):
+            if not lost_by_label(pair, case):  # a loss by label has a check of its own
                 yield _finding(pair, which, lost, before, floor, facts)
         elif limit in LIMITS and before != after:
             text = f"{pair.name} has exactly {after:,} rows, which is as many as a file of some formats can hold."
@@ -168,8 +166,7 @@ def _gap(pair: Pair, case: Case, time: Any) -> Which:
     # the longest of many steps is long by nature, by so much as the tail of their law says (Hill, 1975)
     tail = float(np.log(order[-_STEPS:-1] / order[-_STEPS]).mean())
     natural = longest < 3 * max(third, old.max(initial=0.0)) or np.log(longest / third) < 5 * tail
-    # more than there are is no gap, but a time that is none
-    if natural or not 15 <= expected <= len(now):
+    if natural or not 15 <= expected <= len(now):  # more than there are is no gap, but a time that is none
         return {}
     since, until = (iso(pd.Timestamp(round(s * 1e6), unit="us")) for s in (start, stop))
     return {"time": time, "since": since, "until": until, "lost": expected * rows(pair)[1] / len(now)}
@@ -182,8 +179,7 @@ def _late(pair: Pair, case: Case, time: Any) -> Which:
         return {}
     (then, _), (now, edges) = (np.histogram(side, bins=_STEPS) for side in sides)
     expected = float(now[:-1].min())
-    natural = then[-1] < then[:-1].min() / 2 or now[-1] >= expected / 2
-    if natural or poisson.cdf(now[-1], expected) > 1e-6:
+    if then[-1] < then[:-1].min() / 2 or now[-1] >= expected / 2 or poisson.cdf(now[-1], expected) > 1e-6:
         return {}
     lost = (np.median(now) - now[-1]) * rows(pair)[1] / now.sum()
     return {"time": time, "onset": iso(pd.Timestamp(round(edges[-2]), unit="us")), "lost": float(lost)}
@@ -192,7 +188,6 @@ def _late(pair: Pair, case: Case, time: Any) -> Which:
 def _vanished(pair: Pair, case: Case, time: str | None) -> Which:
     """Return the category that all of the reference has and the current table lacks, or lacks since a moment."""
     before, after = samples(pair)
-    scale = rows(pair)[1] / len(after)
     best: Which = {"lost": 0.0}
     moments = after[time] if time else pd.Series(0, index=after.index)
     tenth = np.ceil(10 * before[time].rank(pct=True, method="first")) if time else pd.Series(0, index=before.index)
@@ -204,11 +199,10 @@ def _vanished(pair: Pair, case: Case, time: str | None) -> Which:
             hit = (last == value).to_numpy()
             gone = (moments > moments[hit].max()).to_numpy() if hit.any() else np.ones(len(after), dtype=bool)
             share = 0.8 * min(shares.loc[value].min(), hit[~gone].mean() if hit.any() else 1.0)
-            lost = float(scale * share * gone.sum())
+            lost = float(rows(pair)[1] / len(after) * share * gone.sum())
             if lost <= best["lost"] or (1 - share) ** gone.sum() > 1e-6:
                 continue
-            # the others keep their shares, which they do not where the category has another name now
-            early = last[~gone] if hit.any() else first
+            early = last[~gone] if hit.any() else first  # the others keep their shares, unless the category was renamed
             rest = [side.value_counts(normalize=True, dropna=False) for side in (early[early != value], last[gone])]
             allowed = (0.5 if time else 0.3) * (early == value).mean() + noise(len(early), int(gone.sum())) / 2
             if rest[1].sub(rest[0], fill_value=0.0).abs().max() <= allowed:
@@ -240,9 +234,8 @@ def selection_bias(case: Case, *, floor: float = 0.05) -> Iterator[Finding]:
             others = f"{percent(max(found['others'], 0.0))} of the others"
             text = f"{pair.name} lost {percent(found['share'])} of the rows with {target} {which}, {others}."
             facts = {"missing_keys": found["rows"] if found["key"] else None, **found}
-            rate, subject = facts.pop("rate"), f"data.{pair.name}"
-            size = rate.difference, rate.low, rate.high, rate.p_value
-            yield Finding("", "selection_bias", subject, text, None, *size, facts)
+            size: tuple[float, float, float, float] = astuple(facts.pop("rate"))
+            yield Finding("", "selection_bias", f"data.{pair.name}", text, None, *size, facts)
 
 
 def lost_by_label(pair: Pair, case: Case, floor: float = 0.05) -> dict[str, Any]:
@@ -268,8 +261,7 @@ def lost_by_label(pair: Pair, case: Case, floor: float = 0.05) -> dict[str, Any]
             continue
         share, others = map(float, 1 - m / n)
         rate = rate_change(round(max(others, 0.0) * n[1]), int(n[1]), round(max(share, 0.0) * n[0]), int(n[0]), floor)
-        # without a key the tables are two samples, whose counts are apart by chance
-        fell, rest = n - m
+        fell, rest = n - m  # without a key the tables are two samples, whose counts are apart by chance
         stayed = abs(others) <= floor + 3 * np.sqrt(2 / n[1]) and fell > max(4 * np.sqrt(n[0] + m[0]), -2 * rest)
         if (keyed or stayed) and rate.p_value <= 1e-4 and rate.difference > most:
             most, gone = rate.difference, round(fell * rows(pair)[0] / len(before))
@@ -293,10 +285,8 @@ def _classes(before: pd.Series, after: pd.Series) -> Iterator[tuple[dict[str, An
 
 def _explained(before: pd.DataFrame, after: pd.DataFrame, hits: Any, skip: list[str], least: float, of: float) -> bool:
     """Say whether among rows that are alike in another column the class lost hardly more rows than the others."""
-    for name in (n for n in before.columns if n not in skip and n in after.columns):
+    for name in (n for n in after if n not in skip and n in before and before[n].dtype.kind == after[n].dtype.kind):
         sides = [before[name], after[name]]
-        if len({side.dtype.kind for side in sides}) > 1:
-            continue
         if sides[0].dtype == "category":
             bins = [side.astype("object").fillna("").to_numpy() for side in sides]
         else:

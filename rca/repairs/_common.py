@@ -32,8 +32,7 @@ def where(frame: Frame, finding: Finding) -> Mask:
     rows = np.ones(len(frame), dtype=bool)
     for name, level in (told.get("segment") or {}).items():
         rows &= frame[name].astype("object").map(_text, na_action="ignore").eq(level).to_numpy()
-    time = told.get("time")
-    if time in frame.columns:
+    if (time := told.get("time")) in frame.columns:
         moments = naive(frame[time])
         for word, within in (("onset", moments.ge), ("until", moments.le)):
             if told.get(word):
@@ -117,17 +116,12 @@ def _leaves(known: Frame, asked: Frame, column: str) -> tuple[NDArray[np.intp], 
 
 def _encode(known: pd.Series, asked: pd.Series) -> list[Floats] | None:
     """Return both sides of a column as numbers that a tree can split, or None where it tells nothing."""
-    both = (known, asked)
-    if pd.api.types.is_datetime64_any_dtype(known.dtype) and known.dtype == asked.dtype:
+    both = [plain(side) for side in (known, asked)]
+    if both[0].dtype.kind == both[1].dtype.kind == "M":
         return [np.where(side.isna(), np.nan, side.astype("int64").astype(float)) for side in both]
-    if all(pd.api.types.is_numeric_dtype(side.dtype) for side in both):
-        numbers = [side.to_numpy(dtype=float, na_value=np.nan) for side in both]
-        return [np.where(np.abs(side) < 1e30, side, np.nan) for side in numbers]  # a tree reads single precision
-    try:
-        levels = known.astype("object").value_counts().index
-    except TypeError:
-        return None
+    if both[0].dtype.kind == both[1].dtype.kind == "f":
+        return [np.where(np.abs(side) < 1e30, side, np.nan) for side in both]  # a tree reads single precision
+    levels = both[0].astype("category").cat.categories
     if not 1 < len(levels) <= _LEVELS:
         return None
-    codes = {level: float(i) for i, level in enumerate(sorted(levels, key=str))}
-    return [side.astype("object").map(codes).to_numpy(dtype=float) for side in both]
+    return [np.where(side.isin(levels), levels.get_indexer(pd.Index(side)), np.nan) for side in both]

@@ -65,8 +65,8 @@ def _lost(frame: Frame, told: Any, reference: Frame, rng: Draw) -> Any:
         fresh = np.flatnonzero(found & ~_hashes(reference, both).isin(_hashes(frame, both)))
         return np.isin(np.arange(len(found)), rng.choice(fresh, min(len(fresh), told["rows"]), replace=False))
     if time in both and since:
-        found = found & reference[time].gt(pd.Timestamp(since))
-        found &= reference[time].lt(pd.Timestamp(until)) if until else True
+        span = pd.Timestamp(since), pd.Timestamp(until or pd.Timestamp.max)
+        found = found & reference[time].between(*span, inclusive="neither")
     return np.asarray(found, dtype=bool)
 
 

@@ -10,7 +10,7 @@ import rca
 from rca import case as cases
 from rca import drill
 from rca.errors import NotApplicable
-from rca.integrity.artifacts import corrupt_artifact
+from rca.integrity.schema import corrupt_artifact
 from rca.types import Artifact, Case, Finding, Roles, Version
 
 Copy = Callable[[Path], drill.Workspace]

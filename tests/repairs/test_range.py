@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from rca.errors import NotApplicable
-from rca.repairs.numbers import range_violation
+from rca.repairs.values import range_violation
 from rca.types import Finding
 
 WHOLE = pd.DataFrame({"city": ["A", "B"] * 100, "age": [30.0, 40.0] * 100})

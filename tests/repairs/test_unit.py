@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from rca.errors import NotApplicable
-from rca.repairs.numbers import unit_change
+from rca.repairs.values import unit_change
 from rca.types import Finding
 
 WHOLE = pd.DataFrame({"age": [20, 30, 40, 50]})
