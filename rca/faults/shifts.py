@@ -9,14 +9,15 @@ from rca.faults._common import Cells, Done, Draw, Frame, Mask, cells, require
 from rca.registry import fault
 
 
-def _redrawn(frame: Frame, weights: Any, rng: Draw, kind: str, column: str, **told: Any) -> Done:
-    drawn = np.sort(rng.choice(len(frame), len(frame), p=weights / weights.sum()))
-    return frame.iloc[drawn].set_axis(frame.index), {"kind": kind, "column": column, **told, "rows": len(frame)}
+def _kept(frame: Frame, weights: Any, rng: Draw, kind: str, column: str, **told: Any) -> Done:
+    """Keep each row with a chance in proportion to its weight: none is drawn twice."""
+    stay = rng.random(len(frame)) < weights / weights.max()
+    return frame[stay].copy(), {"kind": kind, "column": column, **told, "rows": int((~stay).sum())}
 
 
-@fault("covariate_shift", "draw other rows of the same law")
+@fault("covariate_shift", "see other rows of the same law")
 def covariate_shift(frame: Frame, column: str | None, rng: Draw, *, strength: float = 2.0) -> Done:
-    """Draw as many rows again, those of large values more often: e^strength times from the smallest to the largest.
+    """Keep rows of large values more often: e^strength times as often the largest as the smallest.
 
     Texts are large in the order of the alphabet. What the target is, given the other columns, stays.
 
@@ -29,19 +30,19 @@ def covariate_shift(frame: Frame, column: str | None, rng: Draw, *, strength: fl
     """
     name = require(frame, column)
     weights = np.exp(strength * frame[name].rank(pct=True).fillna(0.5).to_numpy())
-    return _redrawn(frame, weights, rng, "covariate_shift", name, strength=strength)
+    return _kept(frame, weights, rng, "covariate_shift", name, strength=strength)
 
 
-@fault("label_shift", "draw one outcome more often")
+@fault("label_shift", "see one outcome more often")
 def label_shift(frame: Frame, column: str | None, rng: Draw, *, value: Any = None, factor: float = 4.0) -> Done:
-    """Draw as many rows again, those of one outcome (the rarest) `factor` times as often; see :func:`covariate_shift`.
+    """Keep rows of one outcome (the rarest) `factor` times as often as others; see :func:`covariate_shift`.
 
     What the other columns are, given the outcome, stays.
     """
     name = require(frame, column)
     value = frame[name].value_counts().sort_index().idxmin() if value is None else value
     weights = np.where(frame[name] == value, factor, 1.0)
-    return _redrawn(frame, weights, rng, "label_shift", name, value=value, factor=factor)
+    return _kept(frame, weights, rng, "label_shift", name, value=value, factor=factor)
 
 
 @cells("concept_shift", "let another outcome follow from an input")
