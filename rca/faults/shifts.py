@@ -25,7 +25,7 @@ def covariate_shift(frame: Frame, column: str | None, rng: Draw, *, strength: fl
     --------
     >>> frame = pd.DataFrame({"age": range(1000)})
     >>> damaged, truth = covariate_shift(frame, "age", np.random.default_rng(0), strength=5.0)
-    >>> damaged["age"].median() > 800, truth["strength"]
+    >>> bool(damaged["age"].median() > 800), truth["strength"]
     (True, 5.0)
     """
     name = require(frame, column)
