@@ -321,12 +321,9 @@ def base(case: Case, system: str, looked: Seen, seed: int) -> Investigation:
         pair = cases.exam_pair(case)
         tables = {"reference": pair.reference.name, "current": pair.current.name}
     # it holds no time, so that runs compare equal
-    provenance: dict[str, Any] = {
-        "rca": version("rca"),
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in ("scikit-learn", "pandas", "numpy", "duckdb", "dvc")},
-        "seed": seed,
-    }
+    packages = {name: version(name) for name in ("scikit-learn", "pandas", "numpy", "duckdb", "dvc")}
+    provenance: dict[str, Any] = {"rca": version("rca"), "python": platform.python_version(), "packages": packages}
+    provenance["seed"] = seed
     if case.root is not None:
         provenance["uncommitted"] = list(Repository(Path(case.root)).changed())
     known: dict[str, Any] = {"outcomes": looked[0], "findings": looked[1], "provenance": provenance}

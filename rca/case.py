@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 import pandas as pd
 from rca import versions
-from rca.config import FILE, Config, load
+from rca.config import Config, load
 from rca.errors import ConfigError, DataError, InconclusiveError, VersionError, choices
 from rca.gitrepo import Repository
 from rca.sandbox import fetch
@@ -16,12 +16,7 @@ FEWEST = 50
 
 
 def of_versions(
-    reference: str = "HEAD~1",
-    current: str = "HEAD",
-    *,
-    config: str | Path = FILE,
-    since: str | None = None,
-    trust: bool = False,
+    reference: str, current: str, *, config: str | Path, since: str | None = None, trust: bool = False
 ) -> tuple[Case, Config]:
     """Read two revisions of a project; `since` splits production: the rows before are the reference."""
     path = Path(config)

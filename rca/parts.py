@@ -5,12 +5,13 @@ model, the pipeline is run again, and inside of that without the damages of the 
 """
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 import numpy as np
 import pandas as pd
 from rca.case import exam_pair
 from rca.errors import NotApplicable, RcaError
+from rca.evolution._changes import sides
 from rca.evolution._runs import Options, retrain
 from rca.evolution.replay import Share, replay
 from rca.inputs.decompose import Decomposition, complete, decompose
@@ -21,7 +22,7 @@ from rca.inputs.timeline import change_points, read_events, said
 from rca.metrics import linearised
 from rca.stats import Estimate, shapley
 from rca.tables import LIMIT
-from rca.tree import CURRENT, REFERENCE, Branch, Damage, Setting, Term, damaged, damages
+from rca.tree import CURRENT, REFERENCE, Branch, Setting, Term, damaged, damages
 from rca.types import Rejected
 
 #: Damages are told apart by exact Shapley values up to this many; smaller ones share a place.
@@ -195,42 +196,36 @@ def _player(setting: Setting, share: Share) -> Term:
 
 def _training_data(setting: Setting, branch: Branch, options: Options) -> None:
     """Retrain without each damage of the training table: causes inside the change that carries them."""
-    case = setting.case
+    case, grid = setting.case, setting.grid
     pair = next((p for p in case.pairs if p.name == "train"), None)
-    artifact = case.current.artifacts.get("data.train") if case.current else None
-    if pair is None or artifact is None:
+    if pair is None:
         return
     tables = pair.reference.frame(LIMIT, setting.seed), pair.current.frame(LIMIT, setting.seed)
     found = damages(setting, pair, tables, branch)
     for d in found[RETRAINED:]:
         reason = f"only {RETRAINED} damages of the training data are retrained without"
         branch.give_up("integrity", d.main.kind, d.subject, reason, d.findings)
-    try:
-        branch.terms += list(_nested(setting, branch, tables[1], found[:RETRAINED], artifact.path, options))
-    except (NotApplicable, RcaError) as problem:
-        for d in found[:RETRAINED]:
-            branch.give_up("integrity", d.main.kind, d.subject, f"retraining without it failed: {problem}")
-
-
-def _nested(
-    setting: Setting, branch: Branch, table: pd.DataFrame, found: list[Damage], path: str, options: Options
-) -> Iterator[Term]:
-    """Tell some damages apart by retraining."""
-    grid = setting.grid
+    retrained, path = found[:RETRAINED], sides(case)[1].artifacts["data.train"].path
 
     def worth(present: frozenset[str]) -> Estimate:
-        undone = [d for d in found if d.subject not in present]
+        undone = [d for d in retrained if d.subject not in present]
         if not undone:
             return grid.both_exams(grid.models[1])
         options.say(f"retraining without {', '.join(d.subject for d in undone)}")
-        repaired = functools.reduce(lambda t, d: d.undo(t), undone, table)
-        return grid.both_exams(retrain(setting.case, path, repaired.reset_index(drop=True), options))
+        repaired = functools.reduce(lambda t, d: d.undo(t), undone, tables[1])
+        return grid.both_exams(retrain(case, path, repaired.reset_index(drop=True), options))
 
-    parts = shapley(worth, [d.subject for d in found])
+    try:
+        parts = shapley(worth, [d.subject for d in retrained])
+    except (NotApplicable, RcaError) as problem:
+        for d in retrained:
+            branch.give_up("integrity", d.main.kind, d.subject, f"retraining without it failed: {problem}")
+        return
     order = {"training_data": 0, "code_change": 1, "preprocessing": 2}
     # The change that brought the damage: data, else code, else the largest.
     parent = min(branch.terms, key=lambda t: (order.get(t.kind, 3), -abs(t.part.value)))
-    for d, part in zip(found, parts.values(), strict=True):
+    for d, part in zip(retrained, parts.values(), strict=True):
         term = damaged(d, part, f"retraining without it moves the model by {-part.value:+.4g}")
         # Retrained with one seed: what is known of other seeds' noise is known of the change around it.
-        yield replace(term, runs=True, parent=parent.subject, extra_se=parent.extra_se, floor=parent.floor)
+        term = replace(term, runs=True, parent=parent.subject, extra_se=parent.extra_se, floor=parent.floor)
+        branch.terms.append(term)
