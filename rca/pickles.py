@@ -1,21 +1,16 @@
 """What a pickle would import, read without importing or calling any of it."""
 
-import bz2
-import gzip
-import lzma
 import math
 import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 import numpy as np
-from joblib.compressor import BinaryZlibFile
+from joblib.compressor import _COMPRESSORS
 from rca.errors import ModelError
 
 #: More bytes than this, once decompressed, are no model that is read here.
 LARGEST = 8 << 30
-_PACKED: dict[bytes, Callable[[Any], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\x78": BinaryZlibFile}
-_PACKED |= dict.fromkeys((b"\xfd7zXZ", b"\x5d\x00"), lzma.open)
 
 
 class _Counted:
@@ -80,8 +75,8 @@ def names(file: str | Path) -> tuple[str, ...]:
     found: dict[str, None] = {}
     try:
         with Path(file).open("rb") as raw:
-            unpack = next((way for magic, way in _PACKED.items() if raw.peek().startswith(magic)), lambda raw: raw)
-            _load(_Counted(unpack(raw)), found)
+            packed = [way for way in _COMPRESSORS.values() if raw.peek().startswith(way.prefix)]
+            _load(_Counted(packed[0].decompressor_file(raw) if packed else raw), found)
     except Exception as problem:  # noqa: BLE001  a hostile file may raise anything
         detail = " ".join(str(problem).split())[:200]
         raise ModelError(f"it is no whole pickle ({type(problem).__name__}: {detail}): save the model again.") from None

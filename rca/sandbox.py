@@ -9,37 +9,33 @@ import subprocess
 import sys
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE, Popen
 from typing import Any
 from rca.errors import ReplayError, VersionError
 from rca.gitrepo import Repository, git
 from rca.versions import Snapshot, cache_folder, dvc_config, scratch
 
-_CHILDREN: set[subprocess.Popen[str]] = set()
-_HOMES: set[Path] = set()
 _ENDED = threading.Event()
+atexit.register(_ENDED.set)  # no run begins while the process ends
 
 
-def _end(child: subprocess.Popen[str]) -> None:
+def _end(child: Popen[str]) -> None:
     """Stop a run that is still going, with all that it started."""
-    _CHILDREN.discard(child)
     if child.poll() is None:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()  # whoever started it reads what it printed
 
 
-@atexit.register
-def _clean() -> None:
-    """Leave nothing behind when the process ends in the middle of a run, and let no other run begin."""
+def _abort(child: Popen[str]) -> None:
+    """Stop a run in the middle of which the process ends, before its folder is removed; no other begins then."""
     _ENDED.set()
-    for child in list(_CHILDREN):
-        _end(child)
-    for home in list(_HOMES):
-        shutil.rmtree(home, ignore_errors=True)
+    _end(child)
 
 
 def environment(python: Path | None = None, **more: str) -> dict[str, str]:
@@ -84,22 +80,19 @@ class Sandbox:
         """Run dvc here and return what it printed."""
         if _ENDED.is_set():
             raise ReplayError("the process is ending.")
-        with subprocess.Popen(
-            [sys.executable, "-m", "dvc", *arguments],
-            cwd=self.root,
-            env=environment(self.python, DVC_SITE_CACHE_DIR=str(self.site), PYTHONHASHSEED="0"),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,  # so that a stage's own children end with it
+        command = [sys.executable, "-m", "dvc", *arguments]
+        env = environment(self.python, DVC_SITE_CACHE_DIR=str(self.site), PYTHONHASHSEED="0")
+        # in a session of its own, so that a stage's own children end with it
+        with Popen(
+            command, cwd=self.root, env=env, stdout=PIPE, stderr=PIPE, errors="replace", start_new_session=True
         ) as child:
-            _CHILDREN.add(child)
+            left = weakref.finalize(child, _abort, child)
             try:
                 out, err = child.communicate(timeout=timeout)
             except subprocess.TimeoutExpired:
                 raise ReplayError(f"dvc {arguments[0]} did not end within {timeout:.0f} s: raise --timeout.") from None
             finally:
+                left.detach()
                 _end(child)
         if child.returncode:
             tail = " | ".join((out + err).strip().splitlines()[-4:])
@@ -110,19 +103,14 @@ class Sandbox:
 @contextmanager
 def sandbox(repository: Repository, commit: str, cache: Path | None = None) -> Iterator[Sandbox]:
     """Make a copy of the project at a commit, on the user's DVC cache or another, and remove it afterwards."""
-    home = Path(tempfile.mkdtemp(prefix="rca-sandbox-"))
-    _HOMES.add(home)
-    try:
-        clone = home / "project"
+    with tempfile.TemporaryDirectory(prefix="rca-sandbox-", ignore_cleanup_errors=True) as folder:
+        home, clone = Path(folder), Path(folder) / "project"
         top = git(repository.root, "rev-parse", "--show-toplevel").decode().strip()
         git(home, "clone", "--quiet", "--shared", "--no-checkout", "--", top, str(clone))
         git(clone, "checkout", "--quiet", "--detach", commit)
         project = clone / repository.prefix
         _configure(repository.root, project, cache or cache_folder(repository.root), home)
         yield Sandbox(project, home / "site")
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-        _HOMES.discard(home)
 
 
 def _configure(root: Path, project: Path, cache: Path, home: Path) -> None:
