@@ -17,7 +17,7 @@ from rca.contract import CODE, TITLE, hold, read, write
 from rca.contract import suggest as learn
 from rca.errors import InconclusiveError, ModelError, NotApplicable, ReplayError, VersionError
 from rca.evolution import bisect as search
-from rca.evolution._changes import Change, root_changes, sides
+from rca.evolution._changes import root_changes, sides
 from rca.evolution.replay import Options, plan
 from rca.findings import significant
 from rca.gitrepo import Repository
@@ -244,21 +244,18 @@ def bisect(
     several = grid is not None and len(changes) > 1
     found = _replayed(inner, settings, how, seed) if several else _changed(inner, settings, seed, say)
     if grid is not None and len(changes) == 1:
-        found = _alone(found, setting(inner, grid.metric, found.findings, seed), changes[0], settings.material)
+        # all that differs between the models is of the only change
+        on, (change,) = setting(inner, grid.metric, found.findings, seed), changes
+        worth = [on.grid.both_exams(model) for model in on.grid.models]
+        counter = f"the version without it, and all else the same, has {on.grid.metric.name} {worth[0].value:.4g}"
+        told = change.kind, change.subject, worth[1] - worth[0], change.text
+        ids = tuple(f.id for f in on.findings if f.subject == change.subject)
+        branch = Branch([Term("evolution", *told, True, counter, stage=change.stage, findings=ids)])
+        found = _weighed(found, on, worth, branch, settings.material)
     if found.gap is not None and found.verdict == "no_incident":
         said += " But between it and its parent the models differ by no more than chance makes them:"
     provenance = {**found.provenance, "culprit": asdict(culprit)}
     return replace(found, summary=f"{said} {found.summary}", provenance=provenance)
-
-
-def _alone(start: Investigation, on: Setting, change: Change, material: float) -> Investigation:
-    """Return the only change between two versions as the cause of all that differs between their models."""
-    worth = [on.grid.both_exams(model) for model in on.grid.models]
-    counter = f"the version without it, and all else the same, has {on.grid.metric.name} {worth[0].value:.4g}"
-    told = change.kind, change.subject, worth[1] - worth[0], change.text
-    ids = tuple(f.id for f in on.findings if f.subject == change.subject)
-    term = Term("evolution", *told, True, counter, stage=change.stage, findings=ids)
-    return _weighed(start, on, worth, Branch([term]), material)
 
 
 def shift_of_tables(

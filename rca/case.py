@@ -74,11 +74,9 @@ def _pairs(old: Version, new: Version, config: Config, since: str | None, roles:
 
 def _is_meant(old: Version, new: Version, path: str) -> bool:
     """Whether a production table that cannot be read was to be read: it is tracked, or its name leads nowhere."""
-    artifacts = [side.artifacts["data.production"] for side in (new, old)]
-    if artifacts[0].corrupt:  # which is a finding, and :func:`exams` says the rest
-        return False
-    tracked = [a.md5 is not None or path in side.files for a, side in zip(artifacts, (new, old), strict=True)]
-    return tracked[0] or not any(tracked)
+    tracked = [side.artifacts["data.production"].md5 is not None or path in side.files for side in (new, old)]
+    # one that is corrupt is a finding, and :func:`exams` says the rest
+    return not new.artifacts["data.production"].corrupt and (tracked[0] or not any(tracked))
 
 
 def exam_pair(case: Case) -> Pair:

@@ -124,10 +124,8 @@ class Repository:
 
 
 #: Files in git that hold data or records, and so are no code.
-_DATA = {
-    ".csv", ".tsv", ".parquet", ".json", ".jsonl", ".feather", ".arrow", ".xlsx", ".txt", ".gz", ".zip", ".npy",
-    ".md", ".rst", ".lock", ".dvc", ".png", ".svg", ".jpg", ".pdf", ".html",
-}  # fmt: skip
+_DATA = {".csv", ".tsv", ".parquet", ".json", ".jsonl", ".feather", ".arrow", ".xlsx", ".txt", ".gz", ".zip", ".npy"}
+_DATA |= {".md", ".rst", ".lock", ".dvc", ".png", ".svg", ".jpg", ".pdf", ".html"}
 
 
 def is_code(path: str) -> bool:

@@ -121,9 +121,8 @@ def _configure(root: Path, project: Path, cache: Path, home: Path) -> None:
     remotes: dict[str, Mapping[str, Any]] = dict(known.get("remote", {}))
     default = known.get("core", {}).get("remote")
     if not remotes or default is None:
-        empty = home / "remote"
-        empty.mkdir()
-        remotes["rca-empty"], default = {"url": str(empty)}, "rca-empty"
+        (home / "remote").mkdir()
+        remotes["rca-empty"], default = {"url": str(home / "remote")}, "rca-empty"
     if not str(cache).isascii():  # DVC writes its configuration in ASCII
         (home / "cache").symlink_to(cache)
         cache = home / "cache"

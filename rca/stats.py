@@ -1,7 +1,5 @@
 """Numbers with their uncertainty: estimates that add up, Shapley values, multiplicity."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,7 +35,7 @@ class Estimate:
     value: float
     influence: Mapping[str, Floats] = field(default_factory=dict)
 
-    def __add__(self, other: Estimate | float) -> Estimate:
+    def __add__(self, other: "Estimate | float") -> "Estimate":
         if not isinstance(other, Estimate):
             return Estimate(self.value + other, self.influence)
         merged = dict(self.influence)
@@ -50,12 +48,12 @@ class Estimate:
 
     __radd__ = __add__
 
-    def __mul__(self, factor: float) -> Estimate:
+    def __mul__(self, factor: float) -> "Estimate":
         return Estimate(self.value * factor, {sample: rows * factor for sample, rows in self.influence.items()})
 
     __rmul__ = __mul__
 
-    def __sub__(self, other: Estimate | float) -> Estimate:
+    def __sub__(self, other: "Estimate | float") -> "Estimate":
         return self + other * -1.0
 
     @property
@@ -106,8 +104,7 @@ def benjamini_hochberg(p_values: Sequence[float], tests: int | None = None) -> F
     """Adjust p-values for the false discovery rate (Benjamini and Hochberg, 1995), `tests` being all that were made."""
     silent = np.ones(max((tests or 0) - len(p_values), 0))
     known = np.nan_to_num(np.concatenate([p_values, silent]), nan=1.0)  # what has no number proves nothing
-    adjusted: Floats = false_discovery_control(known)[: len(p_values)]
-    return adjusted
+    return np.asarray(false_discovery_control(known)[: len(p_values)])
 
 
 @dataclass(frozen=True, slots=True)

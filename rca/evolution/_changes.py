@@ -70,16 +70,10 @@ def tracker(version: Version, path: str) -> str | None:
 
 def upstream(version: Version, stage: str | None) -> list[str]:
     """Return the stages that lead to one, inputs first, itself last."""
-    order: list[str] = []
-
-    def visit(name: str | None) -> None:
-        if name is not None and name in version.stages and name not in order:
-            for dep in version.stages[name].deps:
-                visit(producer(version, dep))
-            order.append(name)
-
-    visit(stage)
-    return order
+    if stage is None or stage not in version.stages:
+        return []
+    makers = dict.fromkeys(producer(version, dep) for dep in version.stages[stage].deps)
+    return [*dict.fromkeys(name for maker in makers for name in upstream(version, maker)), stage]
 
 
 def between(version: Version, first: Iterable[str], last: str | None) -> tuple[str, ...]:

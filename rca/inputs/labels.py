@@ -72,7 +72,7 @@ def label_shift(
 def _gain(each: Floats, place: Order, folds: Folds) -> Estimate:
     """Return the mean gain, both sides counting half, with the rows put back to their place."""
     back = each[place]
-    return 0.5 * (mean(back[: folds.reference], "reference") + mean(back[folds.reference :], "current"))
+    return 0.5 * (mean(back[~folds.current], "reference") + mean(back[folds.current], "current"))
 
 
 def _mix(values: Floats, codes_p: Order, codes_q: Order) -> Estimate:
