@@ -20,10 +20,8 @@ from rca.evolution import bisect as search
 from rca.evolution._changes import root_changes, sides
 from rca.evolution.replay import Options, plan
 from rca.findings import significant
-from rca.gitrepo import Repository
-from rca.inputs import timeline
+from rca.inputs import slices, timeline
 from rca.inputs.attribute import attribute
-from rca.inputs.slices import said
 from rca.lineage import trace
 from rca.parts import broken, model_part, moved, shifted
 from rca.profiles import store
@@ -276,7 +274,7 @@ def shift_of_tables(
     asked = {"reference-data": reference, "current-data": current, "target": target, "time": time, **how, "seed": seed}
     words = [(name, one) for name, value in asked.items() for one in (value if isinstance(value, list) else [value])]
     branch = shifted(found.parts, shift, since)
-    branch.notes += [*found.notes, *said(found.slices)]
+    branch.notes += [*found.notes, *slices.said(found.slices)]
     again = shlex.join(["rca", "attribute", *(w for n, v in words if v is not None for w in (f"--{n}", str(v)))])
     return conclude(judge(start, [branch], found.gap, difference, again), "inconclusive")
 
@@ -321,8 +319,8 @@ def base(case: Case, system: str, looked: Seen, seed: int) -> Investigation:
     packages = {name: version(name) for name in ("scikit-learn", "pandas", "numpy", "duckdb", "dvc")}
     provenance: dict[str, Any] = {"rca": version("rca"), "python": platform.python_version(), "packages": packages}
     provenance["seed"] = seed
-    if case.root is not None:
-        provenance["uncommitted"] = list(Repository(Path(case.root)).changed())
+    if case.current is not None:
+        provenance["uncommitted"] = list(case.current.snapshot.repository.changed())
     known: dict[str, Any] = {"outcomes": looked[0], "findings": looked[1], "provenance": provenance}
     for name, side in (("reference", case.reference), ("current", case.current)):
         table = tables.get(name) or None

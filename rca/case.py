@@ -33,10 +33,9 @@ def of_versions(
     asked = (roles.target, roles.time, *roles.key, *roles.features, *roles.sensitive, *sum(roles.inputs.values(), ()))
     if strange := [name for name in asked if name and there and name not in there]:
         raise ConfigError(f"{path.name} names the column '{strange[0]}', which no table has: choose {choices(there)}.")
-    pairs, root = _pairs(old, new, settings, since, roles), str(repository.root)
     log = None if settings.events is None else new.snapshot.artifact(settings.events).file
     named = {"model_path": settings.model, "seed_key": settings.seed, "lock_path": settings.environment, "events": log}
-    return Case(pairs, roles, old, new, trust=trust, root=root, **named), settings
+    return Case(_pairs(old, new, settings, since, roles), roles, old, new, trust=trust, **named), settings
 
 
 def of_tables(reference: Any, current: Any, **roles: Any) -> Case:

@@ -1,10 +1,10 @@
 """Model files, read without running what is in them, and asked for predictions."""
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from subprocess import TimeoutExpired, run
 from typing import Any
 from rca import pickles
 from rca.errors import ModelError, RcaError, choices
@@ -71,10 +71,8 @@ def _converted(file: str, name: str, home: str) -> str:
     target, variables = f"{home}/model.skops", {"HOME": home, "TMPDIR": home, "PATH": "/usr/bin:/bin"}
     command = [sys.executable, "-I", "-c", _CONVERT, str(Path(file).resolve()), target]
     try:
-        done = subprocess.run(
-            command, cwd=home, env=variables, capture_output=True, text=True, errors="replace", timeout=900, check=False
-        )
-    except subprocess.TimeoutExpired:
+        done = run(command, cwd=home, env=variables, capture_output=True, errors="replace", timeout=900, check=False)
+    except TimeoutExpired:
         raise ModelError(f"{name} did not load within 900 s: save the model with skops.io.dump.") from None
     if done.returncode:
         detail = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1][:300]

@@ -14,11 +14,9 @@ from rca.errors import NotApplicable, RcaError
 from rca.evolution._changes import sides
 from rca.evolution._runs import Options, retrain
 from rca.evolution.replay import Share, replay
+from rca.inputs import slices, timeline
 from rca.inputs.decompose import Decomposition, complete, decompose
 from rca.inputs.labels import LabelShift, label_shift
-from rca.inputs.slices import said as for_whom
-from rca.inputs.slices import slices
-from rca.inputs.timeline import change_points, read_events, said
 from rca.metrics import linearised
 from rca.stats import Estimate, shapley
 from rca.tables import LIMIT
@@ -105,16 +103,16 @@ def moved(setting: Setting) -> Branch:
     notes: list[str] = []
     if roles.time in have and all(table[roles.time].dtype.kind == "M" for table in (old, new)):
         try:
-            log = read_events(setting.case.events) if setting.case.events else None
-            times = old[roles.time], new[roles.time]
-            since = said(change_points(values, (p, q), times, complete(groups, columns), log, setting.seed))
+            log = timeline.read_events(setting.case.events) if setting.case.events else None
+            dated = (p, q), (old[roles.time], new[roles.time]), complete(groups, columns), log, setting.seed
+            since = timeline.said(timeline.change_points(values, *dated))
         except RcaError as problem:  # a broken log must not cost the answer
             notes.append(f"since when is not known: {problem}")
     branch = shifted(found, shift, since)
     watched = [c for c in roles.sensitive if c in have]
     shown = list(dict.fromkeys([*columns, *watched]))
-    whom = for_whom(slices(values, (old[shown], new[shown]), np.random.default_rng(setting.seed), watched))
-    branch.notes += [*notes, *whom]
+    apart = slices.slices(values, (old[shown], new[shown]), np.random.default_rng(setting.seed), watched)
+    branch.notes += [*notes, *slices.said(apart)]
     branch.terms = [replace(term, part=grid.spread(term.part, rows)) for term in branch.terms]
     return branch
 

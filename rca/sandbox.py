@@ -5,7 +5,6 @@ import functools
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -14,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import PIPE, Popen
+from subprocess import PIPE, Popen, TimeoutExpired, run
 from typing import Any
 from rca.errors import ReplayError, VersionError
 from rca.gitrepo import Repository, git
@@ -55,7 +54,7 @@ def interpreter(pins: bytes) -> Path:
     (home / "requirements.txt").write_bytes(pins)
     install = ("pip", "install", "--quiet", "--python", str(home / "venv"), "-r", str(home / "requirements.txt"))
     for asked in (("venv", "--quiet", "--python", sys.executable, str(home / "venv")), install):
-        done = subprocess.run([uv, *asked], cwd=home, env=environment(), capture_output=True, text=True, check=False)
+        done = run([uv, *asked], cwd=home, env=environment(), capture_output=True, text=True, check=False)
         if done.returncode:
             raise ReplayError(f"uv {asked[0]} failed for the environment: {done.stderr.strip()[-600:]}")
     return home / "venv" / "bin"
@@ -89,7 +88,7 @@ class Sandbox:
             left = weakref.finalize(child, _abort, child)
             try:
                 out, err = child.communicate(timeout=timeout)
-            except subprocess.TimeoutExpired:
+            except TimeoutExpired:
                 raise ReplayError(f"dvc {arguments[0]} did not end within {timeout:.0f} s: raise --timeout.") from None
             finally:
                 left.detach()

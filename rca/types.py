@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -126,7 +125,6 @@ class Case:
     lock_path: str | None = None  # the file that pins the environment
     events: str | None = None  # a readable log of events
     trust: bool = False  # whether pickled models may be loaded, by a process apart
-    root: str | None = None  # the project's folder, for replay; None where the case is two tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,9 +262,9 @@ class Investigation:
         import pandas as pd
 
         names = ["rank", "pillar", "kind", "subject", "contribution", "low", "high", "share", "status", "within"]
-        rows = [dataclasses.asdict(cause) for cause in self.causes]
+        rows = [asdict(cause) for cause in self.causes]
         if self.unexplained is not None:
-            rows.append({"subject": "unexplained", **dataclasses.asdict(self.unexplained)})
+            rows.append({"subject": "unexplained", **asdict(self.unexplained)})
         return pd.DataFrame(rows, columns=names)
 
     def plot(self) -> Figure:
@@ -284,8 +282,8 @@ class Investigation:
 
 def plain(value: Any) -> Any:
     """Turn records, arrays and numpy scalars into what JSON knows."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    if is_dataclass(value) and not isinstance(value, type):
+        value = {f.name: getattr(value, f.name) for f in fields(value)}
     elif hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, Mapping):

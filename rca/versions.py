@@ -1,7 +1,6 @@
 """The system at one git revision, read without checkout."""
 
 import contextlib
-import functools
 import hashlib
 import json
 import posixpath
@@ -10,7 +9,7 @@ import tempfile
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 from rca import models
@@ -255,7 +254,7 @@ def _objects(cache: Path, recorded: str) -> list[Path]:
     return [cache / "files" / "md5" / head / tail, cache / head / tail]
 
 
-@functools.cache
+@cache
 def scratch() -> tempfile.TemporaryDirectory[str]:
     """Return a folder for the life of the process."""
     return tempfile.TemporaryDirectory(prefix="rca-")

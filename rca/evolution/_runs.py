@@ -16,7 +16,6 @@ from platformdirs import user_cache_path
 from rca import models
 from rca.errors import NotApplicable, ReplayError
 from rca.evolution._changes import PARAMS, between, producer, sides
-from rca.gitrepo import Repository
 from rca.registry import Say, silent
 from rca.sandbox import Sandbox, sandbox
 from rca.stats import Estimate
@@ -108,9 +107,9 @@ def retrain(case: Case, path: str, table: pd.DataFrame, options: Options | None 
     _, current = sides(case)
     readers = {name for name, stage in current.stages.items() if path in stage.deps}
     order = between(current, readers, producer(current, case.model_path))
-    if case.root is None or not order:
+    if not order:
         raise NotApplicable(f"no stage of dvc.lock makes the model from {path}")
-    with sandbox(Repository(Path(case.root)), current.commit) as box:
+    with sandbox(current.snapshot.repository, current.commit) as box:
         pull(box, [current], order, options, but=path)
         file = box.root / path
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -5,14 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
-from pathlib import Path
 import numpy as np
 from joblib import Parallel, delayed
 from scipy.stats import t as student
 from rca.errors import ModelError, NotApplicable, ReplayError
 from rca.evolution._changes import Change, between, producer, repinned, root_changes, sides, upstream
 from rca.evolution._runs import Judge, Options, load_model, proof, prove, pull, set_param, set_seed
-from rca.gitrepo import Repository
 from rca.sandbox import interpreter, sandbox
 from rca.stats import Estimate, quantile, shapley, total
 from rca.types import Case, Model
@@ -75,7 +73,7 @@ class Bench:
             return corner.model, 0, None
         self.options.say(f"running with {', '.join(sorted(coalition)) or 'nothing'} from {current.rev}")
         try:
-            with sandbox(Repository(Path(str(self.case.root))), reference.commit) as box:
+            with sandbox(reference.snapshot.repository, reference.commit) as box:
                 changes = [change for name, change in self.players.items() if name in coalition]
                 box.checkout(current.commit, [path for c in changes for path in c.paths])
                 if self.options.env:
@@ -142,7 +140,7 @@ def players(case: Case, *, env: bool = False) -> tuple[tuple[Change, ...], tuple
     """Return the players of a replay and the stages that they reach, in order."""
     reference, current = sides(case)
     target = producer(current, case.model_path)
-    if case.root is None or target is None or producer(reference, case.model_path) is None:
+    if target is None or producer(reference, case.model_path) is None:
         raise NotApplicable(f"no stage of dvc.lock makes {case.model_path}, so nothing can be run again")
     changes = (*root_changes(case), *(packages(case) if env else ()))
     if lost := [c.subject for c in changes if not c.paths and not c.keys]:
