@@ -61,21 +61,17 @@ def _pairs(old: Version, new: Version, config: Config, since: str | None, roles:
     """Pair each table with its older self, and production with what the reference was judged on."""
     both = [role for role in ("train", "evaluate") if role in old.tables and role in new.tables]
     pairs = [Pair(role, old.tables[role], new.tables[role]) for role in both]
-    production = new.tables.get("production")
-    if production is None and config.data.production is not None and _is_meant(old, new, config.data.production):
-        versions.require(new, "production")
+    name, production = config.data.production, new.tables.get("production")
+    if name is not None and production is None and not new.artifacts["data.production"].corrupt:
+        # it was to be read if it is tracked, or if its name leads nowhere; one that is corrupt is a finding
+        tracked = [side.artifacts["data.production"].md5 is not None or name in side.files for side in (new, old)]
+        if tracked[0] or not any(tracked):
+            versions.require(new, "production")
     if since is not None:
         pairs.append(Pair("production", *_split(new, since, roles), same_role=False))
     elif production is not None and "evaluate" in old.tables:
         pairs.append(Pair("production", old.tables["evaluate"], production, same_role=False))
     return tuple(pairs)
-
-
-def _is_meant(old: Version, new: Version, path: str) -> bool:
-    """Whether a production table that cannot be read was to be read: it is tracked, or its name leads nowhere."""
-    tracked = [side.artifacts["data.production"].md5 is not None or path in side.files for side in (new, old)]
-    # one that is corrupt is a finding, and :func:`exams` says the rest
-    return not new.artifacts["data.production"].corrupt and (tracked[0] or not any(tracked))
 
 
 def exam_pair(case: Case) -> Pair:

@@ -9,12 +9,11 @@ import sys
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE, Popen, TimeoutExpired, run
-from typing import Any
 from rca.errors import ReplayError, VersionError
 from rca.gitrepo import Repository, git
 from rca.versions import Snapshot, cache_folder, dvc_config, scratch
@@ -107,28 +106,22 @@ def sandbox(repository: Repository, commit: str, cache: Path | None = None) -> I
         top = git(repository.root, "rev-parse", "--show-toplevel").decode().strip()
         git(home, "clone", "--quiet", "--shared", "--no-checkout", "--", top, str(clone))
         git(clone, "checkout", "--quiet", "--detach", commit)
-        project = clone / repository.prefix
-        _configure(repository.root, project, cache or cache_folder(repository.root), home)
-        yield Sandbox(project, home / "site")
-
-
-def _configure(root: Path, project: Path, cache: Path, home: Path) -> None:
-    """Give the copy the user's remotes, by absolute address, and the shared cache."""
-    copied, known = dvc_config(project), dvc_config(root)
-    if copied is None or known is None:
-        return
-    remotes: dict[str, Mapping[str, Any]] = dict(known.get("remote", {}))
-    default = known.get("core", {}).get("remote")
-    if not remotes or default is None:
-        (home / "remote").mkdir()
-        remotes["rca-empty"], default = {"url": str(home / "remote")}, "rca-empty"
-    if not str(cache).isascii():  # DVC writes its configuration in ASCII
-        (home / "cache").symlink_to(cache)
-        cache = home / "cache"
-    with copied.edit("local") as local:
-        local["core"] = {"remote": default, "analytics": False}
-        local["cache"] = {"dir": str(cache), "type": "reflink,copy"}
-        local["remote"] = {name: {k: str(v) for k, v in options.items()} for name, options in remotes.items()}
+        copied, known = dvc_config(clone / repository.prefix), dvc_config(repository.root)
+        if copied is not None and known is not None:
+            # the copy has the user's remotes, by absolute address, and the shared cache
+            remotes, default = dict(known.get("remote", {})), known.get("core", {}).get("remote")
+            if not remotes or default is None:
+                (home / "remote").mkdir()
+                remotes["rca-empty"], default = {"url": str(home / "remote")}, "rca-empty"
+            cache = cache or cache_folder(repository.root)
+            if not str(cache).isascii():  # DVC writes its configuration in ASCII
+                (home / "cache").symlink_to(cache)
+                cache = home / "cache"
+            with copied.edit("local") as local:
+                local["core"] = {"remote": default, "analytics": False}
+                local["cache"] = {"dir": str(cache), "type": "reflink,copy"}
+                local["remote"] = {name: {k: str(v) for k, v in options.items()} for name, options in remotes.items()}
+        yield Sandbox(clone / repository.prefix, home / "site")
 
 
 def fetch(snap: Snapshot, path: str) -> Path | None:

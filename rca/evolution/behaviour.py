@@ -125,16 +125,10 @@ def importances(case: Case) -> Iterator[Finding]:
     scored = known is not None and all(hasattr(model, "predict_proba") for model in models)
     metric = metrics.get("brier" if scored else "absolute_error" if known is None else "zero_one")
     read = {name for model in models for name in getattr(model, "feature_names_in_", case.roles.features)}
-
-    def losses(table: Any) -> list[Any]:
-        return [metric.values(scored) for scored in both(case, metric.name, table)]
-
-    usual = losses(frame)
-    mixed = draw.permutation(len(frame))
-    found: dict[str, list[Any]] = {}
-    for name in (n for n in frame.columns if n in read):
-        table = frame.assign(**{name: frame[name].to_numpy()[mixed]})
-        found[name] = [now - before for now, before in zip(losses(table), usual, strict=True)]
+    mixed, names = draw.permutation(len(frame)), [name for name in frame.columns if name in read]
+    tables = [frame, *(frame.assign(**{name: frame[name].to_numpy()[mixed]}) for name in names)]
+    losses = np.array([[metric.values(side) for side in both(case, metric.name, table)] for table in tables])
+    found = dict(zip(names, losses[1:] - losses[0], strict=True))
     moves = {name: mean(new - old, "exam") for name, (old, new) in found.items()}
     p_values = benjamini_hochberg([2 * norm.sf(abs(m.value) / max(m.se, 1e-12)) for m in moves.values()])
     least = _WEIGHS * max(abs(side.mean()) for pair in found.values() for side in pair)
