@@ -88,16 +88,8 @@ def shapley(value: Callable[[frozenset[Player]], Estimate], players: Sequence[Pl
     """Return each player's exact Shapley value (1953); they sum to ``value(all) - value(none)``."""
     k = len(players)
     worth = {frozenset(s): value(frozenset(s)) for size in range(k + 1) for s in combinations(players, size)}
-    result = {}
-    for player in players:
-        others = [p for p in players if p != player]
-        result[player] = total(
-            (worth[frozenset((*s, player))] - worth[frozenset(s)])
-            * (math.factorial(size) * math.factorial(k - size - 1) / math.factorial(k))
-            for size in range(k)
-            for s in combinations(others, size)
-        )
-    return result
+    share = [math.factorial(size) * math.factorial(k - size - 1) / math.factorial(k) for size in range(k)]
+    return {p: total((worth[s | {p}] - worth[s]) * share[len(s)] for s in worth if p not in s) for p in players}
 
 
 def benjamini_hochberg(p_values: Sequence[float], tests: int | None = None) -> Floats:

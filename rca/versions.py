@@ -12,6 +12,9 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
+from dvc.config import Config as DvcConfig
+from dvc_data.hashfile import hash as hashing
+from ruamel.yaml import YAML, YAMLError
 from rca import models
 from rca.config import Config
 from rca.errors import DataError, InconclusiveError, ModelError, VersionError
@@ -50,13 +53,11 @@ class Snapshot:
 
     def content(self, path: str) -> Any:
         """Return what a git-tracked file of YAML, JSON or TOML holds; an empty mapping where there is no such file."""
-        from ruamel.yaml import YAML, YAMLError  # YAML 1.2, the dialect of DVC's own files
-
         text = self.text(path) or b""
         if _is_toml(path):
             return tomllib.loads(text.decode())
         try:
-            return YAML(typ="safe").load(text) or {}
+            return YAML(typ="safe").load(text) or {}  # of YAML 1.2, the dialect of DVC's own files
         except YAMLError as problem:
             raise VersionError(f"{path} is not YAML ({' '.join(str(problem).split())}): correct it.") from None
 
@@ -177,12 +178,10 @@ class Snapshot:
 
     def _matches(self, path: Path, recorded: str) -> bool:
         """Whether a file has the recorded md5, or that of DVC 2, which took Windows line ends for Unix ones."""
-        from dvc_data.hashfile.hash import file_md5
-
         known = self.repository.hashes
         for kind in ("md5", "md5-dos2unix"):
             if (path, kind) not in known:
-                known[path, kind] = file_md5(str(path), name=kind)
+                known[path, kind] = hashing.file_md5(str(path), name=kind)
             if known[path, kind] == recorded.removesuffix(".dir"):
                 return True
         return False
@@ -195,8 +194,6 @@ class Snapshot:
 
 def dvc_config(root: Path) -> Any:
     """Return DVC's configuration of a project, from its folder or one above; None where there is none."""
-    from dvc.config import Config as DvcConfig
-
     home = next((p / ".dvc" for p in (root, *root.parents) if (p / ".dvc").is_dir()), None)
     return None if home is None else DvcConfig(dvc_dir=str(home))
 

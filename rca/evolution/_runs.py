@@ -12,6 +12,7 @@ from typing import Any
 import dpath
 import pandas as pd
 from dpath.exceptions import PathNotFound
+from dvc.utils.serialize import MODIFIERS
 from platformdirs import user_cache_path
 from rca import models
 from rca.errors import NotApplicable, ReplayError
@@ -86,8 +87,6 @@ def set_seed(box: Sandbox, case: Case, seed: int) -> None:
 
 def set_param(root: Path, file: str, key: str, values: Mapping[str, Any]) -> None:
     """Set a parameter, or all below its key, as `values` has it; a key that they lack is removed."""
-    from dvc.utils.serialize import MODIFIERS
-
     path = root / file
     if path.suffix not in {".json", ".yaml", ".yml"}:
         raise ReplayError(f"{path.name} cannot be set key by key: keep parameters in YAML or JSON.")

@@ -217,12 +217,9 @@ def _scores(case: Case, frame: pd.DataFrame) -> dict[str, Any]:
     pair = both(case, "neg_brier_score", frame)
     bins = [pd.qcut(s.response, 10, labels=False, duplicates="drop") for s in pair]
     error = [float(pd.Series(s.y - s.response).groupby(b).sum().abs().sum()) for s, b in zip(pair, bins, strict=True)]
-    return {
-        "mean": [float(s.response.mean()) for s in pair],
-        "rate": float(pair[0].y.mean()),
-        "calibration_error": [e / len(frame) for e in error],
-        "cut_for_same_rate": float(np.quantile(pair[1].response, 1 - (pair[0].response > 0.5).mean())),
-    }
+    cut = float(np.quantile(pair[1].response, 1 - (pair[0].response > 0.5).mean()))
+    means = {"mean": [float(s.response.mean()) for s in pair], "rate": float(pair[0].y.mean())}
+    return {**means, "calibration_error": [e / len(frame) for e in error], "cut_for_same_rate": cut}
 
 
 def _logged(case: Case, frame: pd.DataFrame) -> tuple[Any, Any, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 import numpy as np
+from ruamel.yaml import YAML, YAMLError
 from rca.errors import NotApplicable, ReplayError
 from rca.evolution._changes import producer, same_program, sides, tracker, undeclared, upstream
 from rca.evolution._runs import Judge, Options, load_model, run, set_seed
@@ -115,8 +116,6 @@ def _read(line: _Line, metric: str) -> None:
 @functools.cache
 def _named(text: bytes, metric: str) -> float | None:
     """Return the metric of a file of metrics, by its name or the last part of it, in scikit-learn's orientation."""
-    from ruamel.yaml import YAML, YAMLError
-
     try:
         found = flatten(YAML(typ="safe").load(text))  # which reads JSON as well
     except YAMLError:
