@@ -296,8 +296,7 @@ def setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], see
     found = [side.artifacts.get("model") for side in sides(case)]
     if len({a.md5 or a.file if a else None for a in found}) == 1 and all(found):
         models[0] = models[1]
-    grid = Grid(metric, (models[0], models[1]), exams, case.roles)
-    return Setting(case, grid, findings, seed, rows)
+    return Setting(case, Grid(metric, (models[0], models[1]), exams, case.roles), findings, seed, rows)
 
 
 def conclude(found: Investigation, otherwise: Verdict, gap: Gap | None = None, reason: str = "") -> Investigation:

@@ -121,5 +121,4 @@ def _split(version: Version, since: str, roles: Roles) -> tuple[Table, Table]:
     if table.kinds[roles.time] != "time":
         raise DataError(f"{table.name} has the time column '{roles.time}' of type {at.type()}: make it a timestamp.")
     before = Table(table.expr.filter(at < moment), f"{table.name} before {since}")
-    after = Table(table.expr.filter(at >= moment), f"{table.name} since {since}")
-    return before, after
+    return before, Table(table.expr.filter(at >= moment), f"{table.name} since {since}")

@@ -130,8 +130,7 @@ def gap_of(name: str, reference: Estimate, current: Estimate, rows: tuple[int, i
     """Return the gap between two values of a metric, called one if it excludes zero at the level ``ALARM``."""
     difference = current - reference
     detectable = (quantile(ALARM) + _POWER) * difference.se
-    values = reference.value, current.value, difference.value
-    return Gap(name, *values, *difference.interval(), *rows, detectable)
+    return Gap(name, reference.value, current.value, difference.value, *difference.interval(), *rows, detectable)
 
 
 def total(estimates: Iterable[Estimate]) -> Estimate:

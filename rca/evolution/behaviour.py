@@ -68,7 +68,7 @@ def predictions(case: Case) -> Iterator[Finding]:
     facts["slices"] = _slices(case, frame, gain)
     if facts["slices"]:
         text += " It moved most where " + ", ".join(f"{s['where']} ({s['moved']:+.2g})" for s in facts["slices"]) + "."
-    facts["groups"] = [] if known is None or len(known) != 2 else _groups(case, frame, y, before, after)
+    facts["groups"] = [] if known is None or len(known) != 2 else list(_groups(case, frame, y, before, after))
     for g in facts["groups"]:
         text += f" Between the groups of '{g['column']}', {g['of']} differ by {g['current']:.3g} instead of "
         text += f"{g['reference']:.3g} ({g['moved']:+.3g} [{g['low']:+.3g}, {g['high']:+.3g}])."
@@ -142,9 +142,8 @@ def importances(case: Case) -> Iterator[Finding]:
         yield Finding("RCA211", "weights", "model", text, None, size.value, *size.interval(), evidence=facts)
 
 
-def _groups(case: Case, frame: pd.DataFrame, y: Floats, before: Floats, after: Floats) -> list[dict[str, Any]]:
-    """Return where the largest difference between sensitive groups moved, with a paired bootstrap interval."""
-    found = []
+def _groups(case: Case, frame: pd.DataFrame, y: Floats, before: Floats, after: Floats) -> Iterator[dict[str, Any]]:
+    """Say where the largest difference between sensitive groups moved, with a paired bootstrap interval."""
     views = {"positive answers": (before == 1, after == 1), "accuracy": (before == y, after == y)}
     for column in (c for c in case.roles.sensitive if c in frame):
         codes, names = pd.factorize(frame[column].astype(str))
@@ -160,8 +159,7 @@ def _groups(case: Case, frame: pd.DataFrame, y: Floats, before: Floats, after: F
             if abs(moved) >= _MATTERS and not low <= 0 <= high:
                 now = dict(zip(names[kept], rates[1][0].round(4).tolist(), strict=True))
                 facts = {"column": column, "of": what, "reference": first[0], "current": second[0], "moved": moved}
-                found.append({**facts, "low": low, "high": high, "groups": now})
-    return found
+                yield {**facts, "low": low, "high": high, "groups": now}
 
 
 def _share(rows: Any) -> str:

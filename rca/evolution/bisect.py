@@ -176,8 +176,7 @@ def _search(line: _Line, metric: str, low: int, high: int, judge: Judge | None, 
         chance /= chance.sum()
     order = np.argsort(-chance)
     needed = int(np.searchsorted(np.cumsum(chance[order]), SURE)) + 1
-    likely = [places[int(i)] for i in order[:needed]]
-    return line.culprit(likely, (good, bad), float(chance.max()), runs, stages)
+    return line.culprit([places[i] for i in order[:needed]], (good, bad), float(chance.max()), runs, stages)
 
 
 def _next(chance: Floats, seeds: Mapping[int, int], *, repeat: bool) -> int | None:

@@ -189,7 +189,7 @@ def replay(case: Case, judge: Judge, recorded: Estimate, options: Options, mater
     shares = tuple(Share(p, base[name], errors[name], spread, n) for name, p in bench.players.items())
     residual = recorded - total(s.contribution for s in shares)
     reproducible = abs(residual.value) <= max(1e-6, 0.05 * abs(recorded.value))
-    failures, together = tuple(bench.failures), _together(bench, material)
+    failures, together = tuple(bench.failures), tuple(_together(bench, material))
     return Replay(shares, residual, reproducible, bench.stages_run, len(bench.worth), merged, failures, together)
 
 
@@ -227,15 +227,13 @@ def _join(bench: Bench, subjects: Coalition) -> str:
     return name
 
 
-def _together(bench: Bench, material: float) -> tuple[str, ...]:
+def _together(bench: Bench, material: float) -> Iterator[str]:
     """Say which pairs of players do more, or less, together than each alone, put in first."""
-    found = []
     for one, other in combinations(bench.players, 2):
         none, a, b, both = (bench.value(frozenset(s)) for s in ((), (one,), (other,), (one, other)))
         low, high = (extra := both - a - b + none).interval()
         if abs(extra.value) >= max(material, 1e-9) and not low <= 0 <= high:
-            found.append(f"{one} and {other} act together: {extra.value:+.4g} beyond what each does alone")
-    return tuple(found)
+            yield f"{one} and {other} act together: {extra.value:+.4g} beyond what each does alone"
 
 
 def _complete(bench: Bench) -> tuple[str, ...]:
