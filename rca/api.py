@@ -333,5 +333,4 @@ def base(case: Case, system: str, looked: Seen, seed: int) -> Investigation:
 def command(case: Case, since: str | None, seed: int) -> str:
     """Return the command that gives the same numbers again."""
     old, new = (side.commit[:12] for side in sides(case))
-    window = f" --since {since}" if since else ""
-    return f"rca investigate --reference {old} --current {new}{window} --seed {seed}"
+    return f"rca investigate --reference {old} --current {new}{f' --since {since}' if since else ''} --seed {seed}"

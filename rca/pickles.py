@@ -2,7 +2,6 @@
 
 import math
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 import numpy as np
@@ -38,7 +37,7 @@ class Inert:
 
     name = ""
     source: _Counted
-    nested: Callable[[], Any]
+    found: dict[str, None]
 
     def __new__(cls, *given: Any, **_: Any) -> Self:  # noqa: D102  nothing is done
         made = super().__new__(cls)
@@ -51,7 +50,7 @@ class Inert:
             return
         kind = np.dtype(state["dtype"].given[0])
         if kind.hasobject:
-            self.nested()
+            _load(self.source, self.found)
             return
         if state.get("numpy_array_alignment_bytes") is not None:
             self.source.read(self.source.read(1)[0])
@@ -88,8 +87,7 @@ def _load(source: _Counted, found: dict[str, None]) -> Any:
         def find_class(self, module: str, name: str) -> Any:
             full = f"{module}.{name}"
             found[full] = None
-            nested = staticmethod(lambda: _load(source, found))
-            return type("Named", (Inert,), {"name": full, "source": source, "nested": nested})
+            return type("Named", (Inert,), {"name": full, "source": source, "found": found})
 
         def persistent_load(self, pid: Any) -> Any:
             return Inert(pid)

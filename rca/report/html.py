@@ -15,9 +15,7 @@ def _wide(text: str) -> str:
 
 
 def _cell(value: object) -> str:
-    if value is None:
-        return "n/a"
-    return _wide(f"{value:.5g}") if isinstance(value, float) else words.clean(value, 240)
+    return "n/a" if value is None else _wide(f"{value:.5g}") if isinstance(value, float) else words.clean(value, 240)
 
 
 @functools.cache
