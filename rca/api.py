@@ -262,8 +262,7 @@ def shift_of_tables(
     """Return what :func:`rca.attribute` finds between two tables, as an investigation."""
     found = attribute(reference, current, target=target, time=time, seed=seed, **how)
     start = base(cases.of_tables(reference, current), "two tables", ((), ()), seed)
-    parts = [found.parts.covariate, found.parts.concept, *found.parts.support_groups.values()]
-    difference = total(parts)
+    difference = total([found.parts.covariate, found.parts.concept, *found.parts.support_groups.values()])
     difference += found.gap.difference - difference.value
     shift = None
     if not is_material(found.gap, difference, MATERIAL):

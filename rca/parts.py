@@ -94,13 +94,11 @@ def moved(setting: Setting) -> Branch:
     old, new = (grid.tables[side].loc[at] for side, at in rows.items())
     p, q = old[columns], new[columns]
     try:
-        rng = np.random.default_rng(setting.seed)
-        found = decompose(*values, p, q, groups, rng=rng, hints=(hints[0], hints[1]))
+        found = decompose(*values, p, q, groups, rng=np.random.default_rng(setting.seed), hints=(hints[0], hints[1]))
     except RcaError as problem:
         return Branch(not_testable=[Rejected("inputs", "covariate_shift", "inputs", str(problem))])
     shift = label_shift(*values, pairs[0][0].y, pairs[0][1].y, p, q, np.random.default_rng(setting.seed + 1))
-    since: dict[str, str] = {}
-    notes: list[str] = []
+    since, notes = dict[str, str](), list[str]()
     if roles.time in have and all(table[roles.time].dtype.kind == "M" for table in (old, new)):
         try:
             log = timeline.read_events(setting.case.events) if setting.case.events else None

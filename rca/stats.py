@@ -116,11 +116,9 @@ def rate_change(k0: int, n0: int, k1: int, n1: int, floor: float = 0.0, level: f
     # Wilson's interval of each share
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    down = p - np.maximum(0.0, centre - half)
-    up = np.minimum(1.0, centre + half) - p
+    down, up = p - np.maximum(0.0, centre - half), np.minimum(1.0, centre + half) - p
     difference = float(p[1] - p[0])
-    low = difference - math.hypot(down[1], up[0])
-    high = difference + math.hypot(up[1], down[0])
+    low, high = difference - math.hypot(down[1], up[0]), difference + math.hypot(up[1], down[0])
     # The standard error is the larger of Newcombe's half width and one row, so that 0 of n is no certainty.
     se = max((difference - low if difference > 0 else high - difference) / z, 1 / n1, 1e-12)
     return Rate(difference, low, high, float(ndtr(-(abs(difference) - floor) / se)))

@@ -59,8 +59,7 @@ def _take(of: Mapping[str, list[Floats]], rows: Order) -> Floats:
     """Return rows of all features as a matrix; without features, a constant."""
     features = [feature for group in of.values() for feature in group]
     # Folds are blocks, which are faster to read.
-    block = len(rows) > 0 and rows[-1] - rows[0] == len(rows) - 1
-    asked = slice(rows[0], rows[-1] + 1) if block else rows
+    asked = slice(rows[0], rows[-1] + 1) if len(rows) and rows[-1] - rows[0] == len(rows) - 1 else rows
     return np.stack([feature[asked] for feature in features], axis=1) if features else np.zeros((len(rows), 1))
 
 

@@ -84,6 +84,5 @@ def _mix(values: Floats, codes_p: Order, codes_q: Order) -> Estimate:
         level = mean(values, "reference", here.astype(float)) if here.any() else overall
         share = mean(there.astype(float), "current") - mean(here.astype(float), "reference")
         # The product rule: both the share and the level have noise.
-        excess = level.value - overall.value
-        terms.append(share * excess + Estimate(0.0, (level - overall).influence) * share.value)
+        terms.append(share * (level.value - overall.value) + Estimate(0.0, (level - overall).influence) * share.value)
     return total(terms)
