@@ -1,7 +1,5 @@
 """The nouns: a Case goes in, Findings and Causes come out, an Investigation holds them; it imports nothing of rca."""
 
-from __future__ import annotations
-
 import importlib
 import json
 import math
@@ -34,16 +32,16 @@ class Table(Protocol):
     @property
     def profile(self) -> Any: ...  # noqa: D102
     @property
-    def sample(self) -> pd.DataFrame: ...  # noqa: D102
+    def sample(self) -> "pd.DataFrame": ...  # noqa: D102
     @property
     def hashes(self) -> Any: ...  # noqa: D102
-    def frame(self, limit: int = ..., seed: int = ...) -> pd.DataFrame: ...  # noqa: D102
+    def frame(self, limit: int = ..., seed: int = ...) -> "pd.DataFrame": ...  # noqa: D102
 
 
 class Model(Protocol):
     """What is needed of a fitted model; scikit-learn's estimators are such."""
 
-    def predict(self, X: Any) -> np.ndarray: ...  # noqa: D102, N803
+    def predict(self, X: Any) -> "np.ndarray": ...  # noqa: D102, N803
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +255,7 @@ class Investigation:
         """Return the document as JSON; numbers that are not finite become null."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
-    def frame(self) -> pd.DataFrame:
+    def frame(self) -> "pd.DataFrame":
         """Return the causes, one a row, ranked, with the remainder as the last row."""
         import pandas as pd
 
@@ -267,7 +265,7 @@ class Investigation:
             rows.append({"subject": "unexplained", **asdict(self.unexplained)})
         return pd.DataFrame(rows, columns=names)
 
-    def plot(self) -> Figure:
+    def plot(self) -> "Figure":
         """Draw the waterfall of the gap."""
         return importlib.import_module("rca.plots").waterfall(self)  # type: ignore[no-any-return]  # data know no drawing
 

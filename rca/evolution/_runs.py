@@ -102,8 +102,7 @@ def set_param(root: Path, file: str, key: str, values: Mapping[str, Any]) -> Non
 
 def retrain(case: Case, path: str, table: pd.DataFrame, options: Options | None = None) -> Model:
     """Run the stages between a training table of the project and the model, with `table` in its place."""
-    options = options or Options()
-    _, current = sides(case)
+    options, current = options or Options(), sides(case)[1]
     readers = {name for name, stage in current.stages.items() if path in stage.deps}
     order = between(current, readers, producer(current, case.model_path))
     if not order:

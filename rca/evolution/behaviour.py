@@ -192,8 +192,7 @@ def both(case: Case, metric: str, frame: pd.DataFrame, sample: str = "exam") -> 
 
 def _slices(case: Case, frame: pd.DataFrame, gain: Floats) -> list[dict[str, Any]]:
     """Return the values of columns, at most three, on which the models part otherwise than on the other rows."""
-    found: list[dict[str, Any]] = []
-    p_values: list[float] = []
+    found, p_values = list[dict[str, Any]](), list[float]()
     for column in dict.fromkeys([*case.roles.sensitive, *case.roles.features]):
         few = column in frame and 2 <= frame[column].nunique() <= 30
         for value, rows in frame.groupby(column, observed=True).indices.items() if few else ():

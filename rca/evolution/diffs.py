@@ -34,12 +34,9 @@ def parameters(case: Case) -> Iterator[Finding]:
     []
     """
     reference, current = sides(case)
-    declared = {
-        (key if file == PARAMS else f"{file}:{key}"): stage.name
-        for stage in (*reference.stages.values(), *current.stages.values())
-        for file, values in stage.params.items()
-        for key in values
-    }
+    stages = (*reference.stages.values(), *current.stages.values())
+    known = [(file, key, stage.name) for stage in stages for file, values in stage.params.items() for key in values]
+    declared = {key if file == PARAMS else f"{file}:{key}": name for file, key, name in known}
     for key in {**reference.params, **current.params}:
         old, new = (side.params.get(key, "unset") for side in (reference, current))
         if old == new and type(old) is type(new):
@@ -151,8 +148,8 @@ def training_data(case: Case) -> Iterator[Finding]:
     for change in root_changes(case):
         if change.kind == "training_data":
             text = f"{change.text}, and enters at stage {change.stage}"
-            evidence = {"files": list(change.paths)}
-            yield Finding("RCA205", change.kind, change.subject, text, change.stage, evidence=evidence)
+            facts = {"files": list(change.paths)}
+            yield Finding("RCA205", change.kind, change.subject, text, change.stage, evidence=facts)
 
 
 @diff("RCA210", "rows of the training table changed")
