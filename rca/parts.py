@@ -19,7 +19,6 @@ from rca.inputs.decompose import Decomposition, complete, decompose
 from rca.inputs.labels import LabelShift, label_shift
 from rca.metrics import linearised
 from rca.stats import Estimate, shapley
-from rca.tables import LIMIT
 from rca.tree import CURRENT, REFERENCE, Branch, Setting, Term, damaged, damages
 from rca.types import Rejected
 
@@ -34,8 +33,7 @@ def broken(setting: Setting) -> tuple[Branch, Setting]:
 
     Return the damages, which sum to their cost, and the setting without them, on which all else is judged.
     """
-    branch = Branch()
-    grid = setting.grid
+    branch, grid = Branch(), setting.grid
     table = grid.tables[CURRENT]
     found = damages(setting, exam_pair(setting.case), (grid.tables[REFERENCE], table), branch)
 
@@ -78,9 +76,8 @@ def broken(setting: Setting) -> tuple[Branch, Setting]:
 
 def moved(setting: Setting) -> Branch:
     """Split what the data did into support, covariates by group of inputs, and concept, or label shift instead."""
-    grid = setting.grid
+    grid, roles = setting.grid, setting.case.roles
     have = set(grid.tables[REFERENCE].columns) & set(grid.tables[CURRENT].columns)
-    roles = setting.case.roles
     features = [c for c in roles.features if c in have]
     usable = features if roles.features else have
     groups = {name: [c for c in named if c in usable] for name, named in roles.inputs.items()}
@@ -149,8 +146,7 @@ def shifted(found: Decomposition, shift: LabelShift | None, since: Mapping[str, 
 
 def model_part(setting: Setting, material: float, options: Options | None) -> Branch:
     """Split what the model did; in one piece without `options`, and no deeper than parts that are `material`."""
-    branch = Branch()
-    grid = setting.grid
+    branch, grid = Branch(), setting.grid
     reason = "the same program: only formatting and comments differ"
     same = [f for f in setting.findings if f.evidence.get("same_program") is True]
     branch.ruled_out += [Rejected("evolution", f.kind, f.subject, reason, findings=(f.id,)) for f in same]
@@ -196,7 +192,7 @@ def _training_data(setting: Setting, branch: Branch, options: Options) -> None:
     pair = next((p for p in case.pairs if p.name == "train"), None)
     if pair is None:
         return
-    tables = pair.reference.frame(LIMIT, setting.seed), pair.current.frame(LIMIT, setting.seed)
+    tables = pair.reference.frame(seed=setting.seed), pair.current.frame(seed=setting.seed)
     found = damages(setting, pair, tables, branch)
     for d in found[RETRAINED:]:
         reason = f"only {RETRAINED} damages of the training data are retrained without"

@@ -291,3 +291,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, str | bool | int) else str(value)
+
+
+def flatten(content: Any, prefix: str = "") -> dict[str, Any]:
+    """Return nested mappings as dotted keys."""
+    if not isinstance(content, Mapping):
+        return {prefix: content} if prefix else {}
+    inner = (flatten(value, f"{prefix}.{key}" if prefix else str(key)) for key, value in content.items())
+    return {key: value for part in inner for key, value in part.items()}

@@ -20,15 +20,7 @@ from rca.config import Config
 from rca.errors import DataError, InconclusiveError, ModelError, VersionError
 from rca.gitrepo import Repository, is_code
 from rca.tables import Table, open_table
-from rca.types import Artifact, Stage, Version
-
-
-def flatten(content: Any, prefix: str = "") -> dict[str, Any]:
-    """Return nested mappings as dotted keys."""
-    if not isinstance(content, Mapping):
-        return {prefix: content} if prefix else {}
-    inner = (flatten(value, f"{prefix}.{key}" if prefix else str(key)) for key, value in content.items())
-    return {key: value for part in inner for key, value in part.items()}
+from rca.types import Artifact, Stage, Version, flatten
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from rca.errors import NotApplicable
 from rca.gitrepo import is_code
-from rca.types import Case, Model, Stage, Version
-from rca.versions import flatten
+from rca.types import Case, Model, Stage, Version, flatten
 
 PARAMS = "params.yaml"
 

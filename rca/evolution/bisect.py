@@ -12,8 +12,7 @@ from rca.evolution._changes import producer, same_program, sides, tracker, undec
 from rca.evolution._runs import Judge, Options, load_model, run, set_seed
 from rca.sandbox import sandbox
 from rca.stats import Floats
-from rca.types import Artifact, Case
-from rca.versions import flatten
+from rca.types import Artifact, Case, flatten
 
 #: A culprit is named when it is this probable.
 SURE = 0.95

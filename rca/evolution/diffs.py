@@ -2,7 +2,6 @@
 
 import ast
 import difflib
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 import ibis
@@ -82,11 +81,11 @@ def _functions(before: str, after: str) -> list[str]:
         trees = [ast.parse(source) for source in (before, after)]
     except (SyntaxError, ValueError, RecursionError):
         return []
-    parts: dict[str, list[str]] = defaultdict(lambda: ["", ""])  # by name, what it is before and after
+    parts: dict[str, list[str]] = {}  # by name, what it is before and after
     for side, tree in enumerate(trees):
         for node in tree.body:
             name = node.name if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else "<module>"
-            parts[name][side] += ast.dump(node)
+            parts.setdefault(name, ["", ""])[side] += ast.dump(node)
     return sorted(name for name, (old, new) in parts.items() if old != new)
 
 

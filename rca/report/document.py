@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import json
-import math
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 from rca.errors import ConfigError
@@ -45,7 +44,7 @@ def parse(raw: Any, name: str = "the document") -> Investigation:
 def _value(kind: Any, raw: Any) -> Any:
     """Return a value as a record's annotation has it; a number is null where it is not finite."""
     if raw is None:
-        return math.nan if kind is float else None
+        return float("nan") if kind is float else None
     inner = get_args(kind)
     if get_origin(kind) is tuple:
         return tuple(_value(inner[0], item) for item in raw)

@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 from rca import words
-from rca.types import Investigation, plain
+from rca.types import Investigation, flatten, plain
 
 
 def _wide(text: str) -> str:
@@ -59,7 +59,5 @@ def findings(found: Investigation) -> str:
 
 def provenance(found: Investigation) -> str:
     """Return where the numbers come from: both sides, versions, seeds, hashes."""
-    from rca.versions import flatten
-
     flat = flatten(plain({"reference": found.reference, "current": found.current, **found.provenance})).items()
     return _section("provenance", [(key, item) for key, item in flat if item is not None][:200])
