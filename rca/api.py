@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from rca import case as cases
-from rca import drift, metrics, registry
+from rca import drift, lineage, metrics, profiles, registry
 from rca.causes import SHARE, judge
 from rca.config import FILE, MATERIAL, Config
 from rca.contract import CODE, TITLE, hold, read, write
@@ -22,9 +22,7 @@ from rca.evolution.replay import Options, plan
 from rca.findings import significant
 from rca.inputs import slices, timeline
 from rca.inputs.attribute import attribute
-from rca.lineage import trace
 from rca.parts import broken, model_part, moved, shifted
-from rca.profiles import store
 from rca.registry import Entry, Registry, Say, silent
 from rca.stats import Estimate, gap_of, total
 from rca.tree import Branch, Grid, Setting, Term, is_material, measure
@@ -132,7 +130,7 @@ def check(  # noqa: PLR0913  each is one option of the verb
     if suggest is not None:
         write(learn(case), suggest)
     if profile is not None:
-        store(cases.exam_pair(case).reference.profile, profile, case.roles.key)
+        profiles.store(cases.exam_pair(case).reference.profile, profile, case.roles.key)
     if evidently is not None:
         looked = (*looked[0], drift.evidently(cases.exam_pair(case), case, evidently)), looked[1]
     return _stated(base(case, system, looked, seed))
@@ -282,7 +280,7 @@ def look(case: Case, say: Say, kinds: Sequence[Registry] = KINDS, more: Sequence
     """Run every check and every diff, and keep the findings that chance does not explain, with where it came in."""
     entries = [*(entry for kind in kinds for entry in kind.load().values()), *more]
     outcomes, findings = significant(case, *registry.run(entries, case, say))
-    return outcomes, trace(case, findings)
+    return outcomes, lineage.trace(case, findings)
 
 
 def setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], seed: int) -> Setting:

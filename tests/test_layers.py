@@ -16,7 +16,7 @@ LAYERS = [
     "types",
     "registry",
     "config stats profiles",
-    "engine pickles",
+    "engine",
     "tables models gitrepo",
     "metrics versions",
     "sandbox",

@@ -65,8 +65,7 @@ def _take(of: Mapping[str, list[Floats]], rows: Order) -> Floats:
 
 def encode(p: pd.DataFrame, q: pd.DataFrame, hints: Floats | None = None) -> Features:
     """Encode the columns of two tables alike, and `hints`, of a row each, as the column ``HINTS``."""
-    trees, linear = dict[str, list[Floats]](), dict[str, list[Floats]]()
-    quantities = []
+    trees, linear, quantities = dict[str, list[Floats]](), dict[str, list[Floats]](), list[str]()
     for name in sorted(p.columns):
         if is_number(p[name]) and is_number(q[name]):
             column = np.concatenate([numbers(p[name]), numbers(q[name])])

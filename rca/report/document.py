@@ -37,8 +37,7 @@ def parse(raw: Any, name: str = "the document") -> Investigation:
         place = ".".join(str(part) for part in problem.absolute_path) or "the top"
         text = problem.message if len(problem.message) < 300 else problem.message[:300] + " ..."
         raise ConfigError(f"{name} is no investigation: at {place}, {text}.")
-    found: Investigation = _value(Investigation, raw)
-    return found
+    return _value(Investigation, raw)  # type: ignore[no-any-return]  # it is what is asked for
 
 
 def _value(kind: Any, raw: Any) -> Any:
