@@ -10,23 +10,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from rca import case as cases
-from rca import drift, metrics, registry
+from rca import drift, lineage, metrics, profiles, registry
 from rca.causes import SHARE, judge
 from rca.config import FILE, MATERIAL, Config
 from rca.contract import CODE, TITLE, hold, read, write
 from rca.contract import suggest as learn
 from rca.errors import InconclusiveError, ModelError, NotApplicable, ReplayError, VersionError
 from rca.evolution import bisect as search
-from rca.evolution._changes import Change, root_changes, sides
+from rca.evolution._changes import root_changes, sides
 from rca.evolution.replay import Options, plan
 from rca.findings import significant
-from rca.gitrepo import Repository
-from rca.inputs import timeline
+from rca.inputs import slices, timeline
 from rca.inputs.attribute import attribute
-from rca.inputs.slices import said
-from rca.lineage import trace
 from rca.parts import broken, model_part, moved, shifted
-from rca.profiles import store
 from rca.registry import Entry, Registry, Say, silent
 from rca.stats import Estimate, gap_of, total
 from rca.tree import Branch, Grid, Setting, Term, is_material, measure
@@ -134,7 +130,7 @@ def check(  # noqa: PLR0913  each is one option of the verb
     if suggest is not None:
         write(learn(case), suggest)
     if profile is not None:
-        store(cases.exam_pair(case).reference.profile, profile, case.roles.key)
+        profiles.store(cases.exam_pair(case).reference.profile, profile, case.roles.key)
     if evidently is not None:
         looked = (*looked[0], drift.evidently(cases.exam_pair(case), case, evidently)), looked[1]
     return _stated(base(case, system, looked, seed))
@@ -244,21 +240,18 @@ def bisect(
     several = grid is not None and len(changes) > 1
     found = _replayed(inner, settings, how, seed) if several else _changed(inner, settings, seed, say)
     if grid is not None and len(changes) == 1:
-        found = _alone(found, setting(inner, grid.metric, found.findings, seed), changes[0], settings.material)
+        # all that differs between the models is of the only change
+        on, (change,) = setting(inner, grid.metric, found.findings, seed), changes
+        worth = [on.grid.both_exams(model) for model in on.grid.models]
+        counter = f"the version without it, and all else the same, has {on.grid.metric.name} {worth[0].value:.4g}"
+        told = change.kind, change.subject, worth[1] - worth[0], change.text
+        ids = tuple(f.id for f in on.findings if f.subject == change.subject)
+        branch = Branch([Term("evolution", *told, True, counter, stage=change.stage, findings=ids)])
+        found = _weighed(found, on, worth, branch, settings.material)
     if found.gap is not None and found.verdict == "no_incident":
         said += " But between it and its parent the models differ by no more than chance makes them:"
     provenance = {**found.provenance, "culprit": asdict(culprit)}
     return replace(found, summary=f"{said} {found.summary}", provenance=provenance)
-
-
-def _alone(start: Investigation, on: Setting, change: Change, material: float) -> Investigation:
-    """Return the only change between two versions as the cause of all that differs between their models."""
-    worth = [on.grid.both_exams(model) for model in on.grid.models]
-    counter = f"the version without it, and all else the same, has {on.grid.metric.name} {worth[0].value:.4g}"
-    told = change.kind, change.subject, worth[1] - worth[0], change.text
-    ids = tuple(f.id for f in on.findings if f.subject == change.subject)
-    term = Term("evolution", *told, True, counter, stage=change.stage, findings=ids)
-    return _weighed(start, on, worth, Branch([term]), material)
 
 
 def shift_of_tables(
@@ -267,8 +260,7 @@ def shift_of_tables(
     """Return what :func:`rca.attribute` finds between two tables, as an investigation."""
     found = attribute(reference, current, target=target, time=time, seed=seed, **how)
     start = base(cases.of_tables(reference, current), "two tables", ((), ()), seed)
-    parts = [found.parts.covariate, found.parts.concept, *found.parts.support_groups.values()]
-    difference = total(parts)
+    difference = total([found.parts.covariate, found.parts.concept, *found.parts.support_groups.values()])
     difference += found.gap.difference - difference.value
     shift = None
     if not is_material(found.gap, difference, MATERIAL):
@@ -279,7 +271,7 @@ def shift_of_tables(
     asked = {"reference-data": reference, "current-data": current, "target": target, "time": time, **how, "seed": seed}
     words = [(name, one) for name, value in asked.items() for one in (value if isinstance(value, list) else [value])]
     branch = shifted(found.parts, shift, since)
-    branch.notes += [*found.notes, *said(found.slices)]
+    branch.notes += [*found.notes, *slices.said(found.slices)]
     again = shlex.join(["rca", "attribute", *(w for n, v in words if v is not None for w in (f"--{n}", str(v)))])
     return conclude(judge(start, [branch], found.gap, difference, again), "inconclusive")
 
@@ -288,7 +280,7 @@ def look(case: Case, say: Say, kinds: Sequence[Registry] = KINDS, more: Sequence
     """Run every check and every diff, and keep the findings that chance does not explain, with where it came in."""
     entries = [*(entry for kind in kinds for entry in kind.load().values()), *more]
     outcomes, findings = significant(case, *registry.run(entries, case, say))
-    return outcomes, trace(case, findings)
+    return outcomes, lineage.trace(case, findings)
 
 
 def setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], seed: int) -> Setting:
@@ -301,8 +293,7 @@ def setting(case: Case, metric: metrics.Metric, findings: Sequence[Finding], see
     found = [side.artifacts.get("model") for side in sides(case)]
     if len({a.md5 or a.file if a else None for a in found}) == 1 and all(found):
         models[0] = models[1]
-    grid = Grid(metric, (models[0], models[1]), exams, case.roles)
-    return Setting(case, grid, findings, seed, rows)
+    return Setting(case, Grid(metric, (models[0], models[1]), exams, case.roles), findings, seed, rows)
 
 
 def conclude(found: Investigation, otherwise: Verdict, gap: Gap | None = None, reason: str = "") -> Investigation:
@@ -321,14 +312,11 @@ def base(case: Case, system: str, looked: Seen, seed: int) -> Investigation:
         pair = cases.exam_pair(case)
         tables = {"reference": pair.reference.name, "current": pair.current.name}
     # it holds no time, so that runs compare equal
-    provenance: dict[str, Any] = {
-        "rca": version("rca"),
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in ("scikit-learn", "pandas", "numpy", "duckdb", "dvc")},
-        "seed": seed,
-    }
-    if case.root is not None:
-        provenance["uncommitted"] = list(Repository(Path(case.root)).changed())
+    packages = {name: version(name) for name in ("scikit-learn", "pandas", "numpy", "duckdb", "dvc")}
+    provenance: dict[str, Any] = {"rca": version("rca"), "python": platform.python_version(), "packages": packages}
+    provenance["seed"] = seed
+    if case.current is not None:
+        provenance["uncommitted"] = list(case.current.snapshot.repository.changed())
     known: dict[str, Any] = {"outcomes": looked[0], "findings": looked[1], "provenance": provenance}
     for name, side in (("reference", case.reference), ("current", case.current)):
         table = tables.get(name) or None
@@ -342,5 +330,4 @@ def base(case: Case, system: str, looked: Seen, seed: int) -> Investigation:
 def command(case: Case, since: str | None, seed: int) -> str:
     """Return the command that gives the same numbers again."""
     old, new = (side.commit[:12] for side in sides(case))
-    window = f" --since {since}" if since else ""
-    return f"rca investigate --reference {old} --current {new}{window} --seed {seed}"
+    return f"rca investigate --reference {old} --current {new}{f' --since {since}' if since else ''} --seed {seed}"

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 import pandas as pd
 from rca import versions
-from rca.config import FILE, Config, load
+from rca.config import Config, load
 from rca.errors import ConfigError, DataError, InconclusiveError, VersionError, choices
 from rca.gitrepo import Repository
 from rca.sandbox import fetch
@@ -16,12 +16,7 @@ FEWEST = 50
 
 
 def of_versions(
-    reference: str = "HEAD~1",
-    current: str = "HEAD",
-    *,
-    config: str | Path = FILE,
-    since: str | None = None,
-    trust: bool = False,
+    reference: str, current: str, *, config: str | Path, since: str | None = None, trust: bool = False
 ) -> tuple[Case, Config]:
     """Read two revisions of a project; `since` splits production: the rows before are the reference."""
     path = Path(config)
@@ -38,10 +33,9 @@ def of_versions(
     asked = (roles.target, roles.time, *roles.key, *roles.features, *roles.sensitive, *sum(roles.inputs.values(), ()))
     if strange := [name for name in asked if name and there and name not in there]:
         raise ConfigError(f"{path.name} names the column '{strange[0]}', which no table has: choose {choices(there)}.")
-    pairs, root = _pairs(old, new, settings, since, roles), str(repository.root)
     log = None if settings.events is None else new.snapshot.artifact(settings.events).file
     named = {"model_path": settings.model, "seed_key": settings.seed, "lock_path": settings.environment, "events": log}
-    return Case(pairs, roles, old, new, trust=trust, root=root, **named), settings
+    return Case(_pairs(old, new, settings, since, roles), roles, old, new, trust=trust, **named), settings
 
 
 def of_tables(reference: Any, current: Any, **roles: Any) -> Case:
@@ -67,23 +61,17 @@ def _pairs(old: Version, new: Version, config: Config, since: str | None, roles:
     """Pair each table with its older self, and production with what the reference was judged on."""
     both = [role for role in ("train", "evaluate") if role in old.tables and role in new.tables]
     pairs = [Pair(role, old.tables[role], new.tables[role]) for role in both]
-    production = new.tables.get("production")
-    if production is None and config.data.production is not None and _is_meant(old, new, config.data.production):
-        versions.require(new, "production")
+    name, production = config.data.production, new.tables.get("production")
+    if name is not None and production is None and not new.artifacts["data.production"].corrupt:
+        # it was to be read if it is tracked, or if its name leads nowhere; one that is corrupt is a finding
+        tracked = [side.artifacts["data.production"].md5 is not None or name in side.files for side in (new, old)]
+        if tracked[0] or not any(tracked):
+            versions.require(new, "production")
     if since is not None:
         pairs.append(Pair("production", *_split(new, since, roles), same_role=False))
     elif production is not None and "evaluate" in old.tables:
         pairs.append(Pair("production", old.tables["evaluate"], production, same_role=False))
     return tuple(pairs)
-
-
-def _is_meant(old: Version, new: Version, path: str) -> bool:
-    """Whether a production table that cannot be read was to be read: it is tracked, or its name leads nowhere."""
-    artifacts = [side.artifacts["data.production"] for side in (new, old)]
-    if artifacts[0].corrupt:  # which is a finding, and :func:`exams` says the rest
-        return False
-    tracked = [a.md5 is not None or path in side.files for a, side in zip(artifacts, (new, old), strict=True)]
-    return tracked[0] or not any(tracked)
 
 
 def exam_pair(case: Case) -> Pair:
@@ -104,11 +92,10 @@ def exams(case: Case, seed: int = 0) -> tuple[tuple[pd.DataFrame, pd.DataFrame],
     spoilt = [artifact for artifact in known if artifact is not None and artifact.corrupt]
     if spoilt and (spoilt[0] is known[0] or not {"production", "evaluate"} & {pair.name for pair in case.pairs}):
         raise InconclusiveError(f"{spoilt[0].problem}.")
-    pair = exam_pair(case)
+    pair: Any = exam_pair(case)
     found: list[pd.DataFrame] = []
     roles, inputs = case.roles, [column for columns in case.roles.inputs.values() for column in columns]
     for table in (pair.reference, pair.current):
-        assert isinstance(table, Table)  # noqa: S101  cases are made here, of rca's own tables
         table.require(roles.target, roles.time, *roles.features, *roles.key, *roles.sensitive, *inputs)
         frame = table.frame(seed=seed).reset_index(drop=True)
         labelled = int(frame[roles.target].notna().sum()) if roles.target else len(frame)
@@ -133,5 +120,4 @@ def _split(version: Version, since: str, roles: Roles) -> tuple[Table, Table]:
     if table.kinds[roles.time] != "time":
         raise DataError(f"{table.name} has the time column '{roles.time}' of type {at.type()}: make it a timestamp.")
     before = Table(table.expr.filter(at < moment), f"{table.name} before {since}")
-    after = Table(table.expr.filter(at >= moment), f"{table.name} since {since}")
-    return before, after
+    return before, Table(table.expr.filter(at >= moment), f"{table.name} since {since}")

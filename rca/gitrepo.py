@@ -76,10 +76,9 @@ class Repository:
         stream = BytesIO(git(self.root, "cat-file", "--batch", stdin="\n".join(wanted).encode() + b"\n"))
         result = {}
         for name in wanted:
-            head = re.fullmatch(rb"[0-9a-f]{40,64} \w+ (\d+)\n", stream.readline())
-            if head:  # what is missing has no content that follows
+            if head := re.fullmatch(rb"[0-9a-f]{40,64} \w+ (\d+)\n", stream.readline()):
                 result[name] = stream.read(int(head[1]))
-                stream.readline()
+                stream.readline()  # what is missing has no content that follows
         return result
 
     def hunks(self, old: str, new: str, path: str) -> list[Hunk]:
@@ -124,10 +123,8 @@ class Repository:
 
 
 #: Files in git that hold data or records, and so are no code.
-_DATA = {
-    ".csv", ".tsv", ".parquet", ".json", ".jsonl", ".feather", ".arrow", ".xlsx", ".txt", ".gz", ".zip", ".npy",
-    ".md", ".rst", ".lock", ".dvc", ".png", ".svg", ".jpg", ".pdf", ".html",
-}  # fmt: skip
+_DATA = {".csv", ".tsv", ".parquet", ".json", ".jsonl", ".feather", ".arrow", ".xlsx", ".txt", ".gz", ".zip", ".npy"}
+_DATA |= {".md", ".rst", ".lock", ".dvc", ".png", ".svg", ".jpg", ".pdf", ".html"}
 
 
 def is_code(path: str) -> bool:

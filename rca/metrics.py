@@ -121,12 +121,10 @@ class Metric:
         # rows with like target and like response are a cell
         cells = np.unique(_bin(s.y) * (_BINS + 1) + _bin(main), return_inverse=True)[1]
         value = self._call(s, weights)
-        slopes = [
-            (self._call(s, np.where(cells == cell, weights * (1 + _STEP), weights)) - value) / _STEP
-            for cell in range(cells.max() + 1)
-        ]
+        heavier = weights * (1 + _STEP)
+        moved = np.array([self._call(s, np.where(cells == cell, heavier, weights)) for cell in range(cells.max() + 1)])
         share = weights / np.bincount(cells, weights)[cells]
-        return Estimate(value, {s.sample: share * np.array(slopes)[cells]})
+        return Estimate(value, {s.sample: share * ((moved - value) / _STEP)[cells]})
 
     def _between(self, s: Scored, weights: Floats) -> Estimate:
         """Return the largest difference between two groups, of which small ones say nothing."""

@@ -5,23 +5,20 @@ model, the pipeline is run again, and inside of that without the damages of the 
 """
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 import numpy as np
 import pandas as pd
 from rca.case import exam_pair
 from rca.errors import NotApplicable, RcaError
+from rca.evolution._changes import sides
 from rca.evolution._runs import Options, retrain
 from rca.evolution.replay import Share, replay
+from rca.inputs import labels, slices, timeline
 from rca.inputs.decompose import Decomposition, complete, decompose
-from rca.inputs.labels import LabelShift, label_shift
-from rca.inputs.slices import said as for_whom
-from rca.inputs.slices import slices
-from rca.inputs.timeline import change_points, read_events, said
 from rca.metrics import linearised
 from rca.stats import Estimate, shapley
-from rca.tables import LIMIT
-from rca.tree import CURRENT, REFERENCE, Branch, Damage, Setting, Term, damaged, damages
+from rca.tree import CURRENT, REFERENCE, Branch, Setting, Term, damaged, damages
 from rca.types import Rejected
 
 #: Damages are told apart by exact Shapley values up to this many; smaller ones share a place.
@@ -35,8 +32,7 @@ def broken(setting: Setting) -> tuple[Branch, Setting]:
 
     Return the damages, which sum to their cost, and the setting without them, on which all else is judged.
     """
-    branch = Branch()
-    grid = setting.grid
+    branch, grid = Branch(), setting.grid
     table = grid.tables[CURRENT]
     found = damages(setting, exam_pair(setting.case), (grid.tables[REFERENCE], table), branch)
 
@@ -79,9 +75,8 @@ def broken(setting: Setting) -> tuple[Branch, Setting]:
 
 def moved(setting: Setting) -> Branch:
     """Split what the data did into support, covariates by group of inputs, and concept, or label shift instead."""
-    grid = setting.grid
+    grid, roles = setting.grid, setting.case.roles
     have = set(grid.tables[REFERENCE].columns) & set(grid.tables[CURRENT].columns)
-    roles = setting.case.roles
     features = [c for c in roles.features if c in have]
     usable = features if roles.features else have
     groups = {name: [c for c in named if c in usable] for name, named in roles.inputs.items()}
@@ -95,30 +90,28 @@ def moved(setting: Setting) -> Branch:
     old, new = (grid.tables[side].loc[at] for side, at in rows.items())
     p, q = old[columns], new[columns]
     try:
-        rng = np.random.default_rng(setting.seed)
-        found = decompose(*values, p, q, groups, rng=rng, hints=(hints[0], hints[1]))
+        found = decompose(*values, p, q, groups, rng=np.random.default_rng(setting.seed), hints=(hints[0], hints[1]))
     except RcaError as problem:
         return Branch(not_testable=[Rejected("inputs", "covariate_shift", "inputs", str(problem))])
-    shift = label_shift(*values, pairs[0][0].y, pairs[0][1].y, p, q, np.random.default_rng(setting.seed + 1))
-    since: dict[str, str] = {}
-    notes: list[str] = []
+    shift = labels.label_shift(*values, pairs[0][0].y, pairs[0][1].y, p, q, np.random.default_rng(setting.seed + 1))
+    since, notes = dict[str, str](), list[str]()
     if roles.time in have and all(table[roles.time].dtype.kind == "M" for table in (old, new)):
         try:
-            log = read_events(setting.case.events) if setting.case.events else None
-            times = old[roles.time], new[roles.time]
-            since = said(change_points(values, (p, q), times, complete(groups, columns), log, setting.seed))
+            log = timeline.read_events(setting.case.events) if setting.case.events else None
+            dated = (p, q), (old[roles.time], new[roles.time]), complete(groups, columns), log, setting.seed
+            since = timeline.said(timeline.change_points(values, *dated))
         except RcaError as problem:  # a broken log must not cost the answer
             notes.append(f"since when is not known: {problem}")
     branch = shifted(found, shift, since)
     watched = [c for c in roles.sensitive if c in have]
     shown = list(dict.fromkeys([*columns, *watched]))
-    whom = for_whom(slices(values, (old[shown], new[shown]), np.random.default_rng(setting.seed), watched))
-    branch.notes += [*notes, *whom]
+    apart = slices.slices(values, (old[shown], new[shown]), np.random.default_rng(setting.seed), watched)
+    branch.notes += [*notes, *slices.said(apart)]
     branch.terms = [replace(term, part=grid.spread(term.part, rows)) for term in branch.terms]
     return branch
 
 
-def shifted(found: Decomposition, shift: LabelShift | None, since: Mapping[str, str]) -> Branch:
+def shifted(found: Decomposition, shift: labels.LabelShift | None, since: Mapping[str, str]) -> Branch:
     """Return the terms of a decomposition, in the reading that fits, with since when each series is otherwise."""
     branch = Branch()
 
@@ -152,8 +145,7 @@ def shifted(found: Decomposition, shift: LabelShift | None, since: Mapping[str, 
 
 def model_part(setting: Setting, material: float, options: Options | None) -> Branch:
     """Split what the model did; in one piece without `options`, and no deeper than parts that are `material`."""
-    branch = Branch()
-    grid = setting.grid
+    branch, grid = Branch(), setting.grid
     reason = "the same program: only formatting and comments differ"
     same = [f for f in setting.findings if f.evidence.get("same_program") is True]
     branch.ruled_out += [Rejected("evolution", f.kind, f.subject, reason, findings=(f.id,)) for f in same]
@@ -195,42 +187,36 @@ def _player(setting: Setting, share: Share) -> Term:
 
 def _training_data(setting: Setting, branch: Branch, options: Options) -> None:
     """Retrain without each damage of the training table: causes inside the change that carries them."""
-    case = setting.case
+    case, grid = setting.case, setting.grid
     pair = next((p for p in case.pairs if p.name == "train"), None)
-    artifact = case.current.artifacts.get("data.train") if case.current else None
-    if pair is None or artifact is None:
+    if pair is None:
         return
-    tables = pair.reference.frame(LIMIT, setting.seed), pair.current.frame(LIMIT, setting.seed)
+    tables = pair.reference.frame(seed=setting.seed), pair.current.frame(seed=setting.seed)
     found = damages(setting, pair, tables, branch)
     for d in found[RETRAINED:]:
         reason = f"only {RETRAINED} damages of the training data are retrained without"
         branch.give_up("integrity", d.main.kind, d.subject, reason, d.findings)
-    try:
-        branch.terms += list(_nested(setting, branch, tables[1], found[:RETRAINED], artifact.path, options))
-    except (NotApplicable, RcaError) as problem:
-        for d in found[:RETRAINED]:
-            branch.give_up("integrity", d.main.kind, d.subject, f"retraining without it failed: {problem}")
-
-
-def _nested(
-    setting: Setting, branch: Branch, table: pd.DataFrame, found: list[Damage], path: str, options: Options
-) -> Iterator[Term]:
-    """Tell some damages apart by retraining."""
-    grid = setting.grid
+    retrained, path = found[:RETRAINED], sides(case)[1].artifacts["data.train"].path
 
     def worth(present: frozenset[str]) -> Estimate:
-        undone = [d for d in found if d.subject not in present]
+        undone = [d for d in retrained if d.subject not in present]
         if not undone:
             return grid.both_exams(grid.models[1])
         options.say(f"retraining without {', '.join(d.subject for d in undone)}")
-        repaired = functools.reduce(lambda t, d: d.undo(t), undone, table)
-        return grid.both_exams(retrain(setting.case, path, repaired.reset_index(drop=True), options))
+        repaired = functools.reduce(lambda t, d: d.undo(t), undone, tables[1])
+        return grid.both_exams(retrain(case, path, repaired.reset_index(drop=True), options))
 
-    parts = shapley(worth, [d.subject for d in found])
+    try:
+        parts = shapley(worth, [d.subject for d in retrained])
+    except (NotApplicable, RcaError) as problem:
+        for d in retrained:
+            branch.give_up("integrity", d.main.kind, d.subject, f"retraining without it failed: {problem}")
+        return
     order = {"training_data": 0, "code_change": 1, "preprocessing": 2}
     # The change that brought the damage: data, else code, else the largest.
     parent = min(branch.terms, key=lambda t: (order.get(t.kind, 3), -abs(t.part.value)))
-    for d, part in zip(found, parts.values(), strict=True):
+    for d, part in zip(retrained, parts.values(), strict=True):
         term = damaged(d, part, f"retraining without it moves the model by {-part.value:+.4g}")
         # Retrained with one seed: what is known of other seeds' noise is known of the change around it.
-        yield replace(term, runs=True, parent=parent.subject, extra_se=parent.extra_se, floor=parent.floor)
+        term = replace(term, runs=True, parent=parent.subject, extra_se=parent.extra_se, floor=parent.floor)
+        branch.terms.append(term)

@@ -5,41 +5,35 @@ import functools
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import weakref
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from subprocess import PIPE, Popen, TimeoutExpired, run
 from rca.errors import ReplayError, VersionError
 from rca.gitrepo import Repository, git
 from rca.versions import Snapshot, cache_folder, dvc_config, scratch
 
-_CHILDREN: set[subprocess.Popen[str]] = set()
-_HOMES: set[Path] = set()
 _ENDED = threading.Event()
+atexit.register(_ENDED.set)  # no run begins while the process ends
 
 
-def _end(child: subprocess.Popen[str]) -> None:
+def _end(child: Popen[str]) -> None:
     """Stop a run that is still going, with all that it started."""
-    _CHILDREN.discard(child)
     if child.poll() is None:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()  # whoever started it reads what it printed
 
 
-@atexit.register
-def _clean() -> None:
-    """Leave nothing behind when the process ends in the middle of a run, and let no other run begin."""
+def _abort(child: Popen[str]) -> None:
+    """Stop a run in the middle of which the process ends, before its folder is removed; no other begins then."""
     _ENDED.set()
-    for child in list(_CHILDREN):
-        _end(child)
-    for home in list(_HOMES):
-        shutil.rmtree(home, ignore_errors=True)
+    _end(child)
 
 
 def environment(python: Path | None = None, **more: str) -> dict[str, str]:
@@ -59,7 +53,7 @@ def interpreter(pins: bytes) -> Path:
     (home / "requirements.txt").write_bytes(pins)
     install = ("pip", "install", "--quiet", "--python", str(home / "venv"), "-r", str(home / "requirements.txt"))
     for asked in (("venv", "--quiet", "--python", sys.executable, str(home / "venv")), install):
-        done = subprocess.run([uv, *asked], cwd=home, env=environment(), capture_output=True, text=True, check=False)
+        done = run([uv, *asked], cwd=home, env=environment(), capture_output=True, text=True, check=False)
         if done.returncode:
             raise ReplayError(f"uv {asked[0]} failed for the environment: {done.stderr.strip()[-600:]}")
     return home / "venv" / "bin"
@@ -84,22 +78,19 @@ class Sandbox:
         """Run dvc here and return what it printed."""
         if _ENDED.is_set():
             raise ReplayError("the process is ending.")
-        with subprocess.Popen(
-            [sys.executable, "-m", "dvc", *arguments],
-            cwd=self.root,
-            env=environment(self.python, DVC_SITE_CACHE_DIR=str(self.site), PYTHONHASHSEED="0"),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,  # so that a stage's own children end with it
+        command = [sys.executable, "-m", "dvc", *arguments]
+        env = environment(self.python, DVC_SITE_CACHE_DIR=str(self.site), PYTHONHASHSEED="0")
+        # in a session of its own, so that a stage's own children end with it
+        with Popen(
+            command, cwd=self.root, env=env, stdout=PIPE, stderr=PIPE, errors="replace", start_new_session=True
         ) as child:
-            _CHILDREN.add(child)
+            left = weakref.finalize(child, _abort, child)
             try:
                 out, err = child.communicate(timeout=timeout)
-            except subprocess.TimeoutExpired:
+            except TimeoutExpired:
                 raise ReplayError(f"dvc {arguments[0]} did not end within {timeout:.0f} s: raise --timeout.") from None
             finally:
+                left.detach()
                 _end(child)
         if child.returncode:
             tail = " | ".join((out + err).strip().splitlines()[-4:])
@@ -110,39 +101,27 @@ class Sandbox:
 @contextmanager
 def sandbox(repository: Repository, commit: str, cache: Path | None = None) -> Iterator[Sandbox]:
     """Make a copy of the project at a commit, on the user's DVC cache or another, and remove it afterwards."""
-    home = Path(tempfile.mkdtemp(prefix="rca-sandbox-"))
-    _HOMES.add(home)
-    try:
-        clone = home / "project"
+    with tempfile.TemporaryDirectory(prefix="rca-sandbox-", ignore_cleanup_errors=True) as folder:
+        home, clone = Path(folder), Path(folder) / "project"
         top = git(repository.root, "rev-parse", "--show-toplevel").decode().strip()
         git(home, "clone", "--quiet", "--shared", "--no-checkout", "--", top, str(clone))
         git(clone, "checkout", "--quiet", "--detach", commit)
-        project = clone / repository.prefix
-        _configure(repository.root, project, cache or cache_folder(repository.root), home)
-        yield Sandbox(project, home / "site")
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-        _HOMES.discard(home)
-
-
-def _configure(root: Path, project: Path, cache: Path, home: Path) -> None:
-    """Give the copy the user's remotes, by absolute address, and the shared cache."""
-    copied, known = dvc_config(project), dvc_config(root)
-    if copied is None or known is None:
-        return
-    remotes: dict[str, Mapping[str, Any]] = dict(known.get("remote", {}))
-    default = known.get("core", {}).get("remote")
-    if not remotes or default is None:
-        empty = home / "remote"
-        empty.mkdir()
-        remotes["rca-empty"], default = {"url": str(empty)}, "rca-empty"
-    if not str(cache).isascii():  # DVC writes its configuration in ASCII
-        (home / "cache").symlink_to(cache)
-        cache = home / "cache"
-    with copied.edit("local") as local:
-        local["core"] = {"remote": default, "analytics": False}
-        local["cache"] = {"dir": str(cache), "type": "reflink,copy"}
-        local["remote"] = {name: {k: str(v) for k, v in options.items()} for name, options in remotes.items()}
+        copied, known = dvc_config(clone / repository.prefix), dvc_config(repository.root)
+        if copied is not None and known is not None:
+            # the copy has the user's remotes, by absolute address, and the shared cache
+            remotes, default = dict(known.get("remote", {})), known.get("core", {}).get("remote")
+            if not remotes or default is None:
+                (home / "remote").mkdir()
+                remotes["rca-empty"], default = {"url": str(home / "remote")}, "rca-empty"
+            cache = cache or cache_folder(repository.root)
+            if not str(cache).isascii():  # DVC writes its configuration in ASCII
+                (home / "cache").symlink_to(cache)
+                cache = home / "cache"
+            with copied.edit("local") as local:
+                local["core"] = {"remote": default, "analytics": False}
+                local["cache"] = {"dir": str(cache), "type": "reflink,copy"}
+                local["remote"] = {name: {k: str(v) for k, v in options.items()} for name, options in remotes.items()}
+        yield Sandbox(clone / repository.prefix, home / "site")
 
 
 def fetch(snap: Snapshot, path: str) -> Path | None:

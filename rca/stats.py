@@ -1,7 +1,5 @@
 """Numbers with their uncertainty: estimates that add up, Shapley values, multiplicity."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,7 +35,7 @@ class Estimate:
     value: float
     influence: Mapping[str, Floats] = field(default_factory=dict, repr=False)
 
-    def __add__(self, other: Estimate | float) -> Estimate:
+    def __add__(self, other: "Estimate | float") -> "Estimate":
         if not isinstance(other, Estimate):
             return Estimate(self.value + other, self.influence)
         merged = dict(self.influence)
@@ -50,12 +48,12 @@ class Estimate:
 
     __radd__ = __add__
 
-    def __mul__(self, factor: float) -> Estimate:
+    def __mul__(self, factor: float) -> "Estimate":
         return Estimate(self.value * factor, {sample: rows * factor for sample, rows in self.influence.items()})
 
     __rmul__ = __mul__
 
-    def __sub__(self, other: Estimate | float) -> Estimate:
+    def __sub__(self, other: "Estimate | float") -> "Estimate":
         return self + other * -1.0
 
     @property
@@ -90,24 +88,15 @@ def shapley(value: Callable[[frozenset[Player]], Estimate], players: Sequence[Pl
     """Return each player's exact Shapley value (1953); they sum to ``value(all) - value(none)``."""
     k = len(players)
     worth = {frozenset(s): value(frozenset(s)) for size in range(k + 1) for s in combinations(players, size)}
-    result = {}
-    for player in players:
-        others = [p for p in players if p != player]
-        result[player] = total(
-            (worth[frozenset((*s, player))] - worth[frozenset(s)])
-            * (math.factorial(size) * math.factorial(k - size - 1) / math.factorial(k))
-            for size in range(k)
-            for s in combinations(others, size)
-        )
-    return result
+    share = [math.factorial(size) * math.factorial(k - size - 1) / math.factorial(k) for size in range(k)]
+    return {p: total((worth[s | {p}] - worth[s]) * share[len(s)] for s in worth if p not in s) for p in players}
 
 
 def benjamini_hochberg(p_values: Sequence[float], tests: int | None = None) -> Floats:
     """Adjust p-values for the false discovery rate (Benjamini and Hochberg, 1995), `tests` being all that were made."""
     silent = np.ones(max((tests or 0) - len(p_values), 0))
     known = np.nan_to_num(np.concatenate([p_values, silent]), nan=1.0)  # what has no number proves nothing
-    adjusted: Floats = false_discovery_control(known)[: len(p_values)]
-    return adjusted
+    return np.asarray(false_discovery_control(known)[: len(p_values)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +116,9 @@ def rate_change(k0: int, n0: int, k1: int, n1: int, floor: float = 0.0, level: f
     # Wilson's interval of each share
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    down = p - np.maximum(0.0, centre - half)
-    up = np.minimum(1.0, centre + half) - p
+    down, up = p - np.maximum(0.0, centre - half), np.minimum(1.0, centre + half) - p
     difference = float(p[1] - p[0])
-    low = difference - math.hypot(down[1], up[0])
-    high = difference + math.hypot(up[1], down[0])
+    low, high = difference - math.hypot(down[1], up[0]), difference + math.hypot(up[1], down[0])
     # The standard error is the larger of Newcombe's half width and one row, so that 0 of n is no certainty.
     se = max((difference - low if difference > 0 else high - difference) / z, 1 / n1, 1e-12)
     return Rate(difference, low, high, float(ndtr(-(abs(difference) - floor) / se)))
@@ -141,8 +128,7 @@ def gap_of(name: str, reference: Estimate, current: Estimate, rows: tuple[int, i
     """Return the gap between two values of a metric, called one if it excludes zero at the level ``ALARM``."""
     difference = current - reference
     detectable = (quantile(ALARM) + _POWER) * difference.se
-    values = reference.value, current.value, difference.value
-    return Gap(name, *values, *difference.interval(), *rows, detectable)
+    return Gap(name, reference.value, current.value, difference.value, *difference.interval(), *rows, detectable)
 
 
 def total(estimates: Iterable[Estimate]) -> Estimate:

@@ -1,13 +1,10 @@
 """The nouns: a Case goes in, Findings and Causes come out, an Investigation holds them; it imports nothing of rca."""
 
-from __future__ import annotations
-
-import dataclasses
 import importlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -35,16 +32,16 @@ class Table(Protocol):
     @property
     def profile(self) -> Any: ...  # noqa: D102
     @property
-    def sample(self) -> pd.DataFrame: ...  # noqa: D102
+    def sample(self) -> "pd.DataFrame": ...  # noqa: D102
     @property
     def hashes(self) -> Any: ...  # noqa: D102
-    def frame(self, limit: int = ..., seed: int = ...) -> pd.DataFrame: ...  # noqa: D102
+    def frame(self, limit: int = ..., seed: int = ...) -> "pd.DataFrame": ...  # noqa: D102
 
 
 class Model(Protocol):
     """What is needed of a fitted model; scikit-learn's estimators are such."""
 
-    def predict(self, X: Any) -> np.ndarray: ...  # noqa: D102, N803
+    def predict(self, X: Any) -> "np.ndarray": ...  # noqa: D102, N803
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +123,6 @@ class Case:
     lock_path: str | None = None  # the file that pins the environment
     events: str | None = None  # a readable log of events
     trust: bool = False  # whether pickled models may be loaded, by a process apart
-    root: str | None = None  # the project's folder, for replay; None where the case is two tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,17 +255,17 @@ class Investigation:
         """Return the document as JSON; numbers that are not finite become null."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
-    def frame(self) -> pd.DataFrame:
+    def frame(self) -> "pd.DataFrame":
         """Return the causes, one a row, ranked, with the remainder as the last row."""
         import pandas as pd
 
         names = ["rank", "pillar", "kind", "subject", "contribution", "low", "high", "share", "status", "within"]
-        rows = [dataclasses.asdict(cause) for cause in self.causes]
+        rows = [asdict(cause) for cause in self.causes]
         if self.unexplained is not None:
-            rows.append({"subject": "unexplained", **dataclasses.asdict(self.unexplained)})
+            rows.append({"subject": "unexplained", **asdict(self.unexplained)})
         return pd.DataFrame(rows, columns=names)
 
-    def plot(self) -> Figure:
+    def plot(self) -> "Figure":
         """Draw the waterfall of the gap."""
         return importlib.import_module("rca.plots").waterfall(self)  # type: ignore[no-any-return]  # data know no drawing
 
@@ -284,8 +280,8 @@ class Investigation:
 
 def plain(value: Any) -> Any:
     """Turn records, arrays and numpy scalars into what JSON knows."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    if is_dataclass(value) and not isinstance(value, type):
+        value = {f.name: getattr(value, f.name) for f in fields(value)}
     elif hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, Mapping):
@@ -295,3 +291,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, str | bool | int) else str(value)
+
+
+def flatten(content: Any, prefix: str = "") -> dict[str, Any]:
+    """Return nested mappings as dotted keys."""
+    if not isinstance(content, Mapping):
+        return {prefix: content} if prefix else {}
+    inner = (flatten(value, f"{prefix}.{key}" if prefix else str(key)) for key, value in content.items())
+    return {key: value for part in inner for key, value in part.items()}

@@ -1,7 +1,6 @@
 """The system at one git revision, read without checkout."""
 
 import contextlib
-import functools
 import hashlib
 import json
 import posixpath
@@ -10,23 +9,18 @@ import tempfile
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
+from dvc.config import Config as DvcConfig
+from dvc_data.hashfile import hash as hashing
+from ruamel.yaml import YAML, YAMLError
 from rca import models
 from rca.config import Config
 from rca.errors import DataError, InconclusiveError, ModelError, VersionError
 from rca.gitrepo import Repository, is_code
 from rca.tables import Table, open_table
-from rca.types import Artifact, Stage, Version
-
-
-def flatten(content: Any, prefix: str = "") -> dict[str, Any]:
-    """Return nested mappings as dotted keys."""
-    if not isinstance(content, Mapping):
-        return {prefix: content} if prefix else {}
-    inner = (flatten(value, f"{prefix}.{key}" if prefix else str(key)) for key, value in content.items())
-    return {key: value for part in inner for key, value in part.items()}
+from rca.types import Artifact, Stage, Version, flatten
 
 
 @dataclass(frozen=True)
@@ -51,13 +45,11 @@ class Snapshot:
 
     def content(self, path: str) -> Any:
         """Return what a git-tracked file of YAML, JSON or TOML holds; an empty mapping where there is no such file."""
-        from ruamel.yaml import YAML, YAMLError  # YAML 1.2, the dialect of DVC's own files
-
         text = self.text(path) or b""
         if _is_toml(path):
             return tomllib.loads(text.decode())
         try:
-            return YAML(typ="safe").load(text) or {}
+            return YAML(typ="safe").load(text) or {}  # of YAML 1.2, the dialect of DVC's own files
         except YAMLError as problem:
             raise VersionError(f"{path} is not YAML ({' '.join(str(problem).split())}): correct it.") from None
 
@@ -178,12 +170,10 @@ class Snapshot:
 
     def _matches(self, path: Path, recorded: str) -> bool:
         """Whether a file has the recorded md5, or that of DVC 2, which took Windows line ends for Unix ones."""
-        from dvc_data.hashfile.hash import file_md5
-
         known = self.repository.hashes
         for kind in ("md5", "md5-dos2unix"):
             if (path, kind) not in known:
-                known[path, kind] = file_md5(str(path), name=kind)
+                known[path, kind] = hashing.file_md5(str(path), name=kind)
             if known[path, kind] == recorded.removesuffix(".dir"):
                 return True
         return False
@@ -196,8 +186,6 @@ class Snapshot:
 
 def dvc_config(root: Path) -> Any:
     """Return DVC's configuration of a project, from its folder or one above; None where there is none."""
-    from dvc.config import Config as DvcConfig
-
     home = next((p / ".dvc" for p in (root, *root.parents) if (p / ".dvc").is_dir()), None)
     return None if home is None else DvcConfig(dvc_dir=str(home))
 
@@ -255,7 +243,7 @@ def _objects(cache: Path, recorded: str) -> list[Path]:
     return [cache / "files" / "md5" / head / tail, cache / head / tail]
 
 
-@functools.cache
+@cache
 def scratch() -> tempfile.TemporaryDirectory[str]:
     """Return a folder for the life of the process."""
     return tempfile.TemporaryDirectory(prefix="rca-")

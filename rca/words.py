@@ -70,9 +70,7 @@ def digits(investigation: Investigation) -> int:
 
 def places(size: float) -> int:
     """Return the decimals that show a number of this size with three digits."""
-    if not math.isfinite(size) or size == 0:
-        return 3
-    return min(8, max(2, 2 - math.floor(math.log10(abs(size)))))
+    return min(8, max(2, 2 - math.floor(math.log10(abs(size))))) if size and math.isfinite(size) else 3
 
 
 def share(cause: Cause, gap: Gap | None) -> float | None:

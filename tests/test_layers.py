@@ -16,7 +16,7 @@ LAYERS = [
     "types",
     "registry",
     "config stats profiles",
-    "engine pickles onnx",
+    "engine",
     "tables models gitrepo",
     "metrics versions",
     "sandbox",

@@ -13,7 +13,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from rca import models, pickles
+from rca import models
 from rca.errors import ModelError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def test_what_a_joblib_file_would_run_is_named_and_not_run(tmp_path: Path, compr
     mark = tmp_path / "mark"
     # Behind arrays, whose bytes lie between the instructions.
     joblib.dump([forest(), np.arange(1000.0), Evil(str(mark))], tmp_path / "m.joblib", compress=compress)
-    found = pickles.names(tmp_path / "m.joblib")
+    found = models.imported(tmp_path / "m.joblib")
     assert {"posix.system", "sklearn.ensemble._forest.RandomForestClassifier"} <= set(found)
     assert not mark.exists()
     with pytest.raises(ModelError, match=r"m.joblib is a pickle, .* it imports .*'posix.system'"):
@@ -54,7 +54,7 @@ def test_what_a_joblib_file_would_run_is_named_and_not_run(tmp_path: Path, compr
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_every_protocol_is_read(tmp_path: Path, protocol: int) -> None:
     (tmp_path / "m.pkl").write_bytes(pickle.dumps([forest(), Evil("x")], protocol))
-    assert "posix.system" in pickles.names(tmp_path / "m.pkl")
+    assert "posix.system" in models.imported(tmp_path / "m.pkl")
 
 
 @settings(max_examples=200, deadline=None)
@@ -66,7 +66,7 @@ def test_a_damaged_file_is_an_error_and_nothing_else(tmp_path_factory: pytest.Te
     change = data.draw(st.binary(min_size=0, max_size=6))
     file.write_bytes(whole[:at] + change + whole[at + len(change) :][: data.draw(st.integers(0, len(whole)))])
     try:
-        found = pickles.names(file)
+        found = models.imported(file)
     except ModelError:
         return
     assert isinstance(found, tuple)

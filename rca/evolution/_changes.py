@@ -8,8 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from rca.errors import NotApplicable
 from rca.gitrepo import is_code
-from rca.types import Case, Model, Stage, Version
-from rca.versions import flatten
+from rca.types import Case, Model, Stage, Version, flatten
 
 PARAMS = "params.yaml"
 
@@ -70,16 +69,10 @@ def tracker(version: Version, path: str) -> str | None:
 
 def upstream(version: Version, stage: str | None) -> list[str]:
     """Return the stages that lead to one, inputs first, itself last."""
-    order: list[str] = []
-
-    def visit(name: str | None) -> None:
-        if name is not None and name in version.stages and name not in order:
-            for dep in version.stages[name].deps:
-                visit(producer(version, dep))
-            order.append(name)
-
-    visit(stage)
-    return order
+    if stage is None or stage not in version.stages:
+        return []
+    makers = dict.fromkeys(producer(version, dep) for dep in version.stages[stage].deps)
+    return [*dict.fromkeys(name for maker in makers for name in upstream(version, maker)), stage]
 
 
 def between(version: Version, first: Iterable[str], last: str | None) -> tuple[str, ...]:
@@ -115,7 +108,7 @@ def of_stage(case: Case, name: str) -> Iterator[Change]:
         if not (same or producer(reference, path) or producer(current, path)):
             yield from (replace(c, declared=path in before.deps) for c in _dependency(case, name, path))
     for path in undeclared(current, name):
-        if reference.files.get(path) != current.files.get(path) and _edited(case, path):
+        if not same_program(reference.code.get(path), current.code.get(path)):
             text = f"{path} changed, and no stage declares it"
             yield Change(f"code.{path}", "code_change", name, (path,), text=text, declared=False)
 
@@ -144,20 +137,16 @@ def _dependency(case: Case, name: str, path: str) -> Iterator[Change]:
     for file in sorted(p for p in inside if reference.files.get(p) != current.files.get(p)):
         if not is_code(file):
             yield Change(f"data.{file}", "training_data", name, (file,), text=f"{file} differs")
-        elif _edited(case, file):
+        elif not same_program(reference.code.get(file), current.code.get(file)):
             yield Change(f"code.{file}", "code_change", name, (file,), text=f"{file} differs")
     if not inside:
         text = f"{path} differs and is in neither git nor DVC, so it cannot be put back"
         yield Change(f"data.{path}", "training_data", name, text=text)
 
 
-def _edited(case: Case, path: str) -> bool:
-    return not same_program(*(side.code.get(path) for side in sides(case)))
-
-
 def same_program(before: str | bytes | None, after: str | bytes | None) -> bool:
     """Whether two Python sources are one program: their syntax trees are equal."""
-    if before is None or after is None:
+    if before is None or after is None or before == after:
         return before == after
     try:
         return ast.dump(ast.parse(before)) == ast.dump(ast.parse(after))

@@ -12,11 +12,11 @@ from typing import Any
 import dpath
 import pandas as pd
 from dpath.exceptions import PathNotFound
+from dvc.utils.serialize import MODIFIERS
 from platformdirs import user_cache_path
 from rca import models
 from rca.errors import NotApplicable, ReplayError
 from rca.evolution._changes import PARAMS, between, producer, sides
-from rca.gitrepo import Repository
 from rca.registry import Say, silent
 from rca.sandbox import Sandbox, sandbox
 from rca.stats import Estimate
@@ -87,8 +87,6 @@ def set_seed(box: Sandbox, case: Case, seed: int) -> None:
 
 def set_param(root: Path, file: str, key: str, values: Mapping[str, Any]) -> None:
     """Set a parameter, or all below its key, as `values` has it; a key that they lack is removed."""
-    from dvc.utils.serialize import MODIFIERS
-
     path = root / file
     if path.suffix not in {".json", ".yaml", ".yml"}:
         raise ReplayError(f"{path.name} cannot be set key by key: keep parameters in YAML or JSON.")
@@ -104,13 +102,12 @@ def set_param(root: Path, file: str, key: str, values: Mapping[str, Any]) -> Non
 
 def retrain(case: Case, path: str, table: pd.DataFrame, options: Options | None = None) -> Model:
     """Run the stages between a training table of the project and the model, with `table` in its place."""
-    options = options or Options()
-    _, current = sides(case)
+    options, current = options or Options(), sides(case)[1]
     readers = {name for name, stage in current.stages.items() if path in stage.deps}
     order = between(current, readers, producer(current, case.model_path))
-    if case.root is None or not order:
+    if not order:
         raise NotApplicable(f"no stage of dvc.lock makes the model from {path}")
-    with sandbox(Repository(Path(case.root)), current.commit) as box:
+    with sandbox(current.snapshot.repository, current.commit) as box:
         pull(box, [current], order, options, but=path)
         file = box.root / path
         file.parent.mkdir(parents=True, exist_ok=True)

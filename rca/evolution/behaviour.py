@@ -68,7 +68,7 @@ def predictions(case: Case) -> Iterator[Finding]:
     facts["slices"] = _slices(case, frame, gain)
     if facts["slices"]:
         text += " It moved most where " + ", ".join(f"{s['where']} ({s['moved']:+.2g})" for s in facts["slices"]) + "."
-    facts["groups"] = [] if known is None or len(known) != 2 else _groups(case, frame, y, before, after)
+    facts["groups"] = [] if known is None or len(known) != 2 else list(_groups(case, frame, y, before, after))
     for g in facts["groups"]:
         text += f" Between the groups of '{g['column']}', {g['of']} differ by {g['current']:.3g} instead of "
         text += f"{g['reference']:.3g} ({g['moved']:+.3g} [{g['low']:+.3g}, {g['high']:+.3g}])."
@@ -128,16 +128,10 @@ def importances(case: Case) -> Iterator[Finding]:
     # in an order of their own, so that theirs cannot matter
     frame = frame.iloc[np.argsort(pd.util.hash_pandas_object(content, index=False))].reset_index(drop=True)
     frame = frame.iloc[draw.permutation(len(frame))[:_ROWS]].reset_index(drop=True)
-
-    def losses(table: Any) -> list[Any]:
-        return [metric.values(scored) for scored in both(case, metric.name, table)]
-
-    usual = losses(frame)
-    mixed = draw.permutation(len(frame))
-    found: dict[str, list[Any]] = {}
-    for name in (n for n in frame.columns if n in read):
-        table = frame.assign(**{name: frame[name].to_numpy()[mixed]})
-        found[name] = [now - before for now, before in zip(losses(table), usual, strict=True)]
+    mixed, names = draw.permutation(len(frame)), [name for name in frame.columns if name in read]
+    tables = [frame, *(frame.assign(**{name: frame[name].to_numpy()[mixed]}) for name in names)]
+    losses = np.array([[metric.values(side) for side in both(case, metric.name, table)] for table in tables])
+    found = dict(zip(names, losses[1:] - losses[0], strict=True))
     moves = {name: mean(new - old, "exam") for name, (old, new) in found.items()}
     p_values = benjamini_hochberg([2 * norm.sf(abs(m.value) / max(m.se, 1e-12)) for m in moves.values()])
     least = _WEIGHS * max(abs(side.mean()) for pair in found.values() for side in pair)
@@ -151,9 +145,8 @@ def importances(case: Case) -> Iterator[Finding]:
         yield Finding("RCA211", "weights", "model", text, None, size.value, *size.interval(), evidence=facts)
 
 
-def _groups(case: Case, frame: pd.DataFrame, y: Floats, before: Floats, after: Floats) -> list[dict[str, Any]]:
-    """Return where the largest difference between sensitive groups moved, with a paired bootstrap interval."""
-    found = []
+def _groups(case: Case, frame: pd.DataFrame, y: Floats, before: Floats, after: Floats) -> Iterator[dict[str, Any]]:
+    """Say where the largest difference between sensitive groups moved, with a paired bootstrap interval."""
     views = {"positive answers": (before == 1, after == 1), "accuracy": (before == y, after == y)}
     for column in (c for c in case.roles.sensitive if c in frame):
         codes, names = pd.factorize(frame[column].astype(str))
@@ -169,8 +162,7 @@ def _groups(case: Case, frame: pd.DataFrame, y: Floats, before: Floats, after: F
             if abs(moved) >= _MATTERS and not low <= 0 <= high:
                 now = dict(zip(names[kept], rates[1][0].round(4).tolist(), strict=True))
                 facts = {"column": column, "of": what, "reference": first[0], "current": second[0], "moved": moved}
-                found.append({**facts, "low": low, "high": high, "groups": now})
-    return found
+                yield {**facts, "low": low, "high": high, "groups": now}
 
 
 def _share(rows: Any) -> str:
@@ -203,8 +195,7 @@ def both(case: Case, metric: str, frame: pd.DataFrame, sample: str = "exam") -> 
 
 def _slices(case: Case, frame: pd.DataFrame, gain: Floats) -> list[dict[str, Any]]:
     """Return the values of columns, at most three, on which the models part otherwise than on the other rows."""
-    found: list[dict[str, Any]] = []
-    p_values: list[float] = []
+    found, p_values = list[dict[str, Any]](), list[float]()
     for column in dict.fromkeys([*case.roles.sensitive, *case.roles.features]):
         few = column in frame and 2 <= frame[column].nunique() <= 30
         for value, rows in frame.groupby(column, observed=True).indices.items() if few else ():
@@ -226,12 +217,9 @@ def _scores(case: Case, frame: pd.DataFrame) -> dict[str, Any]:
     pair = both(case, "neg_brier_score", frame)
     bins = [pd.qcut(s.response, 10, labels=False, duplicates="drop") for s in pair]
     error = [float(pd.Series(s.y - s.response).groupby(b).sum().abs().sum()) for s, b in zip(pair, bins, strict=True)]
-    return {
-        "mean": [float(s.response.mean()) for s in pair],
-        "rate": float(pair[0].y.mean()),
-        "calibration_error": [e / len(frame) for e in error],
-        "cut_for_same_rate": float(np.quantile(pair[1].response, 1 - (pair[0].response > 0.5).mean())),
-    }
+    cut = float(np.quantile(pair[1].response, 1 - (pair[0].response > 0.5).mean()))
+    means = {"mean": [float(s.response.mean()) for s in pair], "rate": float(pair[0].y.mean())}
+    return {**means, "calibration_error": [e / len(frame) for e in error], "cut_for_same_rate": cut}
 
 
 def _logged(case: Case, frame: pd.DataFrame) -> tuple[Any, Any, Any]:

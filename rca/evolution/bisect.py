@@ -5,16 +5,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from pathlib import Path
 import numpy as np
+from ruamel.yaml import YAML, YAMLError
 from rca.errors import NotApplicable, ReplayError
 from rca.evolution._changes import producer, same_program, sides, tracker, undeclared, upstream
 from rca.evolution._runs import Judge, Options, load_model, run, set_seed
-from rca.gitrepo import Repository
 from rca.sandbox import sandbox
 from rca.stats import Floats
-from rca.types import Artifact, Case
-from rca.versions import flatten
+from rca.types import Artifact, Case, flatten
 
 #: A culprit is named when it is this probable.
 SURE = 0.95
@@ -49,7 +47,6 @@ class _Line:
     """The commits from good (the first) to bad, what each recorded and which inputs it has."""
 
     case: Case
-    repository: Repository
     commits: list[dict[str, str]]
     values: list[float | None] = field(default_factory=list)  # of the recorded metric; None where it is out of date
     changed: list[bool] = field(default_factory=list)  # whether the commit changed what the pipeline reads
@@ -73,9 +70,8 @@ def bisect(case: Case, metric: str, judge: Judge | None, options: Options) -> Cu
     record. Where nothing moved, or nothing between the versions can be read or run, NotApplicable says so.
     """
     old, new = sides(case)
-    repository = Repository(Path(str(case.root)))
     first = {"hash": old.commit, "date": "", "subject": ""}
-    line = _Line(case, repository, [first, *repository.history(old.commit, new.commit)])
+    line = _Line(case, [first, *new.snapshot.repository.history(old.commit, new.commit)])
     if len(line.commits) < 2:
         raise NotApplicable(f"{old.rev} and {new.rev} are one commit")
     _read(line, metric)
@@ -92,7 +88,7 @@ def bisect(case: Case, metric: str, judge: Judge | None, options: Options) -> Cu
 
 def _read(line: _Line, metric: str) -> None:
     """Read the metrics, and whether what the pipeline reads has changed, at every commit with one git process."""
-    versions = sides(line.case)
+    versions, repository = sides(line.case), sides(line.case)[1].snapshot.repository
     files = {name for v in versions for name in v.snapshot.metric_files}
     recorded = {*files, "dvc.lock"}
     inputs = {"dvc.yaml"}
@@ -102,8 +98,8 @@ def _read(line: _Line, metric: str) -> None:
             inputs |= {*stage.params, *(tracker(version, dep) or dep for dep in stage.deps), *undeclared(version, name)}
     below = tuple(f"{path}/" for path in inputs)
     inputs |= {path for v in versions for path in v.files if path.startswith(below)}
-    names = [{p: f"{c['hash']}:{line.repository.prefix}{p}" for p in recorded | inputs} for c in line.commits]
-    blobs = line.repository.blobs(name for places in names for name in places.values())
+    names = [{p: f"{c['hash']}:{repository.prefix}{p}" for p in recorded | inputs} for c in line.commits]
+    blobs = repository.blobs(name for places in names for name in places.values())
     contents = [{path: blobs.get(name) for path, name in places.items()} for places in names]
     fresh = True
     for before, after in pairwise([contents[0], *contents]):
@@ -119,8 +115,6 @@ def _read(line: _Line, metric: str) -> None:
 @functools.cache
 def _named(text: bytes, metric: str) -> float | None:
     """Return the metric of a file of metrics, by its name or the last part of it, in scikit-learn's orientation."""
-    from ruamel.yaml import YAML, YAMLError
-
     try:
         found = flatten(YAML(typ="safe").load(text))  # which reads JSON as well
     except YAMLError:
@@ -181,8 +175,7 @@ def _search(line: _Line, metric: str, low: int, high: int, judge: Judge | None, 
         chance /= chance.sum()
     order = np.argsort(-chance)
     needed = int(np.searchsorted(np.cumsum(chance[order]), SURE)) + 1
-    likely = [places[int(i)] for i in order[:needed]]
-    return line.culprit(likely, (good, bad), float(chance.max()), runs, stages)
+    return line.culprit([places[i] for i in order[:needed]], (good, bad), float(chance.max()), runs, stages)
 
 
 def _next(chance: Floats, seeds: Mapping[int, int], *, repeat: bool) -> int | None:
@@ -197,7 +190,7 @@ def _next(chance: Floats, seeds: Mapping[int, int], *, repeat: bool) -> int | No
 def _run(line: _Line, commit: str, seed: int, metric: str, judge: Judge | None, options: Options) -> tuple[float, int]:
     """Run the pipeline at a commit and return what it is worth, and how many stages ran."""
     case, versions = line.case, sides(line.case)
-    with sandbox(line.repository, commit) as box:
+    with sandbox(versions[1].snapshot.repository, commit) as box:
         recorded = versions[0].params.get(case.seed_key or "")
         if seed and type(recorded) is int:
             set_seed(box, case, recorded + seed)
@@ -215,7 +208,7 @@ def remade(case: Case, options: Options) -> Case:
     """Return the case with the models that the two commits give when they are run, whatever they recorded."""
     made = []
     for side in sides(case):
-        with sandbox(Repository(Path(str(case.root))), side.commit) as box:
+        with sandbox(side.snapshot.repository, side.commit) as box:
             run(box, case, options)
             found = Artifact(str(case.model_path), f"made by {side.commit}", None)
             made.append(replace(side, model=load_model(box, case), artifacts={**side.artifacts, "model": found}))

@@ -2,7 +2,6 @@
 
 import ast
 import difflib
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 import ibis
@@ -34,12 +33,9 @@ def parameters(case: Case) -> Iterator[Finding]:
     []
     """
     reference, current = sides(case)
-    declared = {
-        (key if file == PARAMS else f"{file}:{key}"): stage.name
-        for stage in (*reference.stages.values(), *current.stages.values())
-        for file, values in stage.params.items()
-        for key in values
-    }
+    stages = (*reference.stages.values(), *current.stages.values())
+    known = [(file, key, stage.name) for stage in stages for file, values in stage.params.items() for key in values]
+    declared = {key if file == PARAMS else f"{file}:{key}": name for file, key, name in known}
     for key in {**reference.params, **current.params}:
         old, new = (side.params.get(key, "unset") for side in (reference, current))
         if old == new and type(old) is type(new):
@@ -85,11 +81,11 @@ def _functions(before: str, after: str) -> list[str]:
         trees = [ast.parse(source) for source in (before, after)]
     except (SyntaxError, ValueError, RecursionError):
         return []
-    parts: dict[str, list[str]] = defaultdict(lambda: ["", ""])  # by name, what it is before and after
+    parts: dict[str, list[str]] = {}  # by name, what it is before and after
     for side, tree in enumerate(trees):
         for node in tree.body:
             name = node.name if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else "<module>"
-            parts[name][side] += ast.dump(node)
+            parts.setdefault(name, ["", ""])[side] += ast.dump(node)
     return sorted(name for name, (old, new) in parts.items() if old != new)
 
 
@@ -151,8 +147,8 @@ def training_data(case: Case) -> Iterator[Finding]:
     for change in root_changes(case):
         if change.kind == "training_data":
             text = f"{change.text}, and enters at stage {change.stage}"
-            evidence = {"files": list(change.paths)}
-            yield Finding("RCA205", change.kind, change.subject, text, change.stage, evidence=evidence)
+            facts = {"files": list(change.paths)}
+            yield Finding("RCA205", change.kind, change.subject, text, change.stage, evidence=facts)
 
 
 @diff("RCA210", "rows of the training table changed")

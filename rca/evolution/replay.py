@@ -5,14 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
-from pathlib import Path
 import numpy as np
 from joblib import Parallel, delayed
 from scipy.stats import t as student
 from rca.errors import ModelError, NotApplicable, ReplayError
 from rca.evolution._changes import Change, between, producer, repinned, root_changes, sides, upstream
 from rca.evolution._runs import Judge, Options, load_model, proof, prove, pull, set_param, set_seed
-from rca.gitrepo import Repository
 from rca.sandbox import interpreter, sandbox
 from rca.stats import Estimate, quantile, shapley, total
 from rca.types import Case, Model
@@ -75,7 +73,7 @@ class Bench:
             return corner.model, 0, None
         self.options.say(f"running with {', '.join(sorted(coalition)) or 'nothing'} from {current.rev}")
         try:
-            with sandbox(Repository(Path(str(self.case.root))), reference.commit) as box:
+            with sandbox(reference.snapshot.repository, reference.commit) as box:
                 changes = [change for name, change in self.players.items() if name in coalition]
                 box.checkout(current.commit, [path for c in changes for path in c.paths])
                 if self.options.env:
@@ -142,7 +140,7 @@ def players(case: Case, *, env: bool = False) -> tuple[tuple[Change, ...], tuple
     """Return the players of a replay and the stages that they reach, in order."""
     reference, current = sides(case)
     target = producer(current, case.model_path)
-    if case.root is None or target is None or producer(reference, case.model_path) is None:
+    if target is None or producer(reference, case.model_path) is None:
         raise NotApplicable(f"no stage of dvc.lock makes {case.model_path}, so nothing can be run again")
     changes = (*root_changes(case), *(packages(case) if env else ()))
     if lost := [c.subject for c in changes if not c.paths and not c.keys]:
@@ -191,7 +189,7 @@ def replay(case: Case, judge: Judge, recorded: Estimate, options: Options, mater
     shares = tuple(Share(p, base[name], errors[name], spread, n) for name, p in bench.players.items())
     residual = recorded - total(s.contribution for s in shares)
     reproducible = abs(residual.value) <= max(1e-6, 0.05 * abs(recorded.value))
-    failures, together = tuple(bench.failures), _together(bench, material)
+    failures, together = tuple(bench.failures), tuple(_together(bench, material))
     return Replay(shares, residual, reproducible, bench.stages_run, len(bench.worth), merged, failures, together)
 
 
@@ -229,15 +227,13 @@ def _join(bench: Bench, subjects: Coalition) -> str:
     return name
 
 
-def _together(bench: Bench, material: float) -> tuple[str, ...]:
+def _together(bench: Bench, material: float) -> Iterator[str]:
     """Say which pairs of players do more, or less, together than each alone, put in first."""
-    found = []
     for one, other in combinations(bench.players, 2):
         none, a, b, both = (bench.value(frozenset(s)) for s in ((), (one,), (other,), (one, other)))
         low, high = (extra := both - a - b + none).interval()
         if abs(extra.value) >= max(material, 1e-9) and not low <= 0 <= high:
-            found.append(f"{one} and {other} act together: {extra.value:+.4g} beyond what each does alone")
-    return tuple(found)
+            yield f"{one} and {other} act together: {extra.value:+.4g} beyond what each does alone"
 
 
 def _complete(bench: Bench) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import dpath
 from rca.errors import ConfigError, choices
 from rca.faults._common import Draw
 from rca.registry import fault
-from rca.versions import flatten
+from rca.types import flatten
 
 Done = tuple[Any, dict[str, Any]]
 

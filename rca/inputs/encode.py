@@ -59,16 +59,13 @@ def _take(of: Mapping[str, list[Floats]], rows: Order) -> Floats:
     """Return rows of all features as a matrix; without features, a constant."""
     features = [feature for group in of.values() for feature in group]
     # Folds are blocks, which are faster to read.
-    block = len(rows) > 0 and rows[-1] - rows[0] == len(rows) - 1
-    asked = slice(rows[0], rows[-1] + 1) if block else rows
+    asked = slice(rows[0], rows[-1] + 1) if len(rows) and rows[-1] - rows[0] == len(rows) - 1 else rows
     return np.stack([feature[asked] for feature in features], axis=1) if features else np.zeros((len(rows), 1))
 
 
 def encode(p: pd.DataFrame, q: pd.DataFrame, hints: Floats | None = None) -> Features:
     """Encode the columns of two tables alike, and `hints`, of a row each, as the column ``HINTS``."""
-    trees: dict[str, list[Floats]] = {}
-    linear: dict[str, list[Floats]] = {}
-    quantities: list[str] = []
+    trees, linear, quantities = dict[str, list[Floats]](), dict[str, list[Floats]](), list[str]()
     for name in sorted(p.columns):
         if is_number(p[name]) and is_number(q[name]):
             column = np.concatenate([numbers(p[name]), numbers(q[name])])

@@ -72,7 +72,7 @@ def label_shift(
 def _gain(each: Floats, place: Order, folds: Folds) -> Estimate:
     """Return the mean gain, both sides counting half, with the rows put back to their place."""
     back = each[place]
-    return 0.5 * (mean(back[: folds.reference], "reference") + mean(back[folds.reference :], "current"))
+    return 0.5 * (mean(back[~folds.current], "reference") + mean(back[folds.current], "current"))
 
 
 def _mix(values: Floats, codes_p: Order, codes_q: Order) -> Estimate:
@@ -84,6 +84,5 @@ def _mix(values: Floats, codes_p: Order, codes_q: Order) -> Estimate:
         level = mean(values, "reference", here.astype(float)) if here.any() else overall
         share = mean(there.astype(float), "current") - mean(here.astype(float), "reference")
         # The product rule: both the share and the level have noise.
-        excess = level.value - overall.value
-        terms.append(share * excess + Estimate(0.0, (level - overall).influence) * share.value)
+        terms.append(share * (level.value - overall.value) + Estimate(0.0, (level - overall).influence) * share.value)
     return total(terms)

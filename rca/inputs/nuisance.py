@@ -34,19 +34,10 @@ class Folds:
 
     fold: Order
     rank: Order
-    reference: int  # so many rows are the reference's, and come first
+    current: Mask  # the rows of the current side, which come last
     count: int
+    trees: bool  # whether there are rows enough for trees
     seed: int
-
-    @property
-    def current(self) -> Mask:
-        """The rows of the current side."""
-        return np.arange(len(self.fold)) >= self.reference
-
-    @property
-    def trees(self) -> bool:
-        """Whether there are rows enough for trees."""
-        return min(self.reference, len(self.fold) - self.reference) >= _SMALL
 
 
 def split(reference: int, current: int, rng: np.random.Generator) -> Folds:
@@ -56,7 +47,8 @@ def split(reference: int, current: int, rng: np.random.Generator) -> Folds:
     fold = [np.arange(n) * count // n for n in (reference, current)]
     # The first row of every block ranks before the second of any.
     rank = [(np.arange(len(blocks)) - np.searchsorted(blocks, blocks)) * count + blocks for blocks in fold]
-    return Folds(np.concatenate(fold), np.concatenate(rank), reference, count, int(rng.integers(2**31)))
+    current_side, trees = np.repeat([False, True], [reference, current]), smaller >= _SMALL
+    return Folds(np.concatenate(fold), np.concatenate(rank), current_side, count, trees, int(rng.integers(2**31)))
 
 
 def expected(values: Floats, x: Features, folds: Folds, *, fit: int = FIT, trees: bool = True) -> tuple[Floats, bool]:

@@ -83,10 +83,8 @@ def slices(
             before, after = (int((s.rows & side).sum()) for side in (~now, now))
             was, fate, whole = (float(loss[part].mean()) for part in (s.rows & ~now, s.rows & now, ~now))
             old, new = before / (~now).sum(), after / now.sum()
-            mix = (new - old) * (was - whole) / max(1 - old, 1e-12)
-            rows.append(
-                (s.text, s.columns, before, after, mix, new * (fate - was), size, *ends, p_value, watched, s in kept)
-            )
+            mix, rate = (new - old) * (was - whole) / max(1 - old, 1e-12), new * (fate - was)
+            rows.append((s.text, s.columns, before, after, mix, rate, size, *ends, p_value, watched, s in kept))
     found = pd.DataFrame(rows, columns=COLUMNS).astype({"sensitive": bool, "confirmed": bool})
     cost = (found["beyond"] * found["rows_current"]).abs()
     return found.loc[cost.sort_values(ascending=False, kind="stable").index].reset_index(drop=True)
@@ -94,10 +92,8 @@ def slices(
 
 def said(found: pd.DataFrame, limit: int = 2) -> list[str]:
     """Return the confirmed slices as a sentence, or nothing."""
-    hit = found[found["confirmed"]].head(limit)
-    told = [
-        f"{text} ({beyond:+.2g} beyond the others)" for text, beyond in zip(hit["slice"], hit["beyond"], strict=True)
-    ]
+    hit = found[found["confirmed"]].head(limit)[["slice", "beyond"]].to_numpy()
+    told = [f"{text} ({beyond:+.2g} beyond the others)" for text, beyond in hit]
     return [f"what is not broken moved most where {' and where '.join(told)}"] if told else []
 
 

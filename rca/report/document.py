@@ -3,10 +3,8 @@
 import dataclasses
 import functools
 import json
-import math
-import typing
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 from rca.errors import ConfigError
 from rca.types import Investigation
 
@@ -39,19 +37,18 @@ def parse(raw: Any, name: str = "the document") -> Investigation:
         place = ".".join(str(part) for part in problem.absolute_path) or "the top"
         text = problem.message if len(problem.message) < 300 else problem.message[:300] + " ..."
         raise ConfigError(f"{name} is no investigation: at {place}, {text}.")
-    found: Investigation = _value(Investigation, raw)
-    return found
+    return _value(Investigation, raw)  # type: ignore[no-any-return]  # it is what is asked for
 
 
 def _value(kind: Any, raw: Any) -> Any:
     """Return a value as a record's annotation has it; a number is null where it is not finite."""
     if raw is None:
-        return math.nan if kind is float else None
-    inner = typing.get_args(kind)
-    if typing.get_origin(kind) is tuple:
+        return float("nan") if kind is float else None
+    inner = get_args(kind)
+    if get_origin(kind) is tuple:
         return tuple(_value(inner[0], item) for item in raw)
     for one in filter(dataclasses.is_dataclass, (kind, *inner)):
-        hints = typing.get_type_hints(one)
+        hints = get_type_hints(one)
         return one(**{name: _value(hints[name], item) for name, item in raw.items()})  # type: ignore[operator]
     return raw
 

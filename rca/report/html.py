@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 from rca import words
-from rca.types import Investigation, plain
+from rca.types import Investigation, flatten, plain
 
 
 def _wide(text: str) -> str:
@@ -15,9 +15,7 @@ def _wide(text: str) -> str:
 
 
 def _cell(value: object) -> str:
-    if value is None:
-        return "n/a"
-    return _wide(f"{value:.5g}") if isinstance(value, float) else words.clean(value, 240)
+    return "n/a" if value is None else _wide(f"{value:.5g}") if isinstance(value, float) else words.clean(value, 240)
 
 
 @functools.cache
@@ -61,7 +59,5 @@ def findings(found: Investigation) -> str:
 
 def provenance(found: Investigation) -> str:
     """Return where the numbers come from: both sides, versions, seeds, hashes."""
-    from rca.versions import flatten
-
     flat = flatten(plain({"reference": found.reference, "current": found.current, **found.provenance})).items()
     return _section("provenance", [(key, item) for key, item in flat if item is not None][:200])
