@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import json
 import subprocess
@@ -44,7 +45,12 @@ def test_what_a_drill_does_can_be_done(name: str) -> None:
     texts = drill.system(each.system).get("files", {})
     for step in (step for part in each.causes for step in part["do"] if "old" in step):
         file = step["file"]
-        assert step["old"] in (texts.get(file) or Path(rca.__file__).parents[1].joinpath(file).read_text())
+        text = texts.get(file) or Path(rca.__file__).parents[1].joinpath(file).read_text()
+        ast.parse(
+            fault.get(step["fault"]).function(
+                text, None, np.random.default_rng(0), **{k: step[k] for k in ("old", "new")}
+            )[0]
+        )
 
 
 @pytest.fixture(scope="module")
