@@ -241,9 +241,9 @@ def report(investigation: Path, page: Path, title: str, quiet: bool, **_: Any) -
 @verb("keep healthy format output seed quiet verbose")
 def demo(keep: Path | None, healthy: bool, format: Format, output: Path | None, **given: Any) -> None:
     """Show it all: a system, an incident with a decoy, the investigation, the report."""
-    from rca import demo as show
+    from rca import drill
 
-    found, path = show.run(keep, damage=not healthy, seed=given["seed"], say=Progress(given["quiet"]))
+    found, path = drill.show(keep, damage=not healthy, seed=given["seed"], say=Progress(given["quiet"]))
     _write(found, format, output, given["verbose"])
     typer.echo(f"report: {path}", err=format is not Format.text)
 

@@ -8,10 +8,10 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 import numpy as np
@@ -20,8 +20,9 @@ import yaml
 from rca import config, metrics, models
 from rca.errors import ConfigError, RcaError, ReplayError, VerificationError, choices
 from rca.gitrepo import Repository
-from rca.registry import fault
-from rca.report import share
+from rca.registry import Say, fault, silent
+from rca.report import share, write
+from rca.report.document import dump
 from rca.sandbox import environment
 from rca.stats import Estimate, shapley
 from rca.tables import open_table
@@ -29,6 +30,8 @@ from rca.types import Cause, Investigation, Side
 from rca.versions import cache_folder
 
 GOOD, BAD = "good", "bad"
+#: The drill that shows it all: an incident with a decoy.
+SHOWCASE = "demo-01"
 #: Where the sealed truth of a workspace is: not in its tree, so that nobody stumbles on it.
 SEAL = Path(".git", "drill")
 _HOME = Path(__file__).with_name("drills")
@@ -186,20 +189,21 @@ def strike(work: Workspace, drill: Drill, *, seed: int = 0) -> str:
 
     The truth of a contribution is its Shapley value over the versions that have some of the causes alone.
     """
-    worth: dict[frozenset[int], Estimate] = {}
-    parts = range(len(drill.causes))
     done: list[Mapping[str, Any]] = []
-    for chosen in (frozenset(c) for size in range(len(parts) + 1) for c in combinations(parts, size)):
+    onset: list[str | None] = []
+
+    def worth(chosen: frozenset[int]) -> Estimate:
         if done:
             work.git("reset", "--quiet", "--hard")
             work.dvc("checkout", "--quiet", "--force")
-        done = [*drill.decoys, *(drill.causes[i] for i in sorted(chosen))]
-        onset = [edit(work.root, each, np.random.default_rng([seed, i])) for i, each in enumerate(done)]
+        done[:] = [*drill.decoys, *(drill.causes[i] for i in sorted(chosen))]
+        onset[:] = [edit(work.root, each, np.random.default_rng([seed, i])) for i, each in enumerate(done)]
         if done:
             work.repro()
-        worth[chosen] = Estimate(_measured(work.root))
+        return Estimate(_measured(work.root))
+
+    value = shapley(worth, range(len(drill.causes)))  # all causes come last, and stay
     work.commit(drill.message, BAD)
-    value = shapley(worth.__getitem__, list(parts))
     truth = [
         {**_expected(each), "contribution": value[i].value, "onset": onset[len(drill.decoys) + i]}
         for i, each in enumerate(drill.causes)
@@ -256,14 +260,12 @@ def _expected(each: Mapping[str, Any]) -> dict[str, Any]:
 def _measured(root: Path) -> float:
     """Return the metric of the model on its exam, as both stand in the workspace; NaN where the pipeline gives none."""
     known = config.load(root / config.FILE)
-    exam = open_table(str(root / (known.data.production or known.data.evaluate))).frame()
+    exam = _read(root / (known.data.production or known.data.evaluate))
     roles = known.roles(tuple(exam.columns))
     metric = metrics.get(known.metric, roles.sensitive)
     try:
         model = models.load(str(root / known.model), known.model, features=roles.features)
-        labelled = exam.dropna(subset=[known.target])
-        scored = metrics.answers(metric, model, labelled, known.target, known.positive, "exam")
-        return metric.estimate(scored).value
+        return metric.estimate(metrics.answers(metric, model, exam, known.target, known.positive, "exam")).value
     except RcaError:
         return float("nan")
 
@@ -286,17 +288,17 @@ def score(root: Path, answer: Investigation | Iterable[tuple[str, str]], *, seal
     asked = answer if isinstance(answer, Investigation) else _answered(answer)
     known, causes = truth["causes"], asked.causes
     hits = [next((t for t in known if _is(c, t)), None) for c in causes]
+    first: Any = next(iter(hits), None)
     right = asked.verdict == ("cause_found" if known else "no_incident")
     # what explains a true one further, or is explained by one, is no other cause
     around = {c.within for c, hit in zip(causes, hits, strict=True) if hit}
     outer = [c for c, hit in zip(causes, hits, strict=True) if not hit and c.within is None and c.rank not in around]
     wrong = tuple(f"{c.kind} {c.subject}" for c in outer if c.status == "confirmed")
-    if not known:
-        return Score(truth["drill"], right, false_causes=wrong)
-    three = all(each in hits[:3] for each in known)
-    if not any(hits[:1]):
-        return Score(truth["drill"], right, False, three, false_causes=wrong)
-    first: Any = hits[0]
+    found = Score(truth["drill"], right, false_causes=wrong)
+    if known:
+        found = replace(found, first=bool(first), three=all(each in hits[:3] for each in known))
+    if not first:
+        return found
     size, told, within = first["contribution"], causes[0], None
     if np.isfinite(size) and np.isfinite(told.contribution):
         within = bool(told.low <= size <= told.high or abs(told.contribution - size) <= abs(size) / 2)
@@ -305,7 +307,7 @@ def score(root: Path, answer: Investigation | Iterable[tuple[str, str]], *, seal
     if first["onset"] and since:
         days = (pd.Timestamp(since[0]).tz_localize(None) - pd.Timestamp(first["onset"])) / pd.Timedelta(days=1)
     stage = told.stage == first["stage"] if first["stage"] else None
-    return Score(truth["drill"], right, True, three, stage, size, within, days, wrong)
+    return replace(found, stage=stage, contribution=size, within=within, onset_days=days)
 
 
 def _answered(named: Iterable[tuple[str, str]]) -> Investigation:
@@ -318,3 +320,21 @@ def _answered(named: Iterable[tuple[str, str]]) -> Investigation:
 
 def _is(cause: Cause, truth: Mapping[str, Any]) -> bool:
     return cause.kind in truth["kinds"] and cause.subject.startswith(truth["subject"])
+
+
+def show(keep: Path | None, *, damage: bool = True, seed: int = 0, say: Say = silent) -> tuple[Investigation, Path]:
+    """Make the showcase, to `keep` or not, investigate without being told, write ``reports``; return their page."""
+    from rca import api, plots
+
+    showcase = drills()[SHOWCASE]
+    with tempfile.TemporaryDirectory(prefix="rca-demo-") as folder:
+        say("training the good version")
+        work = start(keep or Path(folder) / "workspace", showcase.system)
+        say("planting the incident")
+        strike(work, showcase if damage else replace(showcase, causes=()))
+        found = api.investigate(GOOD, BAD, config=work.root / config.FILE, seed=seed, say=say)
+        home = (keep or Path.cwd()) / "reports"
+        say("writing the report")
+        dump(found, home / "investigation.json")
+        (home / "waterfall.png").write_bytes(plots.png(plots.waterfall(found)))
+        return found, Path(write(found, home / "report.html"))
