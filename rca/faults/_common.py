@@ -14,7 +14,7 @@ Frame = pd.DataFrame
 Cells = pd.Series
 Mask = NDArray[np.bool_]
 Draw = np.random.Generator
-Done = tuple[Frame, dict[str, Any]]
+Done = tuple[Any, dict[str, Any]]  # what is damaged, and the truth
 Where = Mapping[str, Any] | None
 
 

@@ -1,4 +1,4 @@
-"""The faults of cells: emptied, renamed, misread, of another unit, sign, range or type, in a wrong place or moment."""
+"""The faults of cells: emptied, misread, of another unit, range or type, in a wrong place, or of a world that moved."""
 
 import html
 from collections.abc import Callable, Mapping, Sequence
@@ -204,3 +204,44 @@ def stale_column(values: Cells, rows: Mask, rng: Draw, *, frame: Frame, lag: int
 def time_shift(values: Cells, rows: Mask, rng: Draw, *, hours: float = 1.0) -> Cells:
     """Move a timestamp by hours, as a wrong time zone does; see :func:`unit_change`."""
     return values.mask(rows, values + pd.Timedelta(hours=hours))
+
+
+@cells("concept_shift", "let another outcome follow from an input")
+def concept_shift(values: Cells, rows: Mask, rng: Draw, *, frame: Frame, by: str = "", value: Any = None) -> Cells:
+    """Give an outcome `value` where another column is above its median; see :func:`unit_change`.
+
+    By default each class becomes the next, and numbers grow by their standard deviation.
+    """
+    struck = rows & frame[require(frame, by, "numeric column")].gt(frame[by].median()).to_numpy()
+    if value is None and pd.api.types.is_numeric_dtype(values) and values.nunique() > 2:
+        return values.mask(struck, values + float(values.std()))
+    levels = sorted(values.dropna().unique())
+    turned = dict(zip(levels, [*levels[1:], *levels[:1]], strict=True))
+    return values.mask(struck, values.map(turned) if value is None else value)
+
+
+@cells("new_population", "serve people that nobody trained for", most=0.3)
+def new_population(values: Cells, rows: Mask, rng: Draw, *, frame: Frame, columns: Sequence[str] = ()) -> Frame:
+    """Move the chosen rows beyond all that was seen, in `columns` too; see :func:`unit_change`."""
+    found = {}
+    for name in [str(values.name), *columns]:
+        old = frame[require(frame, name)]
+        number = pd.api.types.is_numeric_dtype(old)
+        found[name] = old.mask(rows, old + 2 * (old.max() - old.min()) if number else "from elsewhere")
+    return pd.DataFrame(found)
+
+
+@cells("dependency_outage", "silence a source of inputs")
+def dependency_outage(
+    values: Cells, rows: Mask, rng: Draw, *, frame: Frame, columns: Sequence[str] = (), value: Any = None
+) -> Frame:
+    """Write nothing, or a default `value`, into a column and others of its source; see :func:`unit_change`."""
+    return pd.DataFrame({name: frame[require(frame, name)].mask(rows, value) for name in [str(values.name), *columns]})
+
+
+@cells("mixed_versions", "let another model answer")
+def mixed_versions(values: Cells, rows: Mask, rng: Draw, *, frame: Frame, other: str = "") -> Cells:
+    """Log what another model said, which stands in the column `other`; see :func:`unit_change`."""
+    if other == values.name:
+        raise ConfigError(f"'{other}' holds the answers already: name the column of another model's.")
+    return values.mask(rows, frame[require(frame, other)])

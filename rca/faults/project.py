@@ -7,11 +7,9 @@ from collections.abc import Callable
 from typing import Any
 import dpath
 from rca.errors import ConfigError, choices
-from rca.faults._common import Draw
+from rca.faults._common import Done, Draw
 from rca.registry import fault
 from rca.versions import flatten
-
-Done = tuple[Any, dict[str, Any]]
 
 
 @fault("hyperparameter", "set a parameter")
@@ -36,12 +34,13 @@ def hyperparameter(params: dict[str, Any], column: str | None, rng: Draw, *, val
 def _of(kind: str, title: str) -> Callable[..., Done]:
     """Register the same for parameters that govern something else."""
 
+    @fault(kind, title)
     @functools.wraps(hyperparameter)
-    def damage(params: dict[str, Any], column: str | None, rng: Draw, **knobs: Any) -> Done:
-        damaged, truth = hyperparameter(params, column, rng, **knobs)
+    def damage(*given: Any, **knobs: Any) -> Done:
+        damaged, truth = hyperparameter(*given, **knobs)
         return damaged, {**truth, "kind": kind}
 
-    return fault(kind, title)(damage)
+    return damage
 
 
 objective = _of("objective", "train for something else")

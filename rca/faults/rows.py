@@ -1,4 +1,4 @@
-"""The faults of rows: lost, or there more than once."""
+"""The faults of rows: lost, there more than once, or drawn from a world that moved."""
 
 from typing import Any
 import numpy as np
@@ -110,3 +110,31 @@ def join_fanout(
         copies = copies.assign(**{joined: drawn.to_numpy()})
     told = {"join": name, "values": list(values), "joined": joined}
     return _done(pd.concat([frame, copies], ignore_index=True), copied, "join_fanout", **told)
+
+
+def _redrawn(frame: Frame, weights: Any, rng: Draw, kind: str, column: str, **told: Any) -> Done:
+    drawn = np.sort(rng.choice(len(frame), len(frame), p=weights / weights.sum()))
+    return frame.iloc[drawn].set_axis(frame.index), {"kind": kind, "column": column, **told, "rows": len(frame)}
+
+
+@fault("covariate_shift", "draw other rows of the same law")
+def covariate_shift(frame: Frame, column: str | None, rng: Draw, *, strength: float = 2.0) -> Done:
+    """Draw as many rows again, the largest value e^strength times as often as the smallest; see :func:`truncation`.
+
+    Texts are large in the order of the alphabet. What the target is, given the other columns, stays.
+    """
+    name = require(frame, column)
+    weights = np.exp(strength * frame[name].rank(pct=True).fillna(0.5).to_numpy())
+    return _redrawn(frame, weights, rng, "covariate_shift", name, strength=strength)
+
+
+@fault("label_shift", "draw one outcome more often")
+def label_shift(frame: Frame, column: str | None, rng: Draw, *, value: Any = None, factor: float = 4.0) -> Done:
+    """Draw as many rows again, those of one outcome (the rarest) `factor` times as often; see :func:`truncation`.
+
+    What the other columns are, given the outcome, stays.
+    """
+    name = require(frame, column)
+    value = frame[name].value_counts().sort_index().idxmin() if value is None else value
+    weights = np.where(frame[name] == value, factor, 1.0)
+    return _redrawn(frame, weights, rng, "label_shift", name, value=value, factor=factor)
