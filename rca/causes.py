@@ -93,9 +93,8 @@ def _cause(rank: int, term: Term, status: Status, gap: Gap, command: str, within
     kinds = [term.kind, *(["unfair"] if gap.metric in GAPS else [])] if hurts(gap, size) else []
     remedies = tuple(remedy for kind in kinds for remedy in mitigations().get(kind, ()))
     share = size / gap.difference if gap.difference else None
-    cause = Cause(term.pillar, term.kind, term.subject, size, low, high, status, term.summary, rank, term.stage, within)
-    cause = replace(cause, counterfactual=term.counterfactual, reproduce=again, findings=term.findings)
-    return replace(cause, share=share, mitigations=remedies)
+    told = term.pillar, term.kind, term.subject, size, low, high, status, term.summary, rank, term.stage, within
+    return Cause(*told, share, term.counterfactual, again, term.findings, remedies)
 
 
 @functools.cache

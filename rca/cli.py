@@ -259,14 +259,12 @@ def list__(format: Format, **_: Any) -> None:
 
 
 @verb("FOLDER drill own current seed quiet verbose", drills)
-def run(
-    folder: Path, drill: str | None, own: Path | None, current: str | None, seed: int, quiet: bool, **_: Any
-) -> None:
+def run(folder: Path, own: Path | None, current: str | None, seed: int, **given: Any) -> None:
     """Build a damaged system in a new folder, to be investigated by a person or by rca."""
-    from rca import drill as exercise
+    from rca import drill
 
-    Progress(quiet)("building a system, and damaging it")
-    seal = exercise.make(folder, drill, own=own, rev=current or "HEAD", seed=seed)
+    Progress(given["quiet"])("building a system, and damaging it")
+    seal = drill.make(folder, given["drill"], own=own, rev=current or "HEAD", seed=seed)
     typer.echo(f"sealed: {seal}\nWhat happened between good and bad in {clean(folder)}? Answer with: rca drill score")
 
 

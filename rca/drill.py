@@ -174,9 +174,8 @@ def adopt(root: Path, source: Path, rev: str = "HEAD", *, seed: int = 0) -> tupl
     file = getattr(known.data, role)
     tracked = (work.root / f"{file}.dvc").exists()
     if not tracked and file not in Repository(work.root).files(commit):
-        raise ConfigError(
-            f"{file} is made by a stage, so that damage in it would not stay: keep an exam in git or DVC."
-        )
+        made = f"{file} is made by a stage, so that damage in it would not stay"
+        raise ConfigError(f"{made}: keep an exam in git or DVC.")
     exam = _read(work.root / file)
     columns = [n for n in exam.select_dtypes("number") if n in known.roles(tuple(exam.columns)).features]
     step = {**_WAYS[int(draw.integers(len(_WAYS)))], "file": file, "column": str(draw.choice(columns))}
@@ -204,10 +203,11 @@ def strike(work: Workspace, drill: Drill, *, seed: int = 0) -> str:
 
     value = shapley(worth, range(len(drill.causes)))  # all causes come last, and stay
     work.commit(drill.message, BAD)
-    truth = [
-        {**_expected(each), "contribution": value[i].value, "onset": onset[len(drill.decoys) + i]}
-        for i, each in enumerate(drill.causes)
-    ]
+    truth = []
+    for i, each in enumerate(drill.causes):
+        measured = {"contribution": value[i].value, "onset": onset[len(drill.decoys) + i]}
+        kinds = each.get("kinds") or [each["do"][0]["fault"]]
+        truth.append({"kinds": kinds, "subject": each.get("subject", ""), "stage": each.get("stage"), **measured})
     told = {"drill": drill.name, "causes": truth, "salt": np.random.default_rng(seed).bytes(8).hex()}
     sealed = base64.b64encode(zlib.compress(json.dumps(told).encode()))
     (work.root / SEAL).write_bytes(sealed)
@@ -250,11 +250,6 @@ def _write(path: Path, content: Any) -> None:
         content.to_csv(path, index=False) if path.suffix == ".csv" else content.to_parquet(path, index=False)
     else:
         path.write_text(yaml.safe_dump(content, sort_keys=False) if isinstance(content, dict) else content, "utf-8")
-
-
-def _expected(each: Mapping[str, Any]) -> dict[str, Any]:
-    kinds = each.get("kinds") or [each["do"][0]["fault"]]
-    return {"kinds": kinds, "subject": each.get("subject", ""), "stage": each.get("stage")}
 
 
 def _measured(root: Path) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from rca.errors import ConfigError, choices
-from rca.faults._common import Cells, Done, Draw, Frame, Mask, cells, require
+from rca.faults._common import Cells, Done, Draw, Frame, Mask, Name, cells, require
 from rca.registry import fault
 
 NUMBER = "numeric column"
@@ -148,7 +148,7 @@ def label_noise(values: Cells, rows: Mask, rng: Draw) -> Cells:
 
 
 @cells("column_swap", "exchange two columns")
-def column_swap(values: Cells, rows: Mask, rng: Draw, *, frame: Frame, other: str | None = None) -> Frame:
+def column_swap(values: Cells, rows: Mask, rng: Draw, *, frame: Frame, other: Name = None) -> Frame:
     """Exchange cells with `other`, or with the next column of the same kind; see :func:`unit_change`."""
     number = pd.api.types.is_numeric_dtype
     alike = [n for n in frame.columns if n != values.name and number(frame[n]) == number(values)]
@@ -157,7 +157,7 @@ def column_swap(values: Cells, rows: Mask, rng: Draw, *, frame: Frame, other: st
 
 
 @fault("schema_change", "drop or rename a column")
-def schema_change(frame: Frame, column: str | None, rng: Draw, *, name: str | None = None) -> Done:
+def schema_change(frame: Frame, column: Name, rng: Draw, *, name: Name = None) -> Done:
     """Give a column another name, or drop it where none is given; see :func:`unit_change`."""
     old = require(frame, column)
     damaged = frame.drop(columns=old) if name is None else frame.rename(columns={old: name})

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any
 import dpath
 from rca.errors import ConfigError, choices
-from rca.faults._common import Done, Draw
+from rca.faults._common import Done, Draw, Name
 from rca.registry import fault
 from rca.versions import flatten
 
 
 @fault("hyperparameter", "set a parameter")
-def hyperparameter(params: dict[str, Any], column: str | None, rng: Draw, *, value: Any = None) -> Done:
+def hyperparameter(params: dict[str, Any], column: Name, rng: Draw, *, value: Any = None) -> Done:
     """Give the parameter of a dotted key another value, twice a number unless said.
 
     Examples
@@ -51,7 +51,7 @@ threshold = _of("threshold", "cut the scores elsewhere")
 
 
 @fault("code_change", "change a script")
-def code_change(text: str, column: str | None, rng: Draw, *, old: str = "", new: str = "") -> Done:
+def code_change(text: str, column: Name, rng: Draw, *, old: str = "", new: str = "") -> Done:
     """Put some text in the place of other text of a script; see :func:`hyperparameter`."""
     if not old or old not in text:
         raise ConfigError(f"{old!r} is not in the script: name a text that is.")
@@ -59,7 +59,7 @@ def code_change(text: str, column: str | None, rng: Draw, *, old: str = "", new:
 
 
 @fault("environment_change", "pin another version of a package")
-def environment_change(text: str, column: str | None, rng: Draw, *, version: str = "0.0.1") -> Done:
+def environment_change(text: str, column: Name, rng: Draw, *, version: str = "0.0.1") -> Done:
     """Pin the package `column` of a lock file to another version; see :func:`hyperparameter`."""
     pin = re.compile(rf"^{re.escape(column or '')}==(\S+)", re.MULTILINE)
     if (was := pin.search(text)) is None:
@@ -69,6 +69,6 @@ def environment_change(text: str, column: str | None, rng: Draw, *, version: str
 
 
 @fault("corrupt_artifact", "cut a file off")
-def corrupt_artifact(content: bytes, column: str | None, rng: Draw, *, share: float = 0.5) -> Done:
+def corrupt_artifact(content: bytes, column: Name, rng: Draw, *, share: float = 0.5) -> Done:
     """Keep the first bytes of a file alone, as a copy that was interrupted; see :func:`hyperparameter`."""
     return content[: round(len(content) * (1 - share))], {"kind": "corrupt_artifact", "column": None, "share": share}

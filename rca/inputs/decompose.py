@@ -104,9 +104,8 @@ def decompose(
         pull_q = np.full(len(values_q), -share * excess / len(values_q))
         pull_q[order_q] += excess / len(values_q) + part.influence.get("current", 0.0) * share
         worth[names] = Estimate(share * part.value, {"reference": pull_p, "current": pull_q})
-    base, everything = frozenset[str](), frozenset(merged)
-    covariate = worth[everything] - worth[base]
-    shares = shapley(lambda coalition: worth[coalition], sorted(merged))
+    covariate = worth[frozenset(merged)] - worth[frozenset()]
+    shares = shapley(worth.__getitem__, sorted(merged))
     return Decomposition(support, support_groups, covariate, {n: shares[n] for n in merged}, rest - covariate)
 
 
