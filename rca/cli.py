@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import inspect
 import itertools
 import json
 import os
@@ -12,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from enum import StrEnum
+from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Annotated, Any
 import typer
@@ -52,9 +52,8 @@ def options() -> dict[str, Any]:
 def _option(name: str, kind: str, help: str, default: Any = None, names: tuple[str, ...] = (), **limits: Any) -> Any:
     about = typer.Argument(help=help) if name.isupper() else typer.Option(*names, help=help, **limits)
     optional: Any = KINDS[kind] if name.isupper() or default is not None else KINDS[kind] | None
-    default = inspect.Parameter.empty if name.isupper() else default if default is None else KINDS[kind](default)
-    key = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Parameter(name.lower(), key, default=default, annotation=Annotated[optional, about])
+    default = Parameter.empty if name.isupper() else default if default is None else KINDS[kind](default)
+    return Parameter(name.lower(), Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[optional, about])
 
 
 def verb(asked: str, group: typer.Typer = app) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -81,7 +80,7 @@ def verb(asked: str, group: typer.Typer = app) -> Callable[[Callable[..., None]]
 
         # typer asks for the signature
         named = [_option(name, **options()[name]) for name in asked.split()]
-        run.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]  # functions may have one
+        run.__signature__ = Signature(named)  # type: ignore[attr-defined]  # functions may have one
         return group.command(function.__name__.strip("_"), help=function.__doc__)(run)
 
     return register

@@ -28,9 +28,7 @@ class Grid:
     """Scores models on exams, the reference's and the current one of each, and remembers what it scored."""
 
     def __init__(self, metric: Metric, models: tuple[Model, Model], exams: Tables, roles: Roles) -> None:
-        self.metric = metric
-        self.models = models
-        self.roles = roles
+        self.metric, self.models, self.roles = metric, models, roles
         self.tables = dict(zip((REFERENCE, CURRENT), exams, strict=True))
         self.sizes = {name: len(table) for name, table in self.tables.items()}
         self._scored: dict[tuple[int, int], tuple[Scored, Model, pd.DataFrame]] = {}
