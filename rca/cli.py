@@ -22,14 +22,8 @@ from rca.errors import ConfigError, NotApplicable, RcaError
 from rca.types import STATUSES, Investigation
 from rca.words import clean
 
-app = typer.Typer(
-    name="rca",
-    help="Root cause analysis of AI incidents: every cause is a term of one sum, the gap.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
+HELP = "Root cause analysis of AI incidents: every cause is a term of one sum, the gap."
+app = typer.Typer(name="rca", help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 drills = typer.Typer(name="drill", help="Exercises: a damaged system whose truth is sealed.", no_args_is_help=True)
 app.add_typer(drills)
 

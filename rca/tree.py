@@ -1,7 +1,5 @@
 """What a branch of the gap tree works on (both models, both exams, the damages with their repairs), and its terms."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
@@ -56,7 +54,7 @@ class Grid:
         """Return the metric of the current model on (a repair of) the current exam."""
         return self.value(self.models[1], table, CURRENT)
 
-    def on(self, table: pd.DataFrame) -> Grid:
+    def on(self, table: pd.DataFrame) -> "Grid":
         """Return the same grid with a repair of the current exam in its place."""
         other = copy(self)
         other.tables = {**self.tables, CURRENT: table}
