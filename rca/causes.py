@@ -34,9 +34,8 @@ def judge(
     ranks = {t.subject: i for i, (t, _) in enumerate(ranked, 1) if t.parent is None}
     causes = [_cause(i, *k, gap, command, ranks.get(k[0].parent or "")) for i, k in enumerate(ranked, 1)]
     # The remainder is the difference itself minus what was named, so that the sum is exact.
-    rest = difference - total(t.part for t, _ in outer)
+    low, high = (difference - total(t.part for t, _ in outer)).interval()
     left = gap.difference - sum(c.contribution for c in causes if c.within is None)
-    low, high = rest.interval()
     refuted = [s for _, s in verdicts if isinstance(s, Rejected)]
     named = {(s.kind, s.subject) for s in refuted}
     return replace(
@@ -68,9 +67,7 @@ def _status(term: Term, floor: float) -> Status | Rejected:
     if size < floor or (zero and (term.tested or size < LARGE * floor)):
         reason = "not told from zero" if zero else "too small"
         return refuted(f"{reason}: {term.part.value:+.4g} [{low:+.4g}, {high:+.4g}]")
-    if zero:
-        return "possible"
-    return "confirmed" if term.tested else "likely"
+    return "possible" if zero else "confirmed" if term.tested else "likely"
 
 
 def _rank(kept: Sequence[tuple[Term, Status]], outer: Sequence[tuple[Term, Status]]) -> list[tuple[Term, Status]]:

@@ -136,9 +136,7 @@ def analysis(asked: str) -> Callable[[Callable[..., Investigation]], Callable[..
 
     def register(function: Callable[..., Investigation]) -> Callable[..., None]:
         @functools.wraps(function)
-        def run(
-            *, format: Format, output: Path | None, fail_on: FailOn, quiet: bool, verbose: bool, **own: Any
-        ) -> None:
+        def run(format: Format, output: Path | None, fail_on: FailOn, quiet: bool, verbose: bool, **own: Any) -> None:
             say, why = Progress(quiet), function.__name__ == "investigate"
             found = function(say=say, **own)
             if verbose and say.steps and not quiet:

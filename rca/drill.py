@@ -26,7 +26,7 @@ from rca.report.document import dump
 from rca.sandbox import environment
 from rca.stats import Estimate, shapley
 from rca.tables import open_table
-from rca.types import Cause, Investigation, Side
+from rca.types import Cause, Investigation
 from rca.versions import cache_folder
 
 GOOD, BAD = "good", "bad"
@@ -166,8 +166,7 @@ def adopt(root: Path, source: Path, rev: str = "HEAD", *, seed: int = 0) -> tupl
     Workspace(source).run("git", "clone", "--quiet", "--no-hardlinks", ".", str(work.root))
     work.git("checkout", "--quiet", "-B", "main", commit)
     work.git("tag", "--force", GOOD)
-    cache = str(cache_folder(source.resolve()))
-    work.dvc("remote", "add", "--quiet", "--local", "--force", "--default", "own", cache)
+    work.dvc("remote", "add", "--quiet", "--local", "--force", "--default", "own", str(cache_folder(source.resolve())))
     work.dvc("pull", "--quiet", "--allow-missing")
     known = config.load(work.root / config.FILE)
     role = "production" if known.data.production else "evaluate"
@@ -188,14 +187,13 @@ def strike(work: Workspace, drill: Drill, *, seed: int = 0) -> str:
 
     The truth of a contribution is its Shapley value over the versions that have some of the causes alone.
     """
-    done: list[Mapping[str, Any]] = []
     onset: list[str | None] = []
 
     def worth(chosen: frozenset[int]) -> Estimate:
-        if done:
+        if onset:
             work.git("reset", "--quiet", "--hard")
             work.dvc("checkout", "--quiet", "--force")
-        done[:] = [*drill.decoys, *(drill.causes[i] for i in sorted(chosen))]
+        done = [*drill.decoys, *(drill.causes[i] for i in sorted(chosen))]
         onset[:] = [edit(work.root, each, np.random.default_rng([seed, i])) for i, each in enumerate(done)]
         if done:
             work.repro()
@@ -280,16 +278,20 @@ def score(root: Path, answer: Investigation | Iterable[tuple[str, str]], *, seal
     if seal and hashlib.sha256(sealed).hexdigest() != seal:
         raise VerificationError(f"the truth in {root} does not have the hash {seal}: it has changed since then.")
     truth = json.loads(zlib.decompress(base64.b64decode(sealed)))
-    asked = answer if isinstance(answer, Investigation) else _answered(answer)
-    known, causes = truth["causes"], asked.causes
+    if isinstance(answer, Investigation):
+        causes, findings, verdict = answer.causes, answer.findings, answer.verdict
+    else:
+        nan = float("nan")  # a person gives no numbers
+        causes = tuple(Cause("integrity", *each, nan, nan, nan, "confirmed", "", i) for i, each in enumerate(answer, 1))
+        findings, verdict = (), "cause_found" if causes else "no_incident"
+    known = truth["causes"]
     hits = [next((t for t in known if _is(c, t)), None) for c in causes]
     first: Any = next(iter(hits), None)
-    right = asked.verdict == ("cause_found" if known else "no_incident")
     # what explains a true one further, or is explained by one, is no other cause
     around = {c.within for c, hit in zip(causes, hits, strict=True) if hit}
     outer = [c for c, hit in zip(causes, hits, strict=True) if not hit and c.within is None and c.rank not in around]
     wrong = tuple(f"{c.kind} {c.subject}" for c in outer if c.status == "confirmed")
-    found = Score(truth["drill"], right, false_causes=wrong)
+    found = Score(truth["drill"], verdict == ("cause_found" if known else "no_incident"), false_causes=wrong)
     if known:
         found = replace(found, first=bool(first), three=all(each in hits[:3] for each in known))
     if not first:
@@ -297,20 +299,12 @@ def score(root: Path, answer: Investigation | Iterable[tuple[str, str]], *, seal
     size, told, within = first["contribution"], causes[0], None
     if np.isfinite(size) and np.isfinite(told.contribution):
         within = bool(told.low <= size <= told.high or abs(told.contribution - size) <= abs(size) / 2)
-    since = [f.evidence["onset"] for f in asked.findings if f.id in told.findings and f.evidence.get("onset")]
+    since = [f.evidence["onset"] for f in findings if f.id in told.findings and f.evidence.get("onset")]
     days = None
     if first["onset"] and since:
         days = (pd.Timestamp(since[0]).tz_localize(None) - pd.Timestamp(first["onset"])) / pd.Timedelta(days=1)
     stage = told.stage == first["stage"] if first["stage"] else None
     return replace(found, stage=stage, contribution=size, within=within, onset_days=days)
-
-
-def _answered(named: Iterable[tuple[str, str]]) -> Investigation:
-    """Return what a person says as an investigation without numbers."""
-    nan, side = float("nan"), Side(None, None, None)
-    causes = tuple(Cause("integrity", *each, nan, nan, nan, "confirmed", "", i) for i, each in enumerate(named, 1))
-    known: Any = {"reference": side, "current": side, "outcomes": (), "findings": (), "provenance": {}}
-    return Investigation(system="", verdict="cause_found" if causes else "no_incident", causes=causes, **known)
 
 
 def _is(cause: Cause, truth: Mapping[str, Any]) -> bool:

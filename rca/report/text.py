@@ -36,8 +36,7 @@ def render(investigation: Investigation, stream: TextIO, *, width: int | None = 
     text = view.getvalue()
     if not (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf"):
         text = text.translate(_PLAIN).encode("ascii", "backslashreplace").decode()
-    stream.write(text)
-    stream.flush()
+    print(text, end="", file=stream, flush=True)
 
 
 def _parts(found: Investigation, verbose: bool, wide: bool) -> Iterator[Any]:
