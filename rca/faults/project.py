@@ -1,7 +1,6 @@
 """The faults of a project: of its parameters, a mapping, and of the texts of its scripts and its pinned packages."""
 
 import copy
-import functools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -12,42 +11,37 @@ from rca.registry import fault
 from rca.versions import flatten
 
 
-@fault("hyperparameter", "set a parameter")
-def hyperparameter(params: dict[str, Any], column: Name, rng: Draw, *, value: Any = None) -> Done:
-    """Give the parameter of a dotted key another value, twice a number unless said.
-
-    Examples
-    --------
-    >>> damaged, truth = hyperparameter({"fit": {"depth": 8}}, "fit.depth", None, value=1)
-    >>> damaged, truth["kind"], truth["was"]
-    ({'fit': {'depth': 1}}, 'hyperparameter', 8)
-    """
-    known = flatten(params)
-    if column not in known or (value is None and type(known[column]) not in (int, float)):
-        raise ConfigError(f"'{column}' is no parameter that can be set so: give a value to one of {choices(known)}.")
-    value = known[column] * 2 if value is None else value
-    damaged = copy.deepcopy(params)
-    dpath.set(damaged, column, value, separator=".")
-    return damaged, {"kind": "hyperparameter", "column": column, "was": known[column], "value": value}
-
-
-def _of(kind: str, title: str) -> Callable[..., Done]:
-    """Register the same for parameters that govern something else."""
+def _parameter(kind: str, title: str) -> Callable[..., Done]:
+    """Register the fault for parameters that govern one thing."""
 
     @fault(kind, title)
-    @functools.wraps(hyperparameter)
-    def damage(*given: Any, **knobs: Any) -> Done:
-        damaged, truth = hyperparameter(*given, **knobs)
-        return damaged, {**truth, "kind": kind}
+    def hyperparameter(params: dict[str, Any], column: Name, rng: Draw, *, value: Any = None) -> Done:
+        """Give the parameter of a dotted key another value, twice a number unless said.
 
-    return damage
+        Examples
+        --------
+        >>> damaged, truth = hyperparameter({"fit": {"depth": 8}}, "fit.depth", None, value=1)
+        >>> damaged, truth["kind"], truth["was"]
+        ({'fit': {'depth': 1}}, 'hyperparameter', 8)
+        """
+        known = flatten(params)
+        if column not in known or (value is None and type(known[column]) not in (int, float)):
+            hint = f"give a value to one of {choices(known)}."
+            raise ConfigError(f"'{column}' is no parameter that can be set so: {hint}")
+        value = known[column] * 2 if value is None else value
+        damaged = copy.deepcopy(params)
+        dpath.set(damaged, column, value, separator=".")
+        return damaged, {"kind": kind, "column": column, "was": known[column], "value": value}
+
+    return hyperparameter
 
 
-objective = _of("objective", "train for something else")
-algorithm = _of("algorithm", "train another model")
-preprocessing = _of("preprocessing", "prepare the inputs otherwise")
-seed = _of("seed", "draw otherwise")
-threshold = _of("threshold", "cut the scores elsewhere")
+hyperparameter = _parameter("hyperparameter", "set a parameter")
+objective = _parameter("objective", "train for something else")
+algorithm = _parameter("algorithm", "train another model")
+preprocessing = _parameter("preprocessing", "prepare the inputs otherwise")
+seed = _parameter("seed", "draw otherwise")
+threshold = _parameter("threshold", "cut the scores elsewhere")
 
 
 @fault("code_change", "change a script")
