@@ -95,7 +95,10 @@ def explain_row(
 
 def _mixed(near: pd.DataFrame, one: pd.DataFrame, groups: Sequence[Sequence[str]]) -> pd.DataFrame:
     """Return the neighbours with the row's values in some groups."""
-    return near.assign(**{name: one[name].iloc[[0] * len(near)].array for columns in groups for name in columns})
+    mixed = near.copy()
+    for name in (name for columns in groups for name in columns):
+        mixed[name] = one[name].iloc[[0] * len(near)].array
+    return mixed
 
 
 def _asked(model: Model, one: pd.DataFrame) -> Callable[[pd.DataFrame], Floats]:
