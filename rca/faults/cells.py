@@ -43,10 +43,7 @@ WAYS: dict[str, Callable[[str], str]] = {
 
 @cells("encoding", "read text in a wrong encoding", most=0.1)
 def encoding(values: Cells, rows: Mask, rng: Draw, *, way: str = "typed") -> Cells:
-    """Damage text as programs do that disagree on an encoding; see :func:`unit_change`.
-
-    The `way` is one of ``WAYS``; 'accents', 'typed' and 'lost' damage plain ASCII too.
-    """
+    """Damage text by one of ``WAYS``; 'accents', 'typed' and 'lost' damage plain ASCII too; see :func:`unit_change`."""
     if way not in WAYS:
         raise ConfigError(f"there is no way '{way}': choose one of {choices(WAYS)}.")
     text = values.astype("object").map(str, na_action="ignore")
@@ -166,10 +163,7 @@ def schema_change(frame: Frame, column: Name, rng: Draw, *, name: Name = None) -
 
 @cells("leakage", "let a feature know the target", of="new column")
 def leakage(values: Cells, rows: Mask, rng: Draw, *, frame: Frame, target: str = "y", noise: float = 0.0) -> Cells:
-    """Write a copy of the target into a feature, as numbers; see :func:`unit_change`.
-
-    A column that is not there is added. The copy is blurred by `noise`, a standard deviation in those of the target.
-    """
+    """Write the target as numbers, blurred by `noise` times its deviation, into any column; see :func:`unit_change`."""
     answer = frame[require(frame, target)]
     number = pd.api.types.is_numeric_dtype(answer)
     known = answer.to_numpy(dtype=float) if number else pd.factorize(answer, sort=True)[0].astype(float)

@@ -128,10 +128,7 @@ def covariate_shift(frame: Frame, column: Name, rng: Draw, *, strength: float = 
 
 @fault("label_shift", "draw one outcome more often")
 def label_shift(frame: Frame, column: Name, rng: Draw, *, value: Any = None, factor: float = 4.0) -> Done:
-    """Draw as many rows again, those of one outcome (the rarest) `factor` times as often; see :func:`truncation`.
-
-    What the other columns are, given the outcome, stays.
-    """
+    """Draw as many rows again, those of one outcome (the rarest) `factor` times as often; see :func:`truncation`."""
     name = require(frame, column)
     value = frame[name].value_counts().sort_index().idxmin() if value is None else value
     weights = np.where(frame[name] == value, factor, 1.0)
