@@ -201,7 +201,6 @@ def _bar(axes: Any, y: int, start: float, row: _Row, gap: Gap) -> None:
         return
     look = {"facecolor": colour} if hurts(gap, row.size) else {"facecolor": "white", "hatch": "////"}
     axes.barh(y, row.size, left=start, height=0.56 if row.depth == 0 else 0.36, edgecolor=colour, zorder=2, **look)
-    if math.isfinite(row.low) and math.isfinite(row.high):
-        axes.plot([start + row.low, start + row.high], [y, y], color=_INK, lw=1.2, marker="|", ms=6, zorder=3)
+    axes.plot([start + row.low, start + row.high], [y, y], color=_INK, lw=1.2, marker="|", ms=6, zorder=3)
     _text(axes, 1.03, y - 0.17, number(row.size, decimals, True))
     _text(axes, 1.03, y + 0.22, interval(row.low, row.high, decimals), size=7.5, color=_FAINT)
