@@ -1,6 +1,5 @@
 """The gap tree, judged: which of its terms are causes, in which order, and what they leave of the gap."""
 
-import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,8 @@ SHARE = 0.05
 LARGE = 5.0
 #: A cause that explains this share of the one it lies within is named before it.
 SPECIFIC = 0.8
+#: What to do about a cause, by kind.
+MITIGATIONS: dict[str, list[str]] = yaml.safe_load(Path(__file__).with_name("mitigations.yaml").read_text("utf-8"))
 
 
 def judge(
@@ -88,13 +89,7 @@ def _cause(rank: int, term: Term, status: Status, gap: Gap, command: str, within
     again = command if term.runs or " investigate " not in command else f"{command} --no-replay"
     # What helped needs no remedy.
     kinds = [term.kind, *(["unfair"] if gap.metric in GAPS else [])] if hurts(gap, size) else []
-    remedies = tuple(remedy for kind in kinds for remedy in mitigations().get(kind, ()))
+    remedies = tuple(remedy for kind in kinds for remedy in MITIGATIONS.get(kind, ()))
     share = size / gap.difference if gap.difference else None
     told = term.pillar, term.kind, term.subject, size, low, high, status, term.summary, rank, term.stage, within
     return Cause(*told, share, term.counterfactual, again, term.findings, remedies)
-
-
-@functools.cache
-def mitigations() -> dict[str, list[str]]:
-    """Return what to do about a cause, by kind."""
-    return yaml.safe_load(Path(__file__).with_name("mitigations.yaml").read_text("utf-8"))  # type: ignore[no-any-return]

@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from enum import StrEnum
-from functools import cache, partial, wraps
+from functools import partial, wraps
 from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Annotated, Any
@@ -35,12 +35,8 @@ PLACES = IsADirectoryError, NotADirectoryError, FileExistsError, FileNotFoundErr
 #: What an option may be; one without a default may be left out.
 KINDS = {"word": str, "words": list[str], "file": Path, "flag": bool, "count": int, "number": float}
 KINDS |= {"format": Format, "status": FailOn}
-
-
-@cache
-def options() -> dict[str, Any]:
-    """Return every option of every verb, as ``options.yaml`` has them."""
-    return yaml.safe_load(Path(__file__).with_name("options.yaml").read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+#: Every option of every verb.
+OPTIONS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("options.yaml").read_text(encoding="utf-8"))
 
 
 def _option(name: str, kind: str, help: str, default: Any = None, names: tuple[str, ...] = (), **limits: Any) -> Any:
@@ -72,7 +68,7 @@ def verb(asked: str, function: Callable[..., None], group: typer.Typer = app) ->
         raise typer.Exit(code)
 
     # typer asks for the signature
-    named = [_option(name, **options()[name]) for name in asked.split()]
+    named = [_option(name, **OPTIONS[name]) for name in asked.split()]
     run.__signature__ = Signature(named)  # type: ignore[attr-defined]  # functions may have one
     return group.command(function.__name__.strip("_"), help=function.__doc__)(run)
 
