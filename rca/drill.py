@@ -264,13 +264,7 @@ def _measured(root: Path) -> float:
 
 
 def score(root: Path, answer: Investigation | Iterable[tuple[str, str]], *, seal: str | None = None) -> Score:
-    """Open the sealed truth and score an investigation, or what a person names: kinds and subjects, the first first.
-
-    Raises
-    ------
-    ConfigError, VerificationError
-        Where there is no drill in the folder; where its truth does not have the hash `seal` that was shown.
-    """
+    """Open the sealed truth and score an investigation, or what a person names: kinds and subjects, the first first."""
     try:
         sealed = (Path(root) / SEAL).read_bytes()
     except OSError:
@@ -279,24 +273,24 @@ def score(root: Path, answer: Investigation | Iterable[tuple[str, str]], *, seal
         raise VerificationError(f"the truth in {root} does not have the hash {seal}: it has changed since then.")
     truth = json.loads(zlib.decompress(base64.b64decode(sealed)))
     if isinstance(answer, Investigation):
-        causes, findings, verdict = answer.causes, answer.findings, answer.verdict
+        named, findings, verdict = answer.causes, answer.findings, answer.verdict
     else:
         nan = float("nan")  # a person gives no numbers
-        causes = tuple(Cause("integrity", *each, nan, nan, nan, "confirmed", "", i) for i, each in enumerate(answer, 1))
-        findings, verdict = (), "cause_found" if causes else "no_incident"
-    known = truth["causes"]
-    hits = [next((t for t in known if _is(c, t)), None) for c in causes]
+        named = tuple(Cause("integrity", *each, nan, nan, nan, "confirmed", "", i) for i, each in enumerate(answer, 1))
+        findings, verdict = (), "cause_found" if named else "no_incident"
+    true = truth["causes"]
+    hits = [next((t for t in true if c.kind in t["kinds"] and c.subject.startswith(t["subject"])), None) for c in named]
     first: Any = next(iter(hits), None)
     # what explains a true one further, or is explained by one, is no other cause
-    around = {c.within for c, hit in zip(causes, hits, strict=True) if hit}
-    outer = [c for c, hit in zip(causes, hits, strict=True) if not hit and c.within is None and c.rank not in around]
+    around = {c.within for c, hit in zip(named, hits, strict=True) if hit}
+    outer = [c for c, hit in zip(named, hits, strict=True) if not hit and c.within is None and c.rank not in around]
     wrong = tuple(f"{c.kind} {c.subject}" for c in outer if c.status == "confirmed")
-    found = Score(truth["drill"], verdict == ("cause_found" if known else "no_incident"), false_causes=wrong)
-    if known:
-        found = replace(found, first=bool(first), three=all(each in hits[:3] for each in known))
+    found = Score(truth["drill"], verdict == ("cause_found" if true else "no_incident"), false_causes=wrong)
+    if true:
+        found = replace(found, first=bool(first), three=all(each in hits[:3] for each in true))
     if not first:
         return found
-    size, told, within = first["contribution"], causes[0], None
+    size, told, within = first["contribution"], named[0], None
     if np.isfinite(size) and np.isfinite(told.contribution):
         within = bool(told.low <= size <= told.high or abs(told.contribution - size) <= abs(size) / 2)
     since = [f.evidence["onset"] for f in findings if f.id in told.findings and f.evidence.get("onset")]
@@ -305,10 +299,6 @@ def score(root: Path, answer: Investigation | Iterable[tuple[str, str]], *, seal
         days = (pd.Timestamp(since[0]).tz_localize(None) - pd.Timestamp(first["onset"])) / pd.Timedelta(days=1)
     stage = told.stage == first["stage"] if first["stage"] else None
     return replace(found, stage=stage, contribution=size, within=within, onset_days=days)
-
-
-def _is(cause: Cause, truth: Mapping[str, Any]) -> bool:
-    return cause.kind in truth["kinds"] and cause.subject.startswith(truth["subject"])
 
 
 def show(keep: Path | None, *, damage: bool = True, seed: int = 0, say: Say = silent) -> tuple[Investigation, Path]:

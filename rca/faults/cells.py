@@ -178,10 +178,7 @@ def _entity(frame: Frame, key: Sequence[str]) -> Any:
 
 @cells("frozen_column", "hold on to one value")
 def frozen_column(values: Cells, rows: Mask, rng: Draw, *, frame: Frame, key: Sequence[str] = ()) -> Cells:
-    """Let a column keep the value of the last row before the chosen ones, or of the first of them.
-
-    Where the columns of a `key` name an entity, it keeps a value of its own; see :func:`unit_change`.
-    """
+    """Keep the value before the chosen rows, or else the first, of each entity by a `key`; see :func:`unit_change`."""
     entity = _entity(frame, key)
     begun = pd.Series(rows).groupby(entity).cummax()
     held = values.mask(begun).groupby(entity).ffill().fillna(values.groupby(entity).transform("first"))

@@ -117,10 +117,7 @@ def _redrawn(frame: Frame, weights: Any, rng: Draw, kind: str, column: str, **to
 
 @fault("covariate_shift", "draw other rows of the same law")
 def covariate_shift(frame: Frame, column: Name, rng: Draw, *, strength: float = 2.0) -> Done:
-    """Draw as many rows again, the largest value e^strength times as often as the smallest; see :func:`truncation`.
-
-    Texts are large in the order of the alphabet. What the target is, given the other columns, stays.
-    """
+    """Draw as many rows again, the largest value e^strength times as often as the smallest; see :func:`truncation`."""
     name = require(frame, column)
     weights = np.exp(strength * frame[name].rank(pct=True).fillna(0.5).to_numpy())
     return _redrawn(frame, weights, rng, "covariate_shift", name, strength=strength)

@@ -227,7 +227,7 @@ def outside(p: pd.DataFrame, q: pd.DataFrame) -> pd.DataFrame:
     than its interquartile range; where there are more of them than a second sample of the same law would have. The
     answer has a row for each of `q`, without its labels.
     """
-    # If both samples came from one law, each of k rare rows is a current one with this chance.
+    # If both samples came from one law, each of k rare rows is a current one with this chance: all by its k-th power.
     current = len(q) / (len(p) + len(q))
     alpha = _ALPHA / max(1, 4 * p.shape[1])
     masks: dict[str, Mask] = {}
@@ -250,11 +250,6 @@ def by_group(found: pd.DataFrame, groups: Mapping[str, Sequence[str]]) -> dict[s
     return {name: mask for name, mask in masks.items() if mask.any()}
 
 
-def _too_many(k: int, current: float, alpha: float) -> bool:
-    """Return whether k rows on the current side and none on the other are no accident."""
-    return k > 0 and k * np.log(current) < np.log(alpha)
-
-
 def _number(p: pd.Series, q: pd.Series, current: float, alpha: float) -> Mask:
     values, now = numbers(p), numbers(q)
     values = values[np.isfinite(values)]
@@ -262,7 +257,7 @@ def _number(p: pd.Series, q: pd.Series, current: float, alpha: float) -> Mask:
     if len(values):
         spread = float(iqr(values))
         for beyond in (now < values.min() - spread, now > values.max() + spread):
-            found |= beyond & _too_many(int(beyond.sum()), current, alpha)
+            found |= beyond & (beyond.sum() > np.log(alpha) / np.log(current))
     return found
 
 
@@ -274,6 +269,6 @@ def _category(p: pd.Series, q: pd.Series, current: float, alpha: float) -> Mask:
         return np.zeros(len(q), dtype=bool)
     # Levels that come once in the reference tell how much of the law it has not shown (Good and Turing).
     due = int((seen == 1).sum()) * len(q) / len(p)
-    if len(new) <= due + 4 * np.sqrt(due + 1) or not _too_many(int(new.sum()), current, alpha):
-        new = new[[_too_many(count, current, alpha / (len(seen) + len(new))) for count in new]]
+    if len(new) <= due + 4 * np.sqrt(due + 1) or new.sum() <= np.log(alpha) / np.log(current):
+        new = new[new > np.log(alpha / (len(seen) + len(new))) / np.log(current)]
     return now.isin(new.index).to_numpy()
