@@ -27,8 +27,7 @@ def judge(
 
     The rows know `difference`; `command` reproduces the numbers, run again included.
     """
-    floor = SHARE * abs(gap.difference)
-    verdicts = [(t, _status(t, floor)) for b in branches for t in b.terms]
+    verdicts = [(t, _status(t, SHARE * abs(gap.difference))) for b in branches for t in b.terms]
     kept = [(t, s) for t, s in verdicts if isinstance(s, str)]
     outer = [(t, s) for t, s in kept if t.parent is None or t.parent not in {k.subject for k, _ in kept}]
     ranked = _rank(kept, outer)

@@ -117,11 +117,10 @@ def exit_code(found: Investigation, fail_on: str) -> int:
         return 3 if "failed" in states else 4
     if fail_on == "none":
         return 0
-    least = STATUSES.index(fail_on)
     reached = [STATUSES.index(cause.status) for cause in found.causes]
     if found.gap is None:
         reached += [0 if f.code.startswith("RCA2") else 1 for f in found.findings]
-    return int(any(status >= least for status in reached))
+    return int(any(status >= STATUSES.index(fail_on) for status in reached))
 
 
 def analysis(asked: str, function: Callable[..., Investigation]) -> Callable[..., None]:
@@ -197,11 +196,10 @@ def investigate(no_replay: bool, **given: Any) -> Investigation:
 @partial(analysis, f"reference current since {TABLES} prediction metric time events sensitive trust")
 def attribute(**given: Any) -> Investigation:
     """Did the inputs move, or their relation to the target?"""
-    tables = given["reference_data"] is not None
-    sides = _sides(given)
-    if not tables:
+    if given["reference_data"] is None:
         own = {name: given[name] for name in ("since", "config", "seed", "trust", "say")}
-        return rca.investigate(*sides, replay=False, kinds=[registry.check], **own)
+        return rca.investigate(*_sides(given), replay=False, kinds=[registry.check], **own)
+    sides = _sides(given)
     if given["target"] is None:
         raise ConfigError("two tables need --target COLUMN: name the column that is predicted.")
     from rca.api import shift_of_tables

@@ -121,10 +121,7 @@ def drills() -> dict[str, Drill]:
 
 
 def make(root: Path, name: str | None = None, *, own: Path | None = None, rev: str = "HEAD", seed: int = 0) -> str:
-    """Build a drill in a new folder and return the hash of its truth: one that is named, or that the seed draws.
-
-    With a project of one's `own`, at a revision, it is this that is damaged.
-    """
+    """Build a drill in a new folder, a named or drawn one or of one's `own` project, and return its truth's hash."""
     if own is not None:
         return strike(*adopt(root, own, rev, seed=seed), seed=seed)
     known = drills()
@@ -237,9 +234,8 @@ def edit(root: Path, each: Mapping[str, Any], draw: np.random.Generator) -> str 
 def _read(path: Path) -> Any:
     if path.suffix in (".csv", ".parquet"):
         return open_table(str(path)).frame()
-    if path.name == "params.yaml":
-        return yaml.safe_load(path.read_text("utf-8"))
-    return path.read_text("utf-8")
+    text = path.read_text("utf-8")
+    return yaml.safe_load(text) if path.name == "params.yaml" else text
 
 
 def _write(path: Path, content: Any) -> None:

@@ -133,9 +133,8 @@ def damaged(damage: Damage, part: Estimate, counterfactual: str) -> Term:
 
 def damages(setting: Setting, pair: Pair, tables: Tables, branch: Branch) -> list[Damage]:
     """Group the findings on a pair of tables, given in memory too, and choose a repair for each; note what has none."""
-    whole = f"data.{pair.name}"
     # That a table differs (RCA2xx) is no damage yet.
-    mine = [f for f in setting.findings if f.code < "RCA2" and f"{f.subject}.".startswith(f"{whole}.")]
+    mine = [f for f in setting.findings if f.code < "RCA2" and f"{f.subject}.".startswith(f"data.{pair.name}.")]
     found: list[Damage] = []
     for subject in dict.fromkeys(f.subject for f in mine):
         group = [f for f in mine if f.subject == subject]
