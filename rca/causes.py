@@ -1,6 +1,5 @@
 """The gap tree, judged: which of its terms are causes, in which order, and what they leave of the gap."""
 
-import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,8 @@ DOUBTS = {
 }
 #: A cause that explains this share of the one it lies within is named before it.
 SPECIFIC = 0.8
+#: What to do about a cause, by kind.
+MITIGATIONS: dict[str, list[str]] = yaml.safe_load(Path(__file__).with_name("mitigations.yaml").read_text("utf-8"))
 
 
 def judge(
@@ -33,17 +34,15 @@ def judge(
 
     The rows know `difference`; `command` reproduces the numbers, run again included.
     """
-    floor = SHARE * abs(gap.difference)
-    verdicts = [(t, _status(t, floor)) for b in branches for t in b.terms]
+    verdicts = [(t, _status(t, SHARE * abs(gap.difference))) for b in branches for t in b.terms]
     kept = [(t, s) for t, s in verdicts if isinstance(s, str)]
     outer = [(t, s) for t, s in kept if t.parent is None or t.parent not in {k.subject for k, _ in kept}]
     ranked = _rank(kept, outer)
     ranks = {t.subject: i for i, (t, _) in enumerate(ranked, 1) if t.parent is None}
     causes = [_cause(i, *k, gap, command, ranks.get(k[0].parent or "")) for i, k in enumerate(ranked, 1)]
     # The remainder is the difference itself minus what was named, so that the sum is exact.
-    rest = difference - total(t.part for t, _ in outer)
+    low, high = (difference - total(t.part for t, _ in outer)).interval()
     left = gap.difference - sum(c.contribution for c in causes if c.within is None)
-    low, high = rest.interval()
     refuted = [s for _, s in verdicts if isinstance(s, Rejected)]
     named = {(s.kind, s.subject) for s in refuted}
     return replace(
@@ -75,9 +74,7 @@ def _status(term: Term, floor: float) -> Status | Rejected:
     if size < floor or (zero and (term.tested or size < LARGE * floor)):
         reason = "not told from zero" if zero else "too small"
         return refuted(f"{reason}: {term.part.value:+.4g} [{low:+.4g}, {high:+.4g}]")
-    if zero:
-        return "possible"
-    return "confirmed" if term.tested else "likely"
+    return "possible" if zero else "confirmed" if term.tested else "likely"
 
 
 def _rank(kept: Sequence[tuple[Term, Status]], outer: Sequence[tuple[Term, Status]]) -> list[tuple[Term, Status]]:
@@ -98,15 +95,8 @@ def _cause(rank: int, term: Term, status: Status, gap: Gap, command: str, within
     again = command if term.runs or " investigate " not in command else f"{command} --no-replay"
     # What helped needs no remedy.
     kinds = [term.kind, *(["unfair"] if gap.metric in GAPS else [])] if hurts(gap, size) else []
-    remedies = tuple(remedy for kind in kinds for remedy in mitigations().get(kind, ()))
+    remedies = tuple(remedy for kind in kinds for remedy in MITIGATIONS.get(kind, ()))
     share = size / gap.difference if gap.difference else None
-    cause = Cause(term.pillar, term.kind, term.subject, size, low, high, status, term.summary, rank, term.stage, within)
-    doubt = None if term.tested else DOUBTS.get(term.kind)
-    cause = replace(cause, counterfactual=term.counterfactual or doubt, reproduce=again, findings=term.findings)
-    return replace(cause, share=share, mitigations=remedies)
-
-
-@functools.cache
-def mitigations() -> dict[str, list[str]]:
-    """Return what to do about a cause, by kind."""
-    return yaml.safe_load(Path(__file__).with_name("mitigations.yaml").read_text("utf-8"))  # type: ignore[no-any-return]
+    counter = term.counterfactual or (None if term.tested else DOUBTS.get(term.kind))
+    told = term.pillar, term.kind, term.subject, size, low, high, status, term.summary, rank, term.stage, within
+    return Cause(*told, share, counter, again, term.findings, remedies)

@@ -2,8 +2,6 @@
 
 import contextlib
 import dataclasses
-import functools
-import inspect
 import itertools
 import json
 import os
@@ -12,6 +10,8 @@ import sys
 import traceback
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial, wraps
+from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Annotated, Any
 import typer
@@ -22,69 +22,55 @@ from rca.errors import ConfigError, NotApplicable, RcaError
 from rca.types import STATUSES, Investigation
 from rca.words import clean
 
-app = typer.Typer(
-    name="rca",
-    help="Root cause analysis of AI incidents: every cause is a term of one sum, the gap.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
+HELP = "Root cause analysis of AI incidents: every cause is a term of one sum, the gap."
+app = typer.Typer(name="rca", help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 drills = typer.Typer(name="drill", help="Exercises: a damaged system whose truth is sealed.", no_args_is_help=True)
 app.add_typer(drills)
 
 Format = StrEnum("Format", ["text", "json", "md"])
 FailOn = StrEnum("FailOn", ["none", "possible", "likely", "confirmed"])
-CONFIG = Path("rca.yaml")
+TABLES = "reference_data current_data target"
 #: What goes wrong with a file that a user named.
 PLACES = IsADirectoryError, NotADirectoryError, FileExistsError, FileNotFoundError, PermissionError
 #: What an option may be; one without a default may be left out.
 KINDS = {"word": str, "words": list[str], "file": Path, "flag": bool, "count": int, "number": float}
 KINDS |= {"format": Format, "status": FailOn}
-
-
-@functools.cache
-def options() -> dict[str, Any]:
-    """Return every option of every verb, as ``options.yaml`` has them."""
-    return yaml.safe_load(Path(__file__).with_name("options.yaml").read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+#: Every option of every verb.
+OPTIONS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("options.yaml").read_text(encoding="utf-8"))
 
 
 def _option(name: str, kind: str, help: str, default: Any = None, names: tuple[str, ...] = (), **limits: Any) -> Any:
     about = typer.Argument(help=help) if name.isupper() else typer.Option(*names, help=help, **limits)
     optional: Any = KINDS[kind] if name.isupper() or default is not None else KINDS[kind] | None
-    default = inspect.Parameter.empty if name.isupper() else default if default is None else KINDS[kind](default)
-    key = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Parameter(name.lower(), key, default=default, annotation=Annotated[optional, about])
+    default = Parameter.empty if name.isupper() else default if default is None else KINDS[kind](default)
+    return Parameter(name.lower(), Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[optional, about])
 
 
-def verb(asked: str, group: typer.Typer = app) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def verb(asked: str, function: Callable[..., None], group: typer.Typer = app) -> Callable[..., None]:
     """Make a verb of a function, with the options that are named; every error becomes a sentence and an exit code."""
 
-    def register(function: Callable[..., None]) -> Callable[..., None]:
-        def run(**given: Any) -> None:
-            try:
-                return function(**given)
-            except (typer.Exit, BrokenPipeError) as end:
-                raise typer.Exit(getattr(end, "exit_code", 0)) from None
-            except KeyboardInterrupt:
-                message, code = "interrupted.", 130
-            except PLACES as problem:
-                message, code = f"{problem.filename} cannot be written ({problem.strerror}): name another file.", 2
-            except Exception as problem:  # noqa: BLE001  the last resort: still one sentence and the contract's code
-                code = problem.exit_code if isinstance(problem, RcaError) else 3
-                why = f"the analysis failed ({type(problem).__name__}: {problem}): run it with -v for the place."
-                message = str(problem) if isinstance(problem, RcaError | NotApplicable) else why
-                if given["verbose"] and code == 3:
-                    traceback.print_exc()
-            typer.echo(f"error: {clean(message)}", err=True)
-            raise typer.Exit(code)
+    def run(**given: Any) -> None:
+        try:
+            return function(**given)
+        except (typer.Exit, BrokenPipeError) as end:
+            raise typer.Exit(getattr(end, "exit_code", 0)) from None
+        except KeyboardInterrupt:
+            message, code = "interrupted.", 130
+        except PLACES as problem:
+            message, code = f"{problem.filename} cannot be written ({problem.strerror}): name another file.", 2
+        except Exception as problem:  # noqa: BLE001  the last resort: still one sentence and the contract's code
+            code = problem.exit_code if isinstance(problem, RcaError) else 3
+            why = f"the analysis failed ({type(problem).__name__}: {problem}): run it with -v for the place."
+            message = str(problem) if isinstance(problem, RcaError | NotApplicable) else why
+            if given["verbose"] and code == 3:
+                traceback.print_exc()
+        typer.echo(f"error: {clean(message)}", err=True)
+        raise typer.Exit(code)
 
-        # typer asks for the signature
-        named = [_option(name, **options()[name]) for name in asked.split()]
-        run.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]  # functions may have one
-        return group.command(function.__name__.strip("_"), help=function.__doc__)(run)
-
-    return register
+    # typer asks for the signature
+    named = [_option(name, **OPTIONS[name]) for name in asked.split()]
+    run.__signature__ = Signature(named)  # type: ignore[attr-defined]  # functions may have one
+    return group.command(function.__name__.strip("_"), help=function.__doc__)(run)
 
 
 @dataclasses.dataclass(slots=True)
@@ -131,36 +117,30 @@ def exit_code(found: Investigation, fail_on: str) -> int:
         return 3 if "failed" in states else 4
     if fail_on == "none":
         return 0
-    least = STATUSES.index(fail_on)
     reached = [STATUSES.index(cause.status) for cause in found.causes]
     if found.gap is None:
         reached += [0 if f.code.startswith("RCA2") else 1 for f in found.findings]
-    return int(any(status >= least for status in reached))
+    return int(any(status >= STATUSES.index(fail_on) for status in reached))
 
 
-def analysis(asked: str) -> Callable[[Callable[..., Investigation]], Callable[..., None]]:
+def analysis(asked: str, function: Callable[..., Investigation]) -> Callable[..., None]:
     """Make a verb of a function that investigates: with the options that all of them have, written, and judged."""
 
-    def register(function: Callable[..., Investigation]) -> Callable[..., None]:
-        @functools.wraps(function)
-        def run(
-            *, format: Format, output: Path | None, fail_on: FailOn, quiet: bool, verbose: bool, **own: Any
-        ) -> None:
-            say, why = Progress(quiet), function.__name__ == "investigate"
-            found = function(say=say, **own)
-            if verbose and say.steps and not quiet:
-                typer.echo(f"… {say.shares()}", err=True)
-            changed = [path for path in found.provenance.get("uncommitted") or [] if path != CONFIG.name]
-            if why and changed and not quiet:
-                text = f"{len(changed)} files have changes that are in no revision (such as {clean(changed[0])})"
-                typer.echo(f"note: {text}; they are not looked at: commit them first if they matter.", err=True)
-            _write(found, format, output, verbose)
-            # a check finds facts and answers nothing, so only the question why can stay open without a gap
-            raise typer.Exit(4 if why and found.verdict == "inconclusive" else exit_code(found, fail_on.value))
+    @wraps(function)
+    def run(format: Format, output: Path | None, fail_on: FailOn, quiet: bool, verbose: bool, **own: Any) -> None:
+        say, why = Progress(quiet), function.__name__ == "investigate"
+        found = function(say=say, **own)
+        if verbose and say.steps and not quiet:
+            typer.echo(f"… {say.shares()}", err=True)
+        changed = [path for path in found.provenance.get("uncommitted") or [] if path != "rca.yaml"]
+        if why and changed and not quiet:
+            text = f"{len(changed)} files have changes that are in no revision (such as {clean(changed[0])})"
+            typer.echo(f"note: {text}; they are not looked at: commit them first if they matter.", err=True)
+        _write(found, format, output, verbose)
+        # a check finds facts and answers nothing, so only the question why can stay open without a gap
+        raise typer.Exit(4 if why and found.verdict == "inconclusive" else exit_code(found, fail_on.value))
 
-        return verb(f"{asked} config format output seed fail_on quiet verbose")(run)
-
-    return register
+    return verb(f"{asked} config format output seed fail_on quiet verbose", run)
 
 
 def _sides(given: dict[str, Any]) -> tuple[Any, Any]:
@@ -183,44 +163,43 @@ def _runs(given: dict[str, Any]) -> Any:
     return Options(**{name: given.pop(name) for name in names if name in given})
 
 
-@analysis("reference current reference_data current_data target key time contract suggest profile evidently")
+@partial(analysis, f"reference current {TABLES} key time contract suggest profile evidently")
 def check(**given: Any) -> Investigation:
     """Are data corrupted or incomplete?"""
     return rca.check(*_sides(given), **given)
 
 
-@analysis("REFERENCE CURRENT trust")
+@partial(analysis, "REFERENCE CURRENT trust")
 def diff(**given: Any) -> Investigation:
     """What changed between two versions?"""
     return rca.diff(**given)
 
 
-@analysis("REFERENCE CURRENT repeats max_runs jobs timeout env dry trust")
+@partial(analysis, "REFERENCE CURRENT repeats max_runs jobs timeout env dry trust")
 def replay(**given: Any) -> Investigation:
     """Which of the changes moved the model? Runs the pipeline again in throw-away copies."""
     return rca.replay(options=_runs(given), **given)
 
 
-@analysis("GOOD BAD repeats max_runs jobs timeout trust")
+@partial(analysis, "GOOD BAD repeats max_runs jobs timeout trust")
 def bisect(**given: Any) -> Investigation:
     """Which commit moved the metric? Reads what was recorded, and runs what is undecided."""
     return rca.bisect(options=_runs(given), **given)
 
 
-@analysis("reference current since no_replay repeats max_runs jobs timeout trust")
+@partial(analysis, "reference current since no_replay repeats max_runs jobs timeout trust")
 def investigate(no_replay: bool, **given: Any) -> Investigation:
     """Why did the metric move?"""
     return rca.investigate(*_sides(given), replay=not no_replay, options=_runs(given), **given)
 
 
-@analysis("reference current since reference_data current_data target prediction metric time events sensitive trust")
+@partial(analysis, f"reference current since {TABLES} prediction metric time events sensitive trust")
 def attribute(**given: Any) -> Investigation:
     """Did the inputs move, or their relation to the target?"""
-    tables = given["reference_data"] is not None
-    sides = _sides(given)
-    if not tables:
+    if given["reference_data"] is None:
         own = {name: given[name] for name in ("since", "config", "seed", "trust", "say")}
-        return rca.investigate(*sides, replay=False, kinds=[registry.check], **own)
+        return rca.investigate(*_sides(given), replay=False, kinds=[registry.check], **own)
+    sides = _sides(given)
     if given["target"] is None:
         raise ConfigError("two tables need --target COLUMN: name the column that is predicted.")
     from rca.api import shift_of_tables
@@ -228,7 +207,7 @@ def attribute(**given: Any) -> Investigation:
     return shift_of_tables(*sides, **{n: v for n, v in given.items() if n not in ("since", "config", "trust", "say")})
 
 
-@verb("INVESTIGATION page title quiet verbose")
+@partial(verb, "INVESTIGATION page title quiet verbose")
 def report(investigation: Path, page: Path, title: str, quiet: bool, **_: Any) -> None:
     """Run the report notebook and write it as one file."""
     from rca.report import write
@@ -238,17 +217,17 @@ def report(investigation: Path, page: Path, title: str, quiet: bool, **_: Any) -
     typer.echo(write(found, page, title=title))
 
 
-@verb("keep healthy format output seed quiet verbose")
+@partial(verb, "keep healthy format output seed quiet verbose")
 def demo(keep: Path | None, healthy: bool, format: Format, output: Path | None, **given: Any) -> None:
     """Show it all: a system, an incident with a decoy, the investigation, the report."""
-    from rca import demo as show
+    from rca import drill
 
-    found, path = show.run(keep, damage=not healthy, seed=given["seed"], say=Progress(given["quiet"]))
+    found, path = drill.show(keep, damage=not healthy, seed=given["seed"], say=Progress(given["quiet"]))
     _write(found, format, output, given["verbose"])
     typer.echo(f"report: {path}", err=format is not Format.text)
 
 
-@verb("format quiet verbose", drills)
+@partial(verb, "format quiet verbose", group=drills)
 def list__(format: Format, **_: Any) -> None:
     """What can be exercised; nothing is told of the truth."""
     from rca import drill
@@ -258,19 +237,17 @@ def list__(format: Format, **_: Any) -> None:
     typer.echo(json.dumps(rows, indent=2) if format is Format.json else "\n".join(lines))
 
 
-@verb("FOLDER drill own current seed quiet verbose", drills)
-def run(
-    folder: Path, drill: str | None, own: Path | None, current: str | None, seed: int, quiet: bool, **_: Any
-) -> None:
+@partial(verb, "FOLDER drill own current seed quiet verbose", group=drills)
+def run(folder: Path, own: Path | None, current: str | None, seed: int, **given: Any) -> None:
     """Build a damaged system in a new folder, to be investigated by a person or by rca."""
-    from rca import drill as exercise
+    from rca import drill
 
-    Progress(quiet)("building a system, and damaging it")
-    seal = exercise.make(folder, drill, own=own, rev=current or "HEAD", seed=seed)
+    Progress(given["quiet"])("building a system, and damaging it")
+    seal = drill.make(folder, given["drill"], own=own, rev=current or "HEAD", seed=seed)
     typer.echo(f"sealed: {seal}\nWhat happened between good and bad in {clean(folder)}? Answer with: rca drill score")
 
 
-@verb("FOLDER answer investigation seal format quiet verbose", drills)
+@partial(verb, "FOLDER answer investigation seal format quiet verbose", group=drills)
 def score(folder: Path, answer: Any, investigation: Path | None, seal: str | None, format: Format, **_: Any) -> None:
     """Open the truth, and score an investigation or a person's answer."""
     from rca import drill
@@ -283,7 +260,7 @@ def score(folder: Path, answer: Any, investigation: Path | None, seal: str | Non
     typer.echo(json.dumps(told, indent=2) if format is Format.json else "\n".join(lines))
 
 
-@verb("format quiet verbose")
+@partial(verb, "format quiet verbose")
 def list_(format: Format, **_: Any) -> None:
     """Every check, diff, repair and fault."""
     from rca import contract

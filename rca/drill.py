@@ -8,10 +8,10 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 import numpy as np
@@ -20,15 +20,18 @@ import yaml
 from rca import config, metrics, models
 from rca.errors import ConfigError, RcaError, ReplayError, VerificationError, choices
 from rca.gitrepo import Repository
-from rca.registry import fault
-from rca.report import share
+from rca.registry import Say, fault, silent
+from rca.report import share, write
+from rca.report.document import dump
 from rca.sandbox import environment
 from rca.stats import Estimate, shapley
 from rca.tables import open_table
-from rca.types import Cause, Investigation, Side
+from rca.types import Cause, Investigation
 from rca.versions import cache_folder
 
 GOOD, BAD = "good", "bad"
+#: The drill that shows it all: an incident with a decoy.
+SHOWCASE = "demo-01"
 #: Where the sealed truth of a workspace is: not in its tree, so that nobody stumbles on it.
 SEAL = Path(".git", "drill")
 _HOME = Path(__file__).with_name("drills")
@@ -118,10 +121,7 @@ def drills() -> dict[str, Drill]:
 
 
 def make(root: Path, name: str | None = None, *, own: Path | None = None, rev: str = "HEAD", seed: int = 0) -> str:
-    """Build a drill in a new folder and return the hash of its truth: one that is named, or that the seed draws.
-
-    With a project of one's `own`, at a revision, it is this that is damaged.
-    """
+    """Build a drill in a new folder, a named or drawn one or of one's `own` project, and return its truth's hash."""
     if own is not None:
         return strike(*adopt(root, own, rev, seed=seed), seed=seed)
     known = drills()
@@ -163,17 +163,15 @@ def adopt(root: Path, source: Path, rev: str = "HEAD", *, seed: int = 0) -> tupl
     Workspace(source).run("git", "clone", "--quiet", "--no-hardlinks", ".", str(work.root))
     work.git("checkout", "--quiet", "-B", "main", commit)
     work.git("tag", "--force", GOOD)
-    cache = str(cache_folder(source.resolve()))
-    work.dvc("remote", "add", "--quiet", "--local", "--force", "--default", "own", cache)
+    work.dvc("remote", "add", "--quiet", "--local", "--force", "--default", "own", str(cache_folder(source.resolve())))
     work.dvc("pull", "--quiet", "--allow-missing")
     known = config.load(work.root / config.FILE)
     role = "production" if known.data.production else "evaluate"
     file = getattr(known.data, role)
     tracked = (work.root / f"{file}.dvc").exists()
     if not tracked and file not in Repository(work.root).files(commit):
-        raise ConfigError(
-            f"{file} is made by a stage, so that damage in it would not stay: keep an exam in git or DVC."
-        )
+        made = f"{file} is made by a stage, so that damage in it would not stay"
+        raise ConfigError(f"{made}: keep an exam in git or DVC.")
     exam = _read(work.root / file)
     columns = [n for n in exam.select_dtypes("number") if n in known.roles(tuple(exam.columns)).features]
     step = {**_WAYS[int(draw.integers(len(_WAYS)))], "file": file, "column": str(draw.choice(columns))}
@@ -186,24 +184,25 @@ def strike(work: Workspace, drill: Drill, *, seed: int = 0) -> str:
 
     The truth of a contribution is its Shapley value over the versions that have some of the causes alone.
     """
-    worth: dict[frozenset[int], Estimate] = {}
-    parts = range(len(drill.causes))
-    done: list[Mapping[str, Any]] = []
-    for chosen in (frozenset(c) for size in range(len(parts) + 1) for c in combinations(parts, size)):
-        if done:
+    onset: list[str | None] = []
+
+    def worth(chosen: frozenset[int]) -> Estimate:
+        if onset:
             work.git("reset", "--quiet", "--hard")
             work.dvc("checkout", "--quiet", "--force")
         done = [*drill.decoys, *(drill.causes[i] for i in sorted(chosen))]
-        onset = [edit(work.root, each, np.random.default_rng([seed, i])) for i, each in enumerate(done)]
+        onset[:] = [edit(work.root, each, np.random.default_rng([seed, i])) for i, each in enumerate(done)]
         if done:
             work.repro()
-        worth[chosen] = Estimate(_measured(work.root))
+        return Estimate(_measured(work.root))
+
+    value = shapley(worth, range(len(drill.causes)))  # all causes come last, and stay
     work.commit(drill.message, BAD)
-    value = shapley(worth.__getitem__, list(parts))
-    truth = [
-        {**_expected(each), "contribution": value[i].value, "onset": onset[len(drill.decoys) + i]}
-        for i, each in enumerate(drill.causes)
-    ]
+    truth = []
+    for i, each in enumerate(drill.causes):
+        measured = {"contribution": value[i].value, "onset": onset[len(drill.decoys) + i]}
+        kinds = each.get("kinds") or [each["do"][0]["fault"]]
+        truth.append({"kinds": kinds, "subject": each.get("subject", ""), "stage": each.get("stage"), **measured})
     told = {"drill": drill.name, "causes": truth, "salt": np.random.default_rng(seed).bytes(8).hex()}
     sealed = base64.b64encode(zlib.compress(json.dumps(told).encode()))
     (work.root / SEAL).write_bytes(sealed)
@@ -235,9 +234,8 @@ def edit(root: Path, each: Mapping[str, Any], draw: np.random.Generator) -> str 
 def _read(path: Path) -> Any:
     if path.suffix in (".csv", ".parquet"):
         return open_table(str(path)).frame()
-    if path.name == "params.yaml":
-        return yaml.safe_load(path.read_text("utf-8"))
-    return path.read_text("utf-8")
+    text = path.read_text("utf-8")
+    return yaml.safe_load(text) if path.name == "params.yaml" else text
 
 
 def _write(path: Path, content: Any) -> None:
@@ -248,34 +246,21 @@ def _write(path: Path, content: Any) -> None:
         path.write_text(yaml.safe_dump(content, sort_keys=False) if isinstance(content, dict) else content, "utf-8")
 
 
-def _expected(each: Mapping[str, Any]) -> dict[str, Any]:
-    kinds = each.get("kinds") or [each["do"][0]["fault"]]
-    return {"kinds": kinds, "subject": each.get("subject", ""), "stage": each.get("stage")}
-
-
 def _measured(root: Path) -> float:
     """Return the metric of the model on its exam, as both stand in the workspace; NaN where the pipeline gives none."""
     known = config.load(root / config.FILE)
-    exam = open_table(str(root / (known.data.production or known.data.evaluate))).frame()
+    exam = _read(root / (known.data.production or known.data.evaluate))
     roles = known.roles(tuple(exam.columns))
     metric = metrics.get(known.metric, roles.sensitive)
     try:
         model = models.load(str(root / known.model), known.model, features=roles.features)
-        labelled = exam.dropna(subset=[known.target])
-        scored = metrics.answers(metric, model, labelled, known.target, known.positive, "exam")
-        return metric.estimate(scored).value
+        return metric.estimate(metrics.answers(metric, model, exam, known.target, known.positive, "exam")).value
     except RcaError:
         return float("nan")
 
 
 def score(root: Path, answer: Investigation | Iterable[tuple[str, str]], *, seal: str | None = None) -> Score:
-    """Open the sealed truth and score an investigation, or what a person names: kinds and subjects, the first first.
-
-    Raises
-    ------
-    ConfigError, VerificationError
-        Where there is no drill in the folder; where its truth does not have the hash `seal` that was shown.
-    """
+    """Open the sealed truth and score an investigation, or what a person names: kinds and subjects, the first first."""
     try:
         sealed = (Path(root) / SEAL).read_bytes()
     except OSError:
@@ -283,38 +268,48 @@ def score(root: Path, answer: Investigation | Iterable[tuple[str, str]], *, seal
     if seal and hashlib.sha256(sealed).hexdigest() != seal:
         raise VerificationError(f"the truth in {root} does not have the hash {seal}: it has changed since then.")
     truth = json.loads(zlib.decompress(base64.b64decode(sealed)))
-    asked = answer if isinstance(answer, Investigation) else _answered(answer)
-    known, causes = truth["causes"], asked.causes
-    hits = [next((t for t in known if _is(c, t)), None) for c in causes]
-    right = asked.verdict == ("cause_found" if known else "no_incident")
+    if isinstance(answer, Investigation):
+        named, findings, verdict = answer.causes, answer.findings, answer.verdict
+    else:
+        nan = float("nan")  # a person gives no numbers
+        named = tuple(Cause("integrity", *each, nan, nan, nan, "confirmed", "", i) for i, each in enumerate(answer, 1))
+        findings, verdict = (), "cause_found" if named else "no_incident"
+    true = truth["causes"]
+    hits = [next((t for t in true if c.kind in t["kinds"] and c.subject.startswith(t["subject"])), None) for c in named]
+    first: Any = next(iter(hits), None)
     # what explains a true one further, or is explained by one, is no other cause
-    around = {c.within for c, hit in zip(causes, hits, strict=True) if hit}
-    outer = [c for c, hit in zip(causes, hits, strict=True) if not hit and c.within is None and c.rank not in around]
+    around = {c.within for c, hit in zip(named, hits, strict=True) if hit}
+    outer = [c for c, hit in zip(named, hits, strict=True) if not hit and c.within is None and c.rank not in around]
     wrong = tuple(f"{c.kind} {c.subject}" for c in outer if c.status == "confirmed")
-    if not known:
-        return Score(truth["drill"], right, false_causes=wrong)
-    three = all(each in hits[:3] for each in known)
-    if not any(hits[:1]):
-        return Score(truth["drill"], right, False, three, false_causes=wrong)
-    first: Any = hits[0]
-    size, told, within = first["contribution"], causes[0], None
+    found = Score(truth["drill"], verdict == ("cause_found" if true else "no_incident"), false_causes=wrong)
+    if true:
+        found = replace(found, first=bool(first), three=all(each in hits[:3] for each in true))
+    if not first:
+        return found
+    size, told, within = first["contribution"], named[0], None
     if np.isfinite(size) and np.isfinite(told.contribution):
         within = bool(told.low <= size <= told.high or abs(told.contribution - size) <= abs(size) / 2)
-    since = [f.evidence["onset"] for f in asked.findings if f.id in told.findings and f.evidence.get("onset")]
+    since = [f.evidence["onset"] for f in findings if f.id in told.findings and f.evidence.get("onset")]
     days = None
     if first["onset"] and since:
         days = (pd.Timestamp(since[0]).tz_localize(None) - pd.Timestamp(first["onset"])) / pd.Timedelta(days=1)
     stage = told.stage == first["stage"] if first["stage"] else None
-    return Score(truth["drill"], right, True, three, stage, size, within, days, wrong)
+    return replace(found, stage=stage, contribution=size, within=within, onset_days=days)
 
 
-def _answered(named: Iterable[tuple[str, str]]) -> Investigation:
-    """Return what a person says as an investigation without numbers."""
-    nan, side = float("nan"), Side(None, None, None)
-    causes = tuple(Cause("integrity", *each, nan, nan, nan, "confirmed", "", i) for i, each in enumerate(named, 1))
-    known: Any = {"reference": side, "current": side, "outcomes": (), "findings": (), "provenance": {}}
-    return Investigation(system="", verdict="cause_found" if causes else "no_incident", causes=causes, **known)
+def show(keep: Path | None, *, damage: bool = True, seed: int = 0, say: Say = silent) -> tuple[Investigation, Path]:
+    """Make the showcase, to `keep` or not, investigate without being told, write ``reports``; return their page."""
+    from rca import api, plots
 
-
-def _is(cause: Cause, truth: Mapping[str, Any]) -> bool:
-    return cause.kind in truth["kinds"] and cause.subject.startswith(truth["subject"])
+    showcase = drills()[SHOWCASE]
+    with tempfile.TemporaryDirectory(prefix="rca-demo-") as folder:
+        say("training the good version")
+        work = start(keep or Path(folder) / "workspace", showcase.system)
+        say("planting the incident")
+        strike(work, showcase if damage else replace(showcase, causes=()))
+        found = api.investigate(GOOD, BAD, config=work.root / config.FILE, seed=seed, say=say)
+        home = (keep or Path.cwd()) / "reports"
+        say("writing the report")
+        dump(found, home / "investigation.json")
+        (home / "waterfall.png").write_bytes(plots.png(plots.waterfall(found)))
+        return found, Path(write(found, home / "report.html"))

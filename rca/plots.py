@@ -48,16 +48,15 @@ def waterfall(investigation: Investigation) -> Figure:
     gap = investigation.gap
     if gap is None or not (math.isfinite(gap.reference) and math.isfinite(gap.current)):
         raise NotApplicable("there is no gap to draw: a check and a diff measure none.")
-    rows, value = _steps(investigation), gap.reference
+    rows = _steps(investigation)
+    levels = np.cumsum([gap.reference, *(row.size if math.isfinite(row.size) else 0.0 for row in rows)])
     with _drawn(len(rows) + 2, rows, gap) as (figure, axes):
         _mark(axes, 0, gap.reference, "reference", investigation.reference.rev, gap)
-        for y, row in enumerate(rows, start=1):
-            axes.plot([value, value], [y - 1, y], color=_FAINT, lw=0.8, ls=":", zorder=1)
+        for y, value in enumerate(levels):
+            axes.plot([value, value], [y, y + 1], color=_FAINT, lw=0.8, ls=":", zorder=1)
+        for y, (value, row) in enumerate(zip(levels, rows, strict=False), start=1):
             _bar(axes, y, value, row, gap)
-            value += row.size if math.isfinite(row.size) else 0.0
-        last = len(rows) + 1
-        axes.plot([value, value], [last - 1, last], color=_FAINT, lw=0.8, ls=":", zorder=1)
-        _mark(axes, last, gap.current, "current", investigation.current.rev, gap)
+        _mark(axes, len(levels), gap.current, "current", investigation.current.rev, gap)
     return figure
 
 
@@ -78,14 +77,12 @@ def terms(attribution: Attribution) -> Figure:
 def over_time(attribution: Attribution) -> Figure:
     """Draw what a row costs or gains over time, on both sides, with the change points of that and their events."""
     _is(attribution, Attribution)
-    history, points = attribution.history, attribution.change_points
-    loss: Any = points[points["series"] == "loss"].itertuples()
+    sides = attribution.history.groupby("side", sort=False)
+    loss: Any = attribution.change_points.query("series == 'loss'").itertuples()
     with _style():
         figure = Drawing(figsize=(9.4, 3.2))
         axes = figure.add_axes((0.08, 0.14, 0.89, 0.72))
-        for (side, part), colour in zip(
-            history.groupby("side", sort=False), list(COLOURS.values())[::-1], strict=False
-        ):
+        for (side, part), colour in zip(sides, reversed(COLOURS.values()), strict=False):
             axes.plot(part["time"], part["mean"], marker="o", ms=3, color=colour, label=side)
             axes.fill_between(part["time"], part["low"], part["high"], color=colour, alpha=0.15, lw=0)
         for point in loss:
@@ -103,10 +100,8 @@ def heat(attribution: Attribution) -> Figure:
     _is(attribution, Attribution)
     frame = attribution.frame()
     frame["whole"] = frame["group"].isna()  # a group may have any name
-    cells: Any = frame.fillna({"group": "(whole term)"}).pivot(
-        index=["whole", "group"], columns="term", values="contribution"
-    )
-    cells = cells[list(frame["term"].unique())]
+    named = frame.fillna({"group": "(whole term)"}).set_index(["whole", "group", "term"])
+    cells: Any = named["contribution"].unstack()[list(frame["term"].unique())]
     most = float(cells.abs().max(axis=None)) or 1.0
     tone = "RdBu_r" if lower_is_better(attribution.gap.metric) else "RdBu"  # what hurts is red
     with _style():
@@ -206,7 +201,6 @@ def _bar(axes: Any, y: int, start: float, row: _Row, gap: Gap) -> None:
         return
     look = {"facecolor": colour} if hurts(gap, row.size) else {"facecolor": "white", "hatch": "////"}
     axes.barh(y, row.size, left=start, height=0.56 if row.depth == 0 else 0.36, edgecolor=colour, zorder=2, **look)
-    if math.isfinite(row.low) and math.isfinite(row.high):
-        axes.plot([start + row.low, start + row.high], [y, y], color=_INK, lw=1.2, marker="|", ms=6, zorder=3)
+    axes.plot([start + row.low, start + row.high], [y, y], color=_INK, lw=1.2, marker="|", ms=6, zorder=3)
     _text(axes, 1.03, y - 0.17, number(row.size, decimals, True))
     _text(axes, 1.03, y + 0.22, interval(row.low, row.high, decimals), size=7.5, color=_FAINT)

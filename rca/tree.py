@@ -1,7 +1,5 @@
 """What a branch of the gap tree works on (both models, both exams, the damages with their repairs), and its terms."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
@@ -28,9 +26,7 @@ class Grid:
     """Scores models on exams, the reference's and the current one of each, and remembers what it scored."""
 
     def __init__(self, metric: Metric, models: tuple[Model, Model], exams: Tables, roles: Roles) -> None:
-        self.metric = metric
-        self.models = models
-        self.roles = roles
+        self.metric, self.models, self.roles = metric, models, roles
         self.tables = dict(zip((REFERENCE, CURRENT), exams, strict=True))
         self.sizes = {name: len(table) for name, table in self.tables.items()}
         self._scored: dict[tuple[int, int], tuple[Scored, Model, pd.DataFrame]] = {}
@@ -58,7 +54,7 @@ class Grid:
         """Return the metric of the current model on (a repair of) the current exam."""
         return self.value(self.models[1], table, CURRENT)
 
-    def on(self, table: pd.DataFrame) -> Grid:
+    def on(self, table: pd.DataFrame) -> "Grid":
         """Return the same grid with a repair of the current exam in its place."""
         other = copy(self)
         other.tables = {**self.tables, CURRENT: table}
@@ -137,9 +133,8 @@ def damaged(damage: Damage, part: Estimate, counterfactual: str) -> Term:
 
 def damages(setting: Setting, pair: Pair, tables: Tables, branch: Branch) -> list[Damage]:
     """Group the findings on a pair of tables, given in memory too, and choose a repair for each; note what has none."""
-    whole = f"data.{pair.name}"
     # That a table differs (RCA2xx) is no damage yet.
-    mine = [f for f in setting.findings if f.code < "RCA2" and f"{f.subject}.".startswith(f"{whole}.")]
+    mine = [f for f in setting.findings if f.code < "RCA2" and f"{f.subject}.".startswith(f"data.{pair.name}.")]
     found: list[Damage] = []
     for subject in dict.fromkeys(f.subject for f in mine):
         group = [f for f in mine if f.subject == subject]

@@ -32,7 +32,6 @@ LAYERS = [
     "plots",
     "report",
     "drill",
-    "demo",
     "cli",
     "__main__",
 ]

@@ -61,12 +61,13 @@ def uncubed(frame, finding, reference, rng):
 @pytest.fixture
 def three_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     registries = {"faults": fault, "integrity": check, "repairs": repair}
+    for registry in registries.values():
+        monkeypatch.setattr(registry, "entries", dict(registry.load()))
     for folder, text in FILES.items():
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "cubed.py").write_text(text)
         package = sys.modules[f"rca.{folder}"]
         monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path / folder)])
-        monkeypatch.setattr(registries[folder], "entries", dict(registries[folder].load()))
     yield
     for folder in FILES:
         sys.modules.pop(f"rca.{folder}.cubed", None)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from rca import case as cases
-from rca import demo, drill
+from rca import drill
 from rca.report import share
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def demo_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's repository with the tags good, bad and healthy (bad without the damage). Read only."""
-    workspace = demo.build(tmp_path_factory.mktemp("demo") / "workspace")
+    workspace = drill.start(tmp_path_factory.mktemp("demo") / "workspace", "demo")
+    drill.strike(workspace, drill.drills()[drill.SHOWCASE])
     production = pd.read_parquet(share(PRODUCTION))
     (workspace.root / PRODUCTION).unlink()
     production.to_parquet(workspace.root / PRODUCTION, index=False)

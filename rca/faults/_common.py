@@ -14,11 +14,12 @@ Frame = pd.DataFrame
 Cells = pd.Series
 Mask = NDArray[np.bool_]
 Draw = np.random.Generator
-Done = tuple[Frame, dict[str, Any]]
+Done = tuple[Any, dict[str, Any]]  # what is damaged, and the truth
+Name = str | None
 Where = Mapping[str, Any] | None
 
 
-def require(frame: Frame, column: str | None, what: str = "column of the table") -> str:
+def require(frame: Frame, column: Name, what: str = "column of the table") -> str:
     """Return the column if it is there and, for a 'numeric column' or a 'time column', of that kind."""
     kinds: Any = {"numeric": "number", "time": ["datetime", "datetimetz"]}.get(what.partition(" ")[0])
     fit = list(frame.select_dtypes(kinds) if kinds else frame)
@@ -27,9 +28,7 @@ def require(frame: Frame, column: str | None, what: str = "column of the table")
     return str(column)
 
 
-def chosen(
-    frame: Frame, rng: Draw, share: float, since: str | None = None, time: str | None = None, where: Where = None
-) -> Mask:
+def chosen(frame: Frame, rng: Draw, share: float, since: Name = None, time: Name = None, where: Where = None) -> Mask:
     """Return a random choice of this share of the rows since a moment of the column `time`, `where` a value stands."""
     if not 0 < share <= 1:
         raise ConfigError(f"share is {share}: choose a number above 0 and at most 1.")
@@ -55,19 +54,11 @@ def cells(kind: str, title: str, *, of: str = "column of the table", most: float
     def decorate(function: Callable[..., Any]) -> Any:
         mine = [p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
         more = [p for p in mine if p.name != "frame"]
+        which = [p.replace(kind=p.KEYWORD_ONLY) for p in inspect.signature(chosen).parameters.values()][3:]
 
         @functools.wraps(function)
-        def damage(
-            frame: Frame,
-            column: str | None,
-            rng: Draw,
-            *,
-            share: float = most,
-            since: str | None = None,
-            time: str | None = None,
-            where: Where = None,
-            **knobs: Any,
-        ) -> Done:
+        def damage(frame: Frame, column: Name, rng: Draw, *, share: float = most, **knobs: Any) -> Done:
+            since, time, where = (knobs.pop(p.name, p.default) for p in which)
             if of == "new column" and column not in frame:
                 frame = frame.assign(**{str(column): np.nan})
             name = require(frame, column, of.replace("new column", "column of the table"))
@@ -82,7 +73,7 @@ def cells(kind: str, title: str, *, of: str = "column of the table", most: float
             return frame.assign(**back), {**truth, "rows": len(ranked[name].compare(damaged[name]))}
 
         own = [p for p in inspect.signature(damage, follow_wrapped=False).parameters.values() if p.name != "knobs"]
-        damage.__signature__ = inspect.Signature([*own, *more])  # type: ignore[attr-defined]  # what callers see
+        damage.__signature__ = inspect.Signature([*own, *which, *more])  # type: ignore[attr-defined]  # what callers see
         return fault(function.__name__, title)(damage)
 
     return decorate

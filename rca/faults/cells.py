@@ -1,4 +1,4 @@
-"""The faults of cells: emptied, renamed, misread, of another unit, sign, range or type, in a wrong place or moment."""
+"""The faults of cells: emptied, misread, of another unit, range or type, in a wrong place, or of a world that moved."""
 
 import html
 from collections.abc import Callable, Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from rca.errors import ConfigError, choices
-from rca.faults._common import Cells, Done, Draw, Frame, Mask, cells, require
+from rca.faults._common import Cells, Done, Draw, Frame, Mask, Name, cells, require
 from rca.registry import fault
 
 NUMBER = "numeric column"
@@ -43,10 +43,7 @@ WAYS: dict[str, Callable[[str], str]] = {
 
 @cells("encoding", "read text in a wrong encoding", most=0.1)
 def encoding(values: Cells, rows: Mask, rng: Draw, *, way: str = "typed") -> Cells:
-    """Damage text as programs do that disagree on an encoding; see :func:`unit_change`.
-
-    The `way` is one of ``WAYS``; 'accents', 'typed' and 'lost' damage plain ASCII too.
-    """
+    """Damage text by one of ``WAYS``; 'accents', 'typed' and 'lost' damage plain ASCII too; see :func:`unit_change`."""
     if way not in WAYS:
         raise ConfigError(f"there is no way '{way}': choose one of {choices(WAYS)}.")
     text = values.astype("object").map(str, na_action="ignore")
@@ -148,7 +145,7 @@ def label_noise(values: Cells, rows: Mask, rng: Draw) -> Cells:
 
 
 @cells("column_swap", "exchange two columns")
-def column_swap(values: Cells, rows: Mask, rng: Draw, *, frame: Frame, other: str | None = None) -> Frame:
+def column_swap(values: Cells, rows: Mask, rng: Draw, *, frame: Frame, other: Name = None) -> Frame:
     """Exchange cells with `other`, or with the next column of the same kind; see :func:`unit_change`."""
     number = pd.api.types.is_numeric_dtype
     alike = [n for n in frame.columns if n != values.name and number(frame[n]) == number(values)]
@@ -157,7 +154,7 @@ def column_swap(values: Cells, rows: Mask, rng: Draw, *, frame: Frame, other: st
 
 
 @fault("schema_change", "drop or rename a column")
-def schema_change(frame: Frame, column: str | None, rng: Draw, *, name: str | None = None) -> Done:
+def schema_change(frame: Frame, column: Name, rng: Draw, *, name: Name = None) -> Done:
     """Give a column another name, or drop it where none is given; see :func:`unit_change`."""
     old = require(frame, column)
     damaged = frame.drop(columns=old) if name is None else frame.rename(columns={old: name})
@@ -166,10 +163,7 @@ def schema_change(frame: Frame, column: str | None, rng: Draw, *, name: str | No
 
 @cells("leakage", "let a feature know the target", of="new column")
 def leakage(values: Cells, rows: Mask, rng: Draw, *, frame: Frame, target: str = "y", noise: float = 0.0) -> Cells:
-    """Write a copy of the target into a feature, as numbers; see :func:`unit_change`.
-
-    A column that is not there is added. The copy is blurred by `noise`, a standard deviation in those of the target.
-    """
+    """Write the target as numbers, blurred by `noise` times its deviation, into any column; see :func:`unit_change`."""
     answer = frame[require(frame, target)]
     number = pd.api.types.is_numeric_dtype(answer)
     known = answer.to_numpy(dtype=float) if number else pd.factorize(answer, sort=True)[0].astype(float)
@@ -184,10 +178,7 @@ def _entity(frame: Frame, key: Sequence[str]) -> Any:
 
 @cells("frozen_column", "hold on to one value")
 def frozen_column(values: Cells, rows: Mask, rng: Draw, *, frame: Frame, key: Sequence[str] = ()) -> Cells:
-    """Let a column keep the value of the last row before the chosen ones, or of the first of them.
-
-    Where the columns of a `key` name an entity, it keeps a value of its own; see :func:`unit_change`.
-    """
+    """Keep the value before the chosen rows, or else the first, of each entity by a `key`; see :func:`unit_change`."""
     entity = _entity(frame, key)
     begun = pd.Series(rows).groupby(entity).cummax()
     held = values.mask(begun).groupby(entity).ffill().fillna(values.groupby(entity).transform("first"))
@@ -204,3 +195,44 @@ def stale_column(values: Cells, rows: Mask, rng: Draw, *, frame: Frame, lag: int
 def time_shift(values: Cells, rows: Mask, rng: Draw, *, hours: float = 1.0) -> Cells:
     """Move a timestamp by hours, as a wrong time zone does; see :func:`unit_change`."""
     return values.mask(rows, values + pd.Timedelta(hours=hours))
+
+
+@cells("concept_shift", "let another outcome follow from an input")
+def concept_shift(values: Cells, rows: Mask, rng: Draw, *, frame: Frame, by: str = "", value: Any = None) -> Cells:
+    """Give an outcome `value` where another column is above its median; see :func:`unit_change`.
+
+    By default each class becomes the next, and numbers grow by their standard deviation.
+    """
+    struck = rows & frame[require(frame, by, "numeric column")].gt(frame[by].median()).to_numpy()
+    if value is None and pd.api.types.is_numeric_dtype(values) and values.nunique() > 2:
+        return values.mask(struck, values + float(values.std()))
+    levels = sorted(values.dropna().unique())
+    turned = dict(zip(levels, [*levels[1:], *levels[:1]], strict=True))
+    return values.mask(struck, values.map(turned) if value is None else value)
+
+
+@cells("new_population", "serve people that nobody trained for", most=0.3)
+def new_population(values: Cells, rows: Mask, rng: Draw, *, frame: Frame, columns: Sequence[str] = ()) -> Frame:
+    """Move the chosen rows beyond all that was seen, in `columns` too; see :func:`unit_change`."""
+    found = {}
+    for name in [str(values.name), *columns]:
+        old = frame[require(frame, name)]
+        number = pd.api.types.is_numeric_dtype(old)
+        found[name] = old.mask(rows, old + 2 * (old.max() - old.min()) if number else "from elsewhere")
+    return pd.DataFrame(found)
+
+
+@cells("dependency_outage", "silence a source of inputs")
+def dependency_outage(
+    values: Cells, rows: Mask, rng: Draw, *, frame: Frame, columns: Sequence[str] = (), value: Any = None
+) -> Frame:
+    """Write nothing, or a default `value`, into a column and others of its source; see :func:`unit_change`."""
+    return pd.DataFrame({name: frame[require(frame, name)].mask(rows, value) for name in [str(values.name), *columns]})
+
+
+@cells("mixed_versions", "let another model answer")
+def mixed_versions(values: Cells, rows: Mask, rng: Draw, *, frame: Frame, other: str = "") -> Cells:
+    """Log what another model said, which stands in the column `other`; see :func:`unit_change`."""
+    if other == values.name:
+        raise ConfigError(f"'{other}' holds the answers already: name the column of another model's.")
+    return values.mask(rows, frame[require(frame, other)])

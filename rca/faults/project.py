@@ -1,58 +1,51 @@
 """The faults of a project: of its parameters, a mapping, and of the texts of its scripts and its pinned packages."""
 
 import copy
-import functools
 import re
 from collections.abc import Callable
 from typing import Any
 import dpath
 from rca.errors import ConfigError, choices
-from rca.faults._common import Draw
+from rca.faults._common import Done, Draw, Name
 from rca.registry import fault
 from rca.types import flatten
 
-Done = tuple[Any, dict[str, Any]]
+
+def _parameter(kind: str, title: str) -> Callable[..., Done]:
+    """Register the fault for parameters that govern one thing."""
+
+    @fault(kind, title)
+    def hyperparameter(params: dict[str, Any], column: Name, rng: Draw, *, value: Any = None) -> Done:
+        """Give the parameter of a dotted key another value, twice a number unless said.
+
+        Examples
+        --------
+        >>> damaged, truth = hyperparameter({"fit": {"depth": 8}}, "fit.depth", None, value=1)
+        >>> damaged, truth["kind"], truth["was"]
+        ({'fit': {'depth': 1}}, 'hyperparameter', 8)
+        """
+        known = flatten(params)
+        if column not in known or (value is None and type(known[column]) not in (int, float)):
+            hint = f"give a value to one of {choices(known)}."
+            raise ConfigError(f"'{column}' is no parameter that can be set so: {hint}")
+        value = known[column] * 2 if value is None else value
+        damaged = copy.deepcopy(params)
+        dpath.set(damaged, column, value, separator=".")
+        return damaged, {"kind": kind, "column": column, "was": known[column], "value": value}
+
+    return hyperparameter
 
 
-@fault("hyperparameter", "set a parameter")
-def hyperparameter(params: dict[str, Any], column: str | None, rng: Draw, *, value: Any = None) -> Done:
-    """Give the parameter of a dotted key another value, twice a number unless said.
-
-    Examples
-    --------
-    >>> damaged, truth = hyperparameter({"fit": {"depth": 8}}, "fit.depth", None, value=1)
-    >>> damaged, truth["kind"], truth["was"]
-    ({'fit': {'depth': 1}}, 'hyperparameter', 8)
-    """
-    known = flatten(params)
-    if column not in known or (value is None and type(known[column]) not in (int, float)):
-        raise ConfigError(f"'{column}' is no parameter that can be set so: give a value to one of {choices(known)}.")
-    value = known[column] * 2 if value is None else value
-    damaged = copy.deepcopy(params)
-    dpath.set(damaged, column, value, separator=".")
-    return damaged, {"kind": "hyperparameter", "column": column, "was": known[column], "value": value}
-
-
-def _of(kind: str, title: str) -> Callable[..., Done]:
-    """Register the same for parameters that govern something else."""
-
-    @functools.wraps(hyperparameter)
-    def damage(params: dict[str, Any], column: str | None, rng: Draw, **knobs: Any) -> Done:
-        damaged, truth = hyperparameter(params, column, rng, **knobs)
-        return damaged, {**truth, "kind": kind}
-
-    return fault(kind, title)(damage)
-
-
-objective = _of("objective", "train for something else")
-algorithm = _of("algorithm", "train another model")
-preprocessing = _of("preprocessing", "prepare the inputs otherwise")
-seed = _of("seed", "draw otherwise")
-threshold = _of("threshold", "cut the scores elsewhere")
+hyperparameter = _parameter("hyperparameter", "set a parameter")
+objective = _parameter("objective", "train for something else")
+algorithm = _parameter("algorithm", "train another model")
+preprocessing = _parameter("preprocessing", "prepare the inputs otherwise")
+seed = _parameter("seed", "draw otherwise")
+threshold = _parameter("threshold", "cut the scores elsewhere")
 
 
 @fault("code_change", "change a script")
-def code_change(text: str, column: str | None, rng: Draw, *, old: str = "", new: str = "") -> Done:
+def code_change(text: str, column: Name, rng: Draw, *, old: str = "", new: str = "") -> Done:
     """Put some text in the place of other text of a script; see :func:`hyperparameter`."""
     if not old or old not in text:
         raise ConfigError(f"{old!r} is not in the script: name a text that is.")
@@ -60,7 +53,7 @@ def code_change(text: str, column: str | None, rng: Draw, *, old: str = "", new:
 
 
 @fault("environment_change", "pin another version of a package")
-def environment_change(text: str, column: str | None, rng: Draw, *, version: str = "0.0.1") -> Done:
+def environment_change(text: str, column: Name, rng: Draw, *, version: str = "0.0.1") -> Done:
     """Pin the package `column` of a lock file to another version; see :func:`hyperparameter`."""
     pin = re.compile(rf"^{re.escape(column or '')}==(\S+)", re.MULTILINE)
     if (was := pin.search(text)) is None:
@@ -70,6 +63,6 @@ def environment_change(text: str, column: str | None, rng: Draw, *, version: str
 
 
 @fault("corrupt_artifact", "cut a file off")
-def corrupt_artifact(content: bytes, column: str | None, rng: Draw, *, share: float = 0.5) -> Done:
+def corrupt_artifact(content: bytes, column: Name, rng: Draw, *, share: float = 0.5) -> Done:
     """Keep the first bytes of a file alone, as a copy that was interrupted; see :func:`hyperparameter`."""
     return content[: round(len(content) * (1 - share))], {"kind": "corrupt_artifact", "column": None, "share": share}

@@ -1,10 +1,10 @@
-"""The faults of rows: lost, or there more than once."""
+"""The faults of rows: lost, there more than once, or drawn from a world that moved."""
 
 from typing import Any
 import numpy as np
 import pandas as pd
 from rca.errors import ConfigError
-from rca.faults._common import Done, Draw, Frame, chosen, require
+from rca.faults._common import Done, Draw, Frame, Name, chosen, require
 from rca.registry import fault
 
 
@@ -13,7 +13,7 @@ def _done(damaged: Frame, struck: Any, kind: str, **told: Any) -> Done:
 
 
 @fault("truncation", "cut the table off")
-def truncation(frame: Frame, column: str | None, rng: Draw, *, share: float = 0.2, limit: int | None = None) -> Done:
+def truncation(frame: Frame, column: Name, rng: Draw, *, share: float = 0.2, limit: int | None = None) -> Done:
     """Drop the last rows of a table, as a file format's limit or an interrupted copy does; `rows` counts them.
 
     The newest rows go where the column is a time, else those at the end; `limit` stay, whatever the share.
@@ -33,7 +33,7 @@ def truncation(frame: Frame, column: str | None, rng: Draw, *, share: float = 0.
 
 
 @fault("missing_segment", "lose one category or one span of time")
-def missing_segment(frame: Frame, column: str | None, rng: Draw, *, value: Any = None, share: float = 0.1) -> Done:
+def missing_segment(frame: Frame, column: Name, rng: Draw, *, value: Any = None, share: float = 0.1) -> Done:
     """Drop all rows of one value (of 2 % to 50 % unless said), or a share in a span of time; see :func:`truncation`."""
     name = require(frame, column)
     if pd.api.types.is_datetime64_any_dtype(frame[name]):
@@ -50,7 +50,7 @@ def missing_segment(frame: Frame, column: str | None, rng: Draw, *, value: Any =
 
 
 @fault("selection_bias", "lose rows of one label")
-def selection_bias(frame: Frame, column: str | None, rng: Draw, *, value: Any = None, share: float = 0.5) -> Done:
+def selection_bias(frame: Frame, column: Name, rng: Draw, *, value: Any = None, share: float = 0.5) -> Done:
     """Drop a share of one class (the rarest), or above the median of many numbers; see :func:`truncation`."""
     name = require(frame, column)
     counts = frame[name].value_counts().sort_index()
@@ -63,14 +63,14 @@ def selection_bias(frame: Frame, column: str | None, rng: Draw, *, value: Any = 
 
 
 @fault("training_data", "train on another extract")
-def training_data(frame: Frame, column: str | None, rng: Draw, *, share: float = 0.9) -> Done:
+def training_data(frame: Frame, column: Name, rng: Draw, *, share: float = 0.9) -> Done:
     """Lose a random share of the rows, as an extract that was sampled; see :func:`truncation`."""
     lost = chosen(frame, rng, share)
     return _done(frame[~lost], lost, "training_data", share=share)
 
 
 @fault("duplicate_rows", "repeat some rows")
-def duplicate_rows(frame: Frame, column: str | None, rng: Draw, *, share: float = 0.1) -> Done:
+def duplicate_rows(frame: Frame, column: Name, rng: Draw, *, share: float = 0.1) -> Done:
     """Append a random share of the rows again, as a load that ran twice does; see :func:`truncation`."""
     rows = chosen(frame, rng, share)
     return _done(pd.concat([frame, frame[rows]], ignore_index=True), rows, "duplicate_rows", share=share)
@@ -78,7 +78,7 @@ def duplicate_rows(frame: Frame, column: str | None, rng: Draw, *, share: float 
 
 @fault("train_test_overlap", "put rows of the training table into the exam")
 def train_test_overlap(
-    frame: Frame, column: str | None, rng: Draw, *, other: Frame | None = None, share: float = 0.2
+    frame: Frame, column: Name, rng: Draw, *, other: Frame | None = None, share: float = 0.2
 ) -> Done:
     """Replace a share of an exam's rows by rows of the training table, `other`; see :func:`truncation`."""
     rows = chosen(frame, rng, share)
@@ -90,9 +90,7 @@ def train_test_overlap(
 
 
 @fault("join_fanout", "multiply rows by a join")
-def join_fanout(
-    frame: Frame, column: str | None, rng: Draw, *, values: list[Any] | None = None, joined: str | None = None
-) -> Done:
+def join_fanout(frame: Frame, column: Name, rng: Draw, *, values: list[Any] | None = None, joined: Name = None) -> Done:
     """Repeat all rows with some values of a column, as a key that a joined table has twice; see :func:`truncation`.
 
     The values are one of those with 1 % to 60 % of the rows unless said. In `joined`, a column that came with the join,
@@ -110,3 +108,26 @@ def join_fanout(
         copies = copies.assign(**{joined: drawn.to_numpy()})
     told = {"join": name, "values": list(values), "joined": joined}
     return _done(pd.concat([frame, copies], ignore_index=True), copied, "join_fanout", **told)
+
+
+def _kept(frame: Frame, weights: Any, rng: Draw, kind: str, column: str, **told: Any) -> Done:
+    """Keep each row with a chance in proportion to its weight, so that none is there twice."""
+    stay = rng.random(len(frame)) < weights / weights.max()
+    return frame[stay].copy(), {"kind": kind, "column": column, **told, "rows": int((~stay).sum())}
+
+
+@fault("covariate_shift", "see other rows of the same law")
+def covariate_shift(frame: Frame, column: Name, rng: Draw, *, strength: float = 2.0) -> Done:
+    """Keep rows of the largest value e^strength times as often as of the smallest; see :func:`truncation`."""
+    name = require(frame, column)
+    weights = np.exp(strength * frame[name].rank(pct=True).fillna(0.5).to_numpy())
+    return _kept(frame, weights, rng, "covariate_shift", name, strength=strength)
+
+
+@fault("label_shift", "see one outcome more often")
+def label_shift(frame: Frame, column: Name, rng: Draw, *, value: Any = None, factor: float = 4.0) -> Done:
+    """Keep rows of one outcome (the rarest) `factor` times as often as others; see :func:`truncation`."""
+    name = require(frame, column)
+    value = frame[name].value_counts().sort_index().idxmin() if value is None else value
+    weights = np.where(frame[name] == value, factor, 1.0)
+    return _kept(frame, weights, rng, "label_shift", name, value=value, factor=factor)

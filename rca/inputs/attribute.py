@@ -1,7 +1,5 @@
 """Attribute the gap between two tables to rows out of support, to moved inputs by group, and to their relation."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -92,7 +90,7 @@ class Attribution:
         """For whom: the rows that moved otherwise than the rest; see :func:`rca.inputs.slices.slices`."""
         return self._slices()
 
-    def plot(self) -> Figure:
+    def plot(self) -> "Figure":
         """Draw the terms with their intervals."""
         return importlib.import_module("rca.plots").terms(self)  # type: ignore[no-any-return]  # looked up by name
 

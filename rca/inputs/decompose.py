@@ -104,9 +104,8 @@ def decompose(
         pull_q = np.full(len(values_q), -share * excess / len(values_q))
         pull_q[order_q] += excess / len(values_q) + part.influence.get("current", 0.0) * share
         worth[names] = Estimate(share * part.value, {"reference": pull_p, "current": pull_q})
-    base, everything = frozenset[str](), frozenset(merged)
-    covariate = worth[everything] - worth[base]
-    shares = shapley(lambda coalition: worth[coalition], sorted(merged))
+    covariate = worth[frozenset(merged)] - worth[frozenset()]
+    shares = shapley(worth.__getitem__, sorted(merged))
     return Decomposition(support, support_groups, covariate, {n: shares[n] for n in merged}, rest - covariate)
 
 
@@ -228,7 +227,7 @@ def outside(p: pd.DataFrame, q: pd.DataFrame) -> pd.DataFrame:
     than its interquartile range; where there are more of them than a second sample of the same law would have. The
     answer has a row for each of `q`, without its labels.
     """
-    # If both samples came from one law, each of k rare rows is a current one with this chance.
+    # If both samples came from one law, each of k rare rows is a current one with this chance: all by its k-th power.
     current = len(q) / (len(p) + len(q))
     alpha = _ALPHA / max(1, 4 * p.shape[1])
     masks: dict[str, Mask] = {}
@@ -251,11 +250,6 @@ def by_group(found: pd.DataFrame, groups: Mapping[str, Sequence[str]]) -> dict[s
     return {name: mask for name, mask in masks.items() if mask.any()}
 
 
-def _too_many(k: int, current: float, alpha: float) -> bool:
-    """Return whether k rows on the current side and none on the other are no accident."""
-    return k > 0 and k * np.log(current) < np.log(alpha)
-
-
 def _number(p: pd.Series, q: pd.Series, current: float, alpha: float) -> Mask:
     values, now = numbers(p), numbers(q)
     values = values[np.isfinite(values)]
@@ -263,7 +257,7 @@ def _number(p: pd.Series, q: pd.Series, current: float, alpha: float) -> Mask:
     if len(values):
         spread = float(iqr(values))
         for beyond in (now < values.min() - spread, now > values.max() + spread):
-            found |= beyond & _too_many(int(beyond.sum()), current, alpha)
+            found |= beyond & (beyond.sum() > np.log(alpha) / np.log(current))
     return found
 
 
@@ -275,6 +269,6 @@ def _category(p: pd.Series, q: pd.Series, current: float, alpha: float) -> Mask:
         return np.zeros(len(q), dtype=bool)
     # Levels that come once in the reference tell how much of the law it has not shown (Good and Turing).
     due = int((seen == 1).sum()) * len(q) / len(p)
-    if len(new) <= due + 4 * np.sqrt(due + 1) or not _too_many(int(new.sum()), current, alpha):
-        new = new[[_too_many(count, current, alpha / (len(seen) + len(new))) for count in new]]
+    if len(new) <= due + 4 * np.sqrt(due + 1) or new.sum() <= np.log(alpha) / np.log(current):
+        new = new[new > np.log(alpha / (len(seen) + len(new))) / np.log(current)]
     return now.isin(new.index).to_numpy()

@@ -73,8 +73,7 @@ def judge_unlabelled(tables: Tables, target: str, prediction: str | None, model:
     # answers do not depend on the label that stands there, and the mean of a column on none at all
     no_label = {target: 0.0} if name == MEAN and model is None else {}
     label = {target: next(iter(tables[0][target].dropna()), None), **no_label}
-    pair = tables[0].assign(**no_label), tables[1].assign(**label)
-    found = judge(pair, target, prediction, model, metric)
+    found = judge((tables[0].assign(**no_label), tables[1].assign(**label)), target, prediction, model, metric)
     before, now = found.scored
     old, new, why = before.response, now.response, "whether the predictions are right cannot be known without labels"
     if before.response.ndim > 1 or (name != MEAN and set(np.unique(before.y)) - {0.0, 1.0}):

@@ -157,7 +157,7 @@ def _match(cut: Floats, name: str, events: pd.DataFrame, span: float) -> tuple[A
     fits = events[anyone | (events["input"] == name)].sort_values("time")
     when = fits["time"].to_numpy()
     near = np.flatnonzero((when >= low - _NEAR * span) & (when <= high + _NEAR * span))
-    if not len(near) or span <= 0:
+    if not len(near):
         return None, None
     best = near[np.abs(when[near] - at).argmin()]
     reach = max(abs(when[best] - at), (high - low) / 2)
