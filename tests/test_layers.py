@@ -16,7 +16,6 @@ LAYERS = [
     "types",
     "registry",
     "config stats profiles",
-    "engine",
     "tables models gitrepo",
     "metrics versions",
     "sandbox",

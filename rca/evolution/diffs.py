@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 import ibis
 from packaging.version import InvalidVersion, Version
-from rca.engine import fetch
 from rca.errors import NotApplicable, choices
 from rca.evolution._changes import PARAMS, kind_of_key, producer, relative, repinned, root_changes, same_program, sides
 from rca.gitrepo import is_code
 from rca.registry import diff
-from rca.tables import Table
+from rca.tables import Table, fetch
 from rca.types import Case, Finding, Pair
 
 _MOST = 5  # columns that the text names

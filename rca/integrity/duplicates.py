@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from rca.engine import hash_of
 from rca.errors import NotApplicable
 from rca.integrity._common import ALPHA, chosen, filled, iso, listed, locate, percent, report, rows, samples, time_of
 from rca.registry import check
 from rca.stats import Floats, rate_change
+from rca.tables import hash_of
 from rca.types import Case, Finding, Pair
 
 #: How the engine reads values, so that whole numbers and floats of one value are equal.
