@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 from rca import models, registry
-from rca.evolution import fitted
+from rca.evolution import behaviour
 from rca.types import Case, Roles, Version
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ CASES: dict[str, tuple[Any, Any, dict[str, str]]] = {
 def test_the_largest_change_is_named_with_its_place() -> None:
     x = np.array([[1.0, 5.0], [3.0, 7.0]])
     old, new = (Version("", "", model=StandardScaler().fit(x * [1, c])) for c in (1, 3))
-    (found,) = fitted.learned(Case((), Roles(), old, new))
+    (found,) = behaviour.learned(Case((), Roles(), old, new))
     values = "mean_ (most at '1': 6 → 18), scale_ (most at '1': 1 → 3), var_ (most at '1': 1 → 9)"
     assert found.text == f"the model learned other values: {values}"
 
