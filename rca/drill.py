@@ -103,7 +103,7 @@ class Score:
     three: bool | None = None  # whether all true ones are among the first three
     stage: bool | None = None
     contribution: float | None = None  # the true one of the first cause
-    within: bool | None = None  # whether it is in the interval, or the answer within half of it
+    within: bool | None = None  # whether the interval meets what is true, or the answer is within half of it
     onset_days: float | None = None
     false_causes: tuple[str, ...] = ()  # what was called confirmed and is none
 
@@ -182,9 +182,11 @@ def adopt(root: Path, source: Path, rev: str = "HEAD", *, seed: int = 0) -> tupl
 def strike(work: Workspace, drill: Drill, *, seed: int = 0) -> str:
     """Damage a good version, commit it as ``bad``, and return the hash of the sealed truth.
 
-    The truth of a contribution is its Shapley value over the versions that have some of the causes alone.
+    The truth of a contribution is its Shapley value over the versions that have some of the causes alone; where causes
+    interact, what one is worth alone and on top of the others are as true, and are its ends.
     """
     onset: list[str | None] = []
+    known: dict[frozenset[int], float] = {}
 
     def worth(chosen: frozenset[int]) -> Estimate:
         if onset:
@@ -194,13 +196,16 @@ def strike(work: Workspace, drill: Drill, *, seed: int = 0) -> str:
         onset[:] = [edit(work.root, each, np.random.default_rng([seed, i])) for i, each in enumerate(done)]
         if done:
             work.repro()
-        return Estimate(_measured(work.root))
+        known[chosen] = _measured(work.root)
+        return Estimate(known[chosen])
 
-    value = shapley(worth, range(len(drill.causes)))  # all causes come last, and stay
+    every = frozenset(range(len(drill.causes)))
+    value = shapley(worth, sorted(every))  # all causes come last, and stay
     work.commit(drill.message, BAD)
     truth = []
     for i, each in enumerate(drill.causes):
-        measured = {"contribution": value[i].value, "onset": onset[len(drill.decoys) + i]}
+        ends = known[frozenset([i])] - known[frozenset()], known[every] - known[every - {i}]
+        measured = {"contribution": value[i].value, "ends": sorted(ends), "onset": onset[len(drill.decoys) + i]}
         kinds = each.get("kinds") or [each["do"][0]["fault"]]
         truth.append({"kinds": kinds, "subject": each.get("subject", ""), "stage": each.get("stage"), **measured})
     told = {"drill": drill.name, "causes": truth, "salt": np.random.default_rng(seed).bytes(8).hex()}
@@ -288,7 +293,8 @@ def score(root: Path, answer: Investigation | Iterable[tuple[str, str]], *, seal
         return found
     size, told, within = first["contribution"], named[0], None
     if np.isfinite(size) and np.isfinite(told.contribution):
-        within = bool(told.low <= size <= told.high or abs(told.contribution - size) <= abs(size) / 2)
+        meets = told.low <= first["ends"][1] and told.high >= first["ends"][0]
+        within = bool(meets or abs(told.contribution - size) <= abs(size) / 2)
     since = [f.evidence["onset"] for f in findings if f.id in told.findings and f.evidence.get("onset")]
     days = None
     if first["onset"] and since:

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 from matplotlib.patches import Patch
-from rca.errors import ConfigError, NotApplicable
+from rca.errors import NotApplicable
 from rca.inputs.attribute import Attribution
 from rca.metrics import lower_is_better
 from rca.types import Gap, Investigation
@@ -44,7 +44,6 @@ class _Row(NamedTuple):
 
 def waterfall(investigation: Investigation) -> Figure:
     """Draw the gap: the reference value, a step for each cause on top, what is left over, the current value."""
-    _is(investigation, Investigation)
     gap = investigation.gap
     if gap is None or not (math.isfinite(gap.reference) and math.isfinite(gap.current)):
         raise NotApplicable("there is no gap to draw: a check and a diff measure none.")
@@ -62,7 +61,6 @@ def waterfall(investigation: Investigation) -> Figure:
 
 def terms(attribution: Attribution) -> Figure:
     """Draw support, covariate and concept from zero, with the groups of inputs indented below their term."""
-    _is(attribution, Attribution)
     rows = [
         _Row(str(group or term), status.replace("_", " "), "inputs", size, low, high, int(group is not None))
         for term, group, size, low, high, status in attribution.frame().to_numpy().tolist()
@@ -76,7 +74,6 @@ def terms(attribution: Attribution) -> Figure:
 
 def over_time(attribution: Attribution) -> Figure:
     """Draw what a row costs or gains over time, on both sides, with the change points of that and their events."""
-    _is(attribution, Attribution)
     sides = attribution.history.groupby("side", sort=False)
     loss: Any = attribution.change_points.query("series == 'loss'").itertuples()
     with _style():
@@ -97,7 +94,6 @@ def over_time(attribution: Attribution) -> Figure:
 
 def heat(attribution: Attribution) -> Figure:
     """Draw which source of inputs moved the metric in which term, as a heat map; a term of no source is its own row."""
-    _is(attribution, Attribution)
     frame = attribution.frame()
     frame["whole"] = frame["group"].isna()  # a group may have any name
     named = frame.fillna({"group": "(whole term)"}).set_index(["whole", "group", "term"])
@@ -123,11 +119,6 @@ def png(figure: Figure) -> bytes:
     with _style():
         figure.savefig(image, format="png", dpi=110, metadata={"Software": None})
     return image.getvalue()
-
-
-def _is(found: object, kind: type) -> None:
-    if not isinstance(found, kind):
-        raise ConfigError(f"a {type(found).__name__} cannot be drawn so: give an {kind.__name__}.")
 
 
 def _steps(investigation: Investigation) -> list[_Row]:

@@ -110,7 +110,7 @@ def test_an_answer_is_scored(done: tuple[Path, str]) -> None:
 
 def test_what_explains_a_true_cause_is_no_false_one(tmp_path: Path) -> None:
     told = {"drill": "x", "causes": [{"kinds": ["label_noise"], "subject": "data.train.y", "stage": "clean",
-                                      "contribution": -1.0, "onset": "2024-01-01"}]}  # fmt: skip
+                                      "contribution": -1.0, "ends": [-1.0, -1.0], "onset": "2024-01-01"}]}  # fmt: skip
     (tmp_path / ".git").mkdir()
     (tmp_path / drill.SEAL).write_bytes(base64.b64encode(zlib.compress(json.dumps(told).encode())))
     inner, outer = answer(("label_noise", "data.train.y", -1.2), ("training_data", "data.train", -1.3)).causes
