@@ -19,7 +19,7 @@ import yaml
 import rca
 from rca import registry
 from rca.errors import ConfigError, NotApplicable, RcaError
-from rca.types import STATUSES, Investigation
+from rca.types import STATUSES, Investigation, plain
 from rca.words import clean
 
 HELP = "Root cause analysis of AI incidents: every cause is a term of one sum, the gap."
@@ -151,7 +151,9 @@ def _sides(given: dict[str, Any]) -> tuple[Any, Any]:
         raise ConfigError("two tables need both --reference-data and --current-data, and no revisions: give one pair.")
     if any(tables):
         return tables
-    if alone := [f"--{n}" for n in ("target", "key", "time", "prediction", "events", "sensitive") if given.get(n)]:
+    if alone := [
+        f"--{n}" for n in ("target", "key", "time", "prediction", "metric", "events", "sensitive") if given.get(n)
+    ]:
         raise ConfigError(f"{', '.join(alone)} can be given for two tables alone: versions have theirs in rca.yaml.")
     return "HEAD~1" if reference is None else reference, "HEAD" if current is None else current
 
@@ -200,6 +202,7 @@ def attribute(**given: Any) -> Investigation:
         own = {name: given[name] for name in ("since", "config", "seed", "trust", "say")}
         return rca.investigate(*_sides(given), replay=False, kinds=[registry.check], **own)
     sides = _sides(given)
+    given["metric"] = given["metric"] or "log_loss"
     if given["target"] is None:
         raise ConfigError("two tables need --target COLUMN: name the column that is predicted.")
     from rca.api import shift_of_tables
@@ -252,11 +255,15 @@ def score(folder: Path, answer: Any, investigation: Path | None, seal: str | Non
     """Open the truth, and score an investigation or a person's answer."""
     from rca import drill
 
-    pairs = [(kind, subject) for kind, colon, subject in (text.partition(":") for text in answer or ()) if colon]
-    if len(pairs) < len(answer or ()):
-        raise ConfigError("an answer is a kind and a subject, such as unit_change:data.train.income: give both.")
-    told = dataclasses.asdict(drill.score(folder, rca.read(investigation) if investigation else pairs, seal=seal))
-    lines = [f"{name.replace('_', ' '):<14} {value}" for name, value in told.items() if value not in (None, ())]
+    parts = [[part.strip() for part in text.split(":", 1)] for text in answer or ()]
+    if not all(len(pair) == 2 and all(pair) for pair in parts) or (parts and investigation):
+        raise ConfigError(
+            "give an investigation, or answers such as unit_change:data.train.income, a kind and a subject."
+        )
+    found: Any = rca.read(investigation) if investigation else parts
+    told = plain(drill.score(folder, found, seal=seal))
+    shown = {name: "; ".join(value) if isinstance(value, list) else value for name, value in told.items()}
+    lines = [f"{name.replace('_', ' '):<14} {clean(value)}" for name, value in shown.items() if value not in (None, "")]
     typer.echo(json.dumps(told, indent=2) if format is Format.json else "\n".join(lines))
 
 

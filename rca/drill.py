@@ -25,7 +25,6 @@ from rca.report import share, write
 from rca.report.document import dump
 from rca.sandbox import environment
 from rca.stats import Estimate, shapley
-from rca.tables import open_table
 from rca.types import Cause, Investigation
 from rca.versions import cache_folder
 
@@ -35,6 +34,7 @@ SHOWCASE = "demo-01"
 #: Where the sealed truth of a workspace is: not in its tree, so that nobody stumbles on it.
 SEAL = Path(".git", "drill")
 _HOME = Path(__file__).with_name("drills")
+_LONGEST = 1_000_000  # bytes of a truth
 #: What is done to a column of somebody's own project.
 _WAYS: Sequence[Mapping[str, Any]] = (
     {"fault": "unit_change", "factor": 10.0},
@@ -69,7 +69,7 @@ class Workspace:
         """Commit everything, as :meth:`repro` made it, and tag it."""
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message", message)
-        self.git("tag", tag)
+        self.git("tag", "--force", tag)
         for command in self.system.get("after", ()):
             self.dvc(*shlex.split(command))
 
@@ -106,6 +106,7 @@ class Score:
     within: bool | None = None  # whether the interval meets what is true, or the answer is within half of it
     onset_days: float | None = None
     false_causes: tuple[str, ...] = ()  # what was called confirmed and is none
+    truth: tuple[str, ...] = ()  # what was done, and what it is worth
 
 
 def system(name: str) -> dict[str, Any]:
@@ -122,6 +123,8 @@ def drills() -> dict[str, Drill]:
 
 def make(root: Path, name: str | None = None, *, own: Path | None = None, rev: str = "HEAD", seed: int = 0) -> str:
     """Build a drill in a new folder, a named or drawn one or of one's `own` project, and return its truth's hash."""
+    if own is not None and name is not None:
+        raise ConfigError("a project of one's own and a drill's name were given: choose one of them.")
     if own is not None:
         return strike(*adopt(root, own, rev, seed=seed), seed=seed)
     known = drills()
@@ -157,26 +160,41 @@ def start(root: Path, name: str, changes: Mapping[str, Any] | None = None) -> Wo
 
 
 def adopt(root: Path, source: Path, rev: str = "HEAD", *, seed: int = 0) -> tuple[Workspace, Drill]:
-    """Clone a project of one's own at a revision as ``good``, which reads it alone, and draw a damage to its exam."""
-    work, draw = Workspace(_new(root)), np.random.default_rng(seed)
+    """Clone a project of one's own at a revision as ``good``, which reads it alone, and draw a damage to its exam.
+
+    It is one that moves the metric by more than is `material`; where none of those that are known does, it is nothing.
+    """
+    config.load(source / config.FILE)
     commit = Repository(source).resolve(rev)
+    if not (source / ".git").exists() or not (source / ".dvc").exists():
+        raise ConfigError(f"{source} is not the root of a git and DVC repository: name that folder.")
+    work, draw = Workspace(_new(root)), np.random.default_rng(seed)
     Workspace(source).run("git", "clone", "--quiet", "--no-hardlinks", ".", str(work.root))
     work.git("checkout", "--quiet", "-B", "main", commit)
-    work.git("tag", "--force", GOOD)
+    # the project's own cache is a remote that is read, whatever its settings say
+    work.dvc("cache", "dir", "--quiet", "--local", str(work.root / ".dvc" / "cache"))
     work.dvc("remote", "add", "--quiet", "--local", "--force", "--default", "own", str(cache_folder(source.resolve())))
     work.dvc("pull", "--quiet", "--allow-missing")
     known = config.load(work.root / config.FILE)
     role = "production" if known.data.production else "evaluate"
-    file = getattr(known.data, role)
-    tracked = (work.root / f"{file}.dvc").exists()
-    if not tracked and file not in Repository(work.root).files(commit):
-        made = f"{file} is made by a stage, so that damage in it would not stay"
-        raise ConfigError(f"{made}: keep an exam in git or DVC.")
-    exam = _read(work.root / file)
+    path = work.root / (file := getattr(known.data, role))
+    tracked, kept = path.with_name(f"{path.name}.dvc").exists(), path.resolve().is_relative_to(work.root)
+    if not (kept and path.is_file() and (tracked or file in Repository(work.root).files(commit))):
+        raise ConfigError(f"damage in {file} would not stay or not be in the clone alone: keep an exam in git or DVC.")
+    work = replace(work, system={"track": [file] if tracked else []})
+    work.repro()
+    work.commit("As it was", GOOD)
+    exam, whole, usual = _read(path), path.read_bytes(), _measured(work.root)
     columns = [n for n in exam.select_dtypes("number") if n in known.roles(tuple(exam.columns)).features]
-    step = {**_WAYS[int(draw.integers(len(_WAYS)))], "file": file, "column": str(draw.choice(columns))}
-    cause = {"do": [step], "subject": f"data.{role}.{step['column']}"}
-    return replace(work, system={"track": [file] if tracked else []}), Drill("own", "own", "middle", [cause])
+    for at in draw.permutation(len(columns) * len(_WAYS)).tolist():
+        step = {**_WAYS[at % len(_WAYS)], "file": file, "column": columns[at // len(_WAYS)]}
+        edit(work.root, {"do": [step]}, np.random.default_rng([seed, 0]))
+        moved = _measured(work.root) - usual
+        path.unlink()
+        path.write_bytes(whole)
+        if abs(moved) > known.material * abs(usual):
+            return work, Drill("own", "own", "middle", [{"do": [step], "subject": f"data.{role}.{step['column']}"}])
+    return work, Drill("own", "own", "easy")
 
 
 def strike(work: Workspace, drill: Drill, *, seed: int = 0) -> str:
@@ -208,7 +226,8 @@ def strike(work: Workspace, drill: Drill, *, seed: int = 0) -> str:
         measured = {"contribution": value[i].value, "ends": sorted(ends), "onset": onset[len(drill.decoys) + i]}
         kinds = each.get("kinds") or [each["do"][0]["fault"]]
         truth.append({"kinds": kinds, "subject": each.get("subject", ""), "stage": each.get("stage"), **measured})
-    told = {"drill": drill.name, "causes": truth, "salt": np.random.default_rng(seed).bytes(8).hex()}
+    commit = Repository(work.root).resolve(BAD)
+    told = {"drill": drill.name, "commit": commit, "causes": truth, "salt": np.random.default_rng(seed).bytes(8).hex()}
     sealed = base64.b64encode(zlib.compress(json.dumps(told).encode()))
     (work.root / SEAL).write_bytes(sealed)
     return hashlib.sha256(sealed).hexdigest()
@@ -238,7 +257,7 @@ def edit(root: Path, each: Mapping[str, Any], draw: np.random.Generator) -> str 
 
 def _read(path: Path) -> Any:
     if path.suffix in (".csv", ".parquet"):
-        return open_table(str(path)).frame()
+        return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
     text = path.read_text("utf-8")
     return yaml.safe_load(text) if path.name == "params.yaml" else text
 
@@ -270,37 +289,49 @@ def score(root: Path, answer: Investigation | Iterable[tuple[str, str]], *, seal
         sealed = (Path(root) / SEAL).read_bytes()
     except OSError:
         raise ConfigError(f"{root} is no workspace of a drill: make one with rca drill run.") from None
-    if seal and hashlib.sha256(sealed).hexdigest() != seal:
+    if seal is not None and hashlib.sha256(sealed).hexdigest() != seal:
         raise VerificationError(f"the truth in {root} does not have the hash {seal}: it has changed since then.")
-    truth = json.loads(zlib.decompress(base64.b64decode(sealed)))
+    try:
+        truth = json.loads(zlib.decompressobj().decompress(base64.b64decode(sealed), _LONGEST))
+        told = tuple(f"{t['kinds'][0]} {t['subject']} {t['contribution']:+.4g}" for t in truth["causes"])
+    except Exception as problem:  # noqa: BLE001  what somebody put there may be anything
+        raise VerificationError(f"the truth in {root} is damaged ({type(problem).__name__}): build it again.") from None
     if isinstance(answer, Investigation):
+        if answer.gap is None or answer.current.commit != truth["commit"]:
+            raise ConfigError(f"the answer is no investigation of {root}: give one of its versions {GOOD} and {BAD}.")
         named, findings, verdict = answer.causes, answer.findings, answer.verdict
     else:
         nan = float("nan")  # a person gives no numbers
         named = tuple(Cause("integrity", *each, nan, nan, nan, "confirmed", "", i) for i, each in enumerate(answer, 1))
         findings, verdict = (), "cause_found" if named else "no_incident"
     true = truth["causes"]
-    hits = [next((t for t in true if c.kind in t["kinds"] and c.subject.startswith(t["subject"])), None) for c in named]
+    hits = [next((t for t in true if c.kind in t["kinds"] and _below(t["subject"], c.subject)), None) for c in named]
     first: Any = next(iter(hits), None)
     # what explains a true one further, or is explained by one, is no other cause
     around = {c.within for c, hit in zip(named, hits, strict=True) if hit}
     outer = [c for c, hit in zip(named, hits, strict=True) if not hit and c.within is None and c.rank not in around]
     wrong = tuple(f"{c.kind} {c.subject}" for c in outer if c.status == "confirmed")
-    found = Score(truth["drill"], verdict == ("cause_found" if true else "no_incident"), false_causes=wrong)
+    right = verdict == ("cause_found" if true else "no_incident")
+    found = Score(truth["drill"], right, false_causes=wrong, truth=told)
     if true:
         found = replace(found, first=bool(first), three=all(each in hits[:3] for each in true))
     if not first:
         return found
-    size, told, within = first["contribution"], named[0], None
-    if np.isfinite(size) and np.isfinite(told.contribution):
-        meets = told.low <= first["ends"][1] and told.high >= first["ends"][0]
-        within = bool(meets or abs(told.contribution - size) <= abs(size) / 2)
-    since = [f.evidence["onset"] for f in findings if f.id in told.findings and f.evidence.get("onset")]
+    size, best, within = first["contribution"], named[0], None
+    if np.isfinite(size) and np.isfinite(best.contribution):
+        meets = best.low <= first["ends"][1] and best.high >= first["ends"][0]
+        within = bool(meets or abs(best.contribution - size) <= abs(size) / 2)
+    since = [f.evidence["onset"] for f in findings if f.id in best.findings and f.evidence.get("onset")]
     days = None
     if first["onset"] and since:
         days = (pd.Timestamp(since[0]).tz_localize(None) - pd.Timestamp(first["onset"])) / pd.Timedelta(days=1)
-    stage = told.stage == first["stage"] if first["stage"] else None
+    stage = best.stage == first["stage"] if first["stage"] and isinstance(answer, Investigation) else None
     return replace(found, stage=stage, contribution=size, within=within, onset_days=days)
+
+
+def _below(known: str, subject: str) -> bool:
+    """Whether a subject is the known one, or a part of it; one that ends with a dot is known by its parts alone."""
+    return subject == known or subject.startswith(known if known[-1:] in ("", ".") else f"{known}.")
 
 
 def show(keep: Path | None, *, damage: bool = True, seed: int = 0, say: Say = silent) -> tuple[Investigation, Path]:

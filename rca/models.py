@@ -155,7 +155,8 @@ class OnnxModel:
             self.classes_ = sorted(self._run(np.array(row, dtype=object))[1][0])
 
     def _run(self, table: Any) -> list[Any]:
-        cells = np.asarray(table, dtype=object)
+        # column by column, or whole numbers beside others would be none any more
+        cells = table.astype(object).to_numpy() if isinstance(table, pd.DataFrame) else np.asarray(table, dtype=object)
         fed = {}
         for i, (name, kind) in enumerate(self._inputs.items()):
             given = cells if len(self._inputs) == 1 else cells[:, [i]]

@@ -96,9 +96,10 @@ def heat(attribution: Attribution) -> Figure:
     """Draw which source of inputs moved the metric in which term, as a heat map; a term of no source is its own row."""
     frame = attribution.frame()
     frame["whole"] = frame["group"].isna()  # a group may have any name
+    frame["contribution"] = frame["contribution"].where(frame["status"] == "identified")
     named = frame.fillna({"group": "(whole term)"}).set_index(["whole", "group", "term"])
     cells: Any = named["contribution"].unstack()[list(frame["term"].unique())]
-    most = float(cells.abs().max(axis=None)) or 1.0
+    most = float(np.abs(np.nan_to_num(cells)).max()) or 1.0
     tone = "RdBu_r" if lower_is_better(attribution.gap.metric) else "RdBu"  # what hurts is red
     with _style():
         figure = Drawing(figsize=(6.4, 0.5 * len(cells) + 0.9))

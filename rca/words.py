@@ -15,7 +15,7 @@ STATES = {"failed": "failed", "found": "found", "not_applicable": "not applicabl
 SUSPECTS = {
     "Drifting inputs": "covariate_shift concept_shift label_shift new_population",
     "a misaligned objective": "objective threshold",
-    "a coding flaw": "code_change preprocessing",
+    "a coding flaw": "code_change",
 }
 #: Colours of the pillars that colour-blind readers tell apart (Okabe and Ito, 2008).
 COLOURS = {"integrity": "#0072B2", "evolution": "#D55E00", "inputs": "#009E73", "": "#8A8F98"}
@@ -148,7 +148,8 @@ def sentence(found: Investigation, reason: str = "") -> str:
     if found.verdict == "inconclusive":
         return f"Inconclusive: {moved}, and no hypothesis explains it."
     first = found.causes[0]
-    part = "all" if (first.share or 0) >= ALL else f"{100 * (first.share or 0):.0f} %"
+    share = first.share or 0
+    part = "more than all" if share > 2 - ALL else "all" if share >= ALL else f"{100 * share:.0f} %"
     sure = {"confirmed": "explains", "likely": "likely explains", "possible": "may explain"}[first.status]
     text = f"{moved}: {first.summary}, which {sure} {part} of it"
     if others := [c for c in found.causes[1:] if c.within is None and c.subject != first.subject]:

@@ -252,7 +252,7 @@ def test_a_drill_is_run_and_scored_by_what_a_person_says(tmp_path: Path) -> None
     assert re.search(r"verdict +False", wrong)
     assert "seed params.seed" in wrong
     refused(tmp_path, 5, "does not have the hash", "drill", "score", "x", "--seal", "0" * 64)
-    refused(tmp_path, 2, "an answer is a kind and a subject", "drill", "score", "x", "--answer", "seed")
+    refused(tmp_path, 2, "a kind and a subject", "drill", "score", "x", "--answer", "seed")
     refused(tmp_path, 2, "is no workspace of a drill", "drill", "score", ".")
 
 

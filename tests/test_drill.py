@@ -5,21 +5,26 @@ from __future__ import annotations
 import ast
 import base64
 import json
+import shutil
 import subprocess
 import zlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
 import rca
 from rca import drill
 from rca.errors import ConfigError, VerificationError
+from rca.gitrepo import Repository
 from rca.registry import fault
 from rca.types import Cause, Investigation
 from tests.report.example import investigation
-from tests.workspace_plugin import state
+from tests.workspace_plugin import save, state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KNOWN = drill.drills()
 
@@ -60,12 +65,14 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return root, drill.make(root, "measures-18", seed=1)
 
 
-def answer(*causes: tuple[str, str, float]) -> Investigation:
+def answer(root: Path | None, *causes: tuple[str, str, float]) -> Investigation:
     named = tuple(
         Cause("integrity", kind, subject, size, size - 0.01, size + 0.01, "confirmed", "", rank)
         for rank, (kind, subject, size) in enumerate(causes, 1)
     )
-    return replace(investigation(), verdict="cause_found" if causes else "no_incident", causes=named, findings=())
+    found = replace(investigation(), verdict="cause_found" if causes else "no_incident", causes=named, findings=())
+    commit = "b81e6470aa" if root is None else Repository(root).resolve("bad")
+    return replace(found, current=replace(found.current, commit=commit))
 
 
 @pytest.mark.slow
@@ -74,11 +81,15 @@ def test_the_truth_is_sealed_and_not_in_the_tree(done: tuple[Path, str]) -> None
     assert files(root) == ""
     message = subprocess.run(["git", "log", "--format=%s"], cwd=root, capture_output=True, text=True, check=True).stdout
     assert message.split("\n")[:2] == ["Update", "The first version"]
-    assert drill.score(root, answer(), seal=seal).verdict is False
+    assert drill.score(root, answer(root), seal=seal).verdict is False
     with pytest.raises(VerificationError, match="does not have the hash"):
         drill.score(root, [], seal="0" * 64)
     with pytest.raises(ConfigError, match="is no workspace of a drill"):
         drill.score(root.parent, [])
+    with pytest.raises(ConfigError, match="is no investigation of"):
+        drill.score(root, answer(None))
+    with pytest.raises(ConfigError, match="is no investigation of"):
+        drill.score(root, replace(answer(root), gap=None))
 
 
 @pytest.mark.slow
@@ -99,28 +110,48 @@ def test_an_answer_is_scored(done: tuple[Path, str]) -> None:
         ("sentinel_values", "data.evaluate.load", truth[0]["contribution"]),
         ("hyperparameter", "params.leaves", -9.0),
     ]
-    whole = drill.score(root, answer(*right))
+    whole = drill.score(root, answer(root, *right))
     assert (whole.verdict, whole.first, whole.three, whole.within, whole.false_causes) == (True, True, True, True, ())
-    assert drill.score(root, answer(right[1])).within is False
-    half = drill.score(root, answer(("seed", "params.seed", -1.0), right[0]))
+    assert drill.score(root, answer(root, right[1])).within is False
+    half = drill.score(root, answer(root, ("seed", "params.seed", -1.0), right[0]))
     assert (half.first, half.three, half.false_causes) == (False, False, ("seed params.seed",))
     person = drill.score(root, [(kind, subject) for kind, subject, _ in right])
     assert (person.verdict, person.first, person.three, person.within) == (True, True, True, None)
 
 
 def test_what_explains_a_true_cause_is_no_false_one(tmp_path: Path) -> None:
-    told = {"drill": "x", "causes": [{"kinds": ["label_noise"], "subject": "data.train.y", "stage": "clean",
-                                      "contribution": -1.0, "ends": [-1.0, -1.0], "onset": "2024-01-01"}]}  # fmt: skip
+    known = {"kinds": ["label_noise"], "subject": "data.train.y", "stage": "clean", "onset": "2024-01-01"}
+    cause = {**known, "contribution": -1.0, "ends": [-1.0, -1.0]}
+    told = {"drill": "x", "commit": "b81e6470aa", "causes": [cause]}
     (tmp_path / ".git").mkdir()
     (tmp_path / drill.SEAL).write_bytes(base64.b64encode(zlib.compress(json.dumps(told).encode())))
-    inner, outer = answer(("label_noise", "data.train.y", -1.2), ("training_data", "data.train", -1.3)).causes
+    inner, outer = answer(None, ("label_noise", "data.train.y", -1.2), ("training_data", "data.train", -1.3)).causes
     found = replace(
-        answer(), verdict="cause_found", causes=(replace(inner, within=2, stage="clean", findings=("F1",)), outer)
+        answer(None), verdict="cause_found", causes=(replace(inner, within=2, stage="clean", findings=("F1",)), outer)
     )
     finding = replace(investigation().findings[0], id="F1", evidence={"onset": "2024-01-03T00:00:00"})
     scored = drill.score(tmp_path, replace(found, findings=(finding,)))
     assert (scored.first, scored.stage, scored.within, scored.onset_days) == (True, True, True, 2.0)
     assert scored.false_causes == ()
+
+
+@pytest.mark.parametrize("content", [b"", b"no base64", base64.b64encode(zlib.compress(b"[3]")), b"\xff" * 100])
+def test_a_truth_that_is_damaged_is_said(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / drill.SEAL).write_bytes(content)
+    with pytest.raises(VerificationError, match="is damaged"):
+        drill.score(tmp_path, [])
+
+
+def test_a_subject_is_one_or_a_part_of_it(tmp_path: Path) -> None:
+    known = {"kinds": ["unit_change"], "subject": "data.train.heat", "stage": "clean", "onset": None}
+    cause = {**known, "contribution": -1.0, "ends": [-1.0, -1.0]}
+    told = {"drill": "x", "commit": "", "causes": [cause]}
+    (tmp_path / ".git").mkdir()
+    (tmp_path / drill.SEAL).write_bytes(base64.b64encode(zlib.compress(json.dumps(told).encode())))
+    whole = drill.score(tmp_path, [("unit_change", "data.train.heat")])
+    assert (whole.first, whole.stage, whole.truth) == (True, None, ("unit_change data.train.heat -1",))
+    assert drill.score(tmp_path, [("unit_change", "data.train.heating")]).first is False
 
 
 def test_a_name_and_a_folder_that_do_not_fit_are_said(tmp_path: Path) -> None:
@@ -143,10 +174,25 @@ def test_a_table_is_written_as_it_was_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_project_of_ones_own_is_damaged_in_a_clone_of_it(mini: Path, tmp_path: Path) -> None:
+def test_a_project_of_ones_own_is_damaged_in_a_clone_of_it(
+    mini: Path, tmp_path: Path, copy_of: Callable[[Path], drill.Workspace]
+) -> None:
     before = state(mini)
     seal = drill.make(tmp_path / "mine", own=mini, rev="good", seed=2)
     assert state(mini) == before
     found = rca.investigate("good", "bad", config=tmp_path / "mine" / "rca.yaml", replay=False)
     scored = drill.score(tmp_path / "mine", found, seal=seal)
     assert (scored.drill, scored.first, scored.within, scored.false_causes) == ("own", True, True, ())
+    outside = copy_of(mini)
+    (outside.root / "exam.parquet").rename(tmp_path / "real.parquet")
+    (outside.root / "exam.parquet").symlink_to(tmp_path / "real.parquet")
+    save(outside, "linked")
+    real = (tmp_path / "real.parquet").read_bytes()
+    with pytest.raises(ConfigError, match="would not stay or not be in the clone alone"):
+        drill.make(tmp_path / "other", own=outside.root)
+    assert (tmp_path / "real.parquet").read_bytes() == real
+    with pytest.raises(ConfigError, match="is not the root of a git and DVC repository"):
+        shutil.rmtree(outside.root / ".dvc")
+        drill.make(tmp_path / "third", own=outside.root)
+    with pytest.raises(ConfigError, match="choose one of them"):
+        drill.make(tmp_path / "third", "demo-01", own=outside.root)

@@ -4,7 +4,6 @@ import copy
 import re
 from collections.abc import Callable
 from typing import Any
-import dpath
 from rca.errors import ConfigError, choices
 from rca.faults._common import Done, Draw, Name
 from rca.registry import fault
@@ -29,8 +28,13 @@ def _parameter(kind: str, title: str) -> Callable[..., Done]:
             hint = f"give a value to one of {choices(known)}."
             raise ConfigError(f"'{column}' is no parameter that can be set so: {hint}")
         value = known[column] * 2 if value is None else value
-        damaged = copy.deepcopy(params)
-        dpath.set(damaged, column, value, separator=".")
+        if value == known[column]:
+            raise ConfigError(f"'{column}' is {value!r} already: give another value.")
+        inner = damaged = copy.deepcopy(params)
+        *path, last = column.split(".")
+        for name in path:
+            inner = inner[name]
+        inner[last] = value
         return damaged, {"kind": kind, "column": column, "was": known[column], "value": value}
 
     return hyperparameter

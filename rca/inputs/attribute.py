@@ -138,6 +138,8 @@ def attribute(  # noqa: PLR0913  the contract
         raise ConfigError("events need the rows' times to be matched with: name their column as time.")
     if not isinstance(target, str) or not isinstance(seed, int) or seed < 0 or not isinstance(groups or {}, Mapping):
         raise ConfigError("attribute takes the target's name, a seed from 0 on, and groups as {name: [columns]}.")
+    if prediction == target:
+        raise ConfigError(f"'{target}' is the target and the prediction too: name the column of predictions.")
     log = None if events is None else read_events(events)
     sensitive = [sensitive] if isinstance(sensitive, str) else list(sensitive or ())
     answer_columns = [name for name in (target, prediction, time) if name is not None]

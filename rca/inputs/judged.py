@@ -145,27 +145,37 @@ def _predicted(metric: Metric, tables: Tables, target: str, prediction: str) -> 
     number = all(map(is_number, said))
     known = _known(*(table[target] for table in tables))
     y = tuple(_indices(table[target], known) for table in tables)
-    if metric.name in _REGRESSION or "_regression" in getattr(metric.function, "__module__", ""):
+    graded = metric.name.startswith(("mean_prediction_", "mean_absolute_error_"))  # gaps that are not of classes
+    if graded or metric.name in _REGRESSION or "_regression" in getattr(metric.function, "__module__", ""):
         if not number:
             raise DataError(f"the prediction '{prediction}' is no number, and {metric.name} compares numbers.")
         y, responses = _outcome(tables, target), [numbers(s) for s in said]
-    elif metric.response == "predict" and not number:
+    elif metric.response == "predict" and (not number or _are_classes(said, known)):
         responses = [_indices(s, known) for s in said]
+        if any((r < 0).all() for r in responses):
+            both = f"{choices(said[0].unique(), 5)} and {choices(known, 5)}"
+            raise DataError(
+                f"'{prediction}' and '{target}' have no class in common ({both}): give them the same names."
+            )
     elif len(known) > 2:
         hint = "choose a metric of numbers such as squared_error, or give a model."
         both = f"'{target}' has {len(known)} values, and '{prediction}' is one column of numbers"
         raise ConfigError(f"{metric.name} does not fit: {both}; {hint}")
     else:
         responses = [numbers(s) if number else np.full(len(s), np.nan) for s in said]
-        probability = not number or metric.name in LOSSES or metric.response == "predict_proba"
+        probability = not number or metric.name in LOSSES or metric.response in ("predict", "predict_proba")
         if probability and not all(r.min() >= 0 and r.max() <= 1 for r in responses):
             wrong = "leaves [0, 1]" if number else "is no number"
-            hint = f"needs the probability of the positive class: give it, or another metric ({choices(known)})."
+            hint = "needs the probability of the positive class: give it, or another metric, such as roc_auc."
             raise DataError(f"the prediction '{prediction}' {wrong}, and {metric.name} {hint}")
         if metric.response == "predict":
             responses = [(values >= 0.5).astype(float) for values in responses]
     grouped = [groups(table, metric) for table in tables]
     return [score(*side) for side in zip(y, responses, _SIDES, grouped, strict=True)]
+
+
+def _are_classes(said: list[pd.Series], known: list[str]) -> bool:
+    return all(s.nunique() <= len(known) and set(_names(s)) <= set(known) for s in said)
 
 
 def _hints(metric: Metric, scored: Scored) -> Floats:

@@ -73,13 +73,17 @@ def explain_row(
     if len(one) != 1 or not 2 <= neighbours <= len(table):
         why = f"{len(one)} rows and {neighbours} neighbours of {len(table)} reference rows were given"
         raise ConfigError(f"{why}: give one row, and from 2 neighbours up to as many as there are.")
-    one = one[names].astype(object).infer_objects()
+    one = one[names].astype(object)
+    one = one.astype({n: one[n].infer_objects().dtype for n in names if is_number(table[n])})
     table = table[names].iloc[shuffled(np.zeros(len(table)), table[names], np.random.default_rng(0))]
-    if odd := [n for n in names if is_number(table[n]) and not is_number(one[n]) and one[n].notna().all()]:
-        raise DataError(f"the row has {one[odd[0]][0]!r} as '{odd[0]}', where the reference has numbers: correct it.")
+    if text := [n for n in names if is_number(table[n]) and not is_number(one[n]) and one[n].notna().all()]:
+        raise DataError(f"the row has {one[text[0]][0]!r} as '{text[0]}', where the reference has numbers: correct it.")
     levels = {n: kind for n, kind in table.dtypes.items() if isinstance(kind, pd.CategoricalDtype)}
-    one = one.astype({n: kind for n, kind in levels.items() if one[n].isin(kind.categories).all()})
-    every = encode(table, one).linear(np.arange(len(table) + 1))
+    one = one.astype({n: kind for n, kind in levels.items() if (one[n].isna() | one[n].isin(kind.categories)).all()})
+    # a number beyond all that is usual, as a damaged one is, must not choose the neighbours alone
+    odd = {n for n in names if is_number(table[n]) and not table[n].min() <= one[n][0] <= table[n].max()}
+    like = [n for n in names if n not in odd] or names
+    every = encode(table[like], one[like]).linear(np.arange(len(table) + 1))
     nearest = np.argsort(np.square(every[:-1] - every[-1]).sum(axis=1), kind="stable")[:neighbours]
     near = table.iloc[nearest].reset_index(drop=True)
     ask = _asked(model, one)

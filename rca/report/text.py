@@ -7,11 +7,6 @@ import shutil
 from collections.abc import Iterator
 from typing import Any, TextIO
 from markupsafe import Markup
-from rich.console import Console
-from rich.markup import escape
-from rich.padding import Padding
-from rich.table import Column, Table
-from rich.text import Text
 from rca import words
 from rca.report.html import template
 from rca.types import Cause, Investigation, Remainder
@@ -26,6 +21,8 @@ _MARKS = {"found": "✗", "clear": "✓", "not_applicable": "-", "failed": "!"}
 
 def render(investigation: Investigation, stream: TextIO, *, width: int | None = None, verbose: bool = False) -> None:
     """Print the view, every check with what it did where `verbose`; in colour on a terminal, but not in CI."""
+    from rich.console import Console
+
     colour = stream.isatty() and not os.environ.get("NO_COLOR") and not os.environ.get("CI")
     width = width or (shutil.get_terminal_size().columns if stream.isatty() else _WIDE)
     view = io.StringIO()
@@ -40,6 +37,9 @@ def render(investigation: Investigation, stream: TextIO, *, width: int | None = 
 
 
 def _parts(found: Investigation, verbose: bool, wide: bool) -> Iterator[Any]:
+    from rich.padding import Padding
+    from rich.text import Text
+
     known = {"found": found, "gap": found.gap, "digits": words.digits(found), "verbose": verbose, "MOST": _MOST}
     view = template("terminal.txt.j2").make_module({**known, "show": _show})
     parts = (str(getattr(view, part)()).removesuffix("\n") for part in ("top", "middle", "bottom"))
@@ -58,15 +58,21 @@ def _parts(found: Investigation, verbose: bool, wide: bool) -> Iterator[Any]:
 
 
 def _show(text: object, limit: int = 2000) -> Markup:
+    from rich.markup import escape
+
     return Markup(escape(words.clean(text, limit)))  # noqa: S704  a terminal reads no HTML
 
 
-def _grid(*titles: str) -> Table:
+def _grid(*titles: str) -> Any:
+    from rich.table import Column, Table
+
     columns = [Column(title, overflow="fold") for title in titles]
     return Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=any(titles), header_style="dim")
 
 
-def _causes(found: Investigation, wide: bool) -> Table:
+def _causes(found: Investigation, wide: bool) -> Any:
+    from rich.text import Text
+
     grid = _grid("contribution", *(("share of the gap", "pillar", "kind") if wide else ()), "subject", "status")
     grid.columns[0].no_wrap = grid.columns[-1].no_wrap = True
     for cause, depth in words.nested(found.causes):

@@ -25,7 +25,7 @@ def test_an_unknown_notebook_names_the_choices(tmp_path: Path) -> None:
 
 def test_markdown_needs_no_notebook(tmp_path: Path) -> None:
     path = report.write(checked(), tmp_path / "new" / "x.md")
-    assert Path(path).read_text(encoding="utf-8").startswith("### Inconclusive: term-deposit")
+    assert Path(path).read_text(encoding="utf-8").startswith("### 4 findings: term-deposit")
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
