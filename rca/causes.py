@@ -14,17 +14,10 @@ from rca.words import hurts
 SHARE = 0.05
 #: A term that was not tested and whose interval holds zero is possible only if it is this much larger.
 LARGE = 5.0
-#: What would change our mind about a cause that no intervention tested.
-DOUBTS = {
-    "covariate_shift": "not tried: served to like inputs as before, the model should have its old metric",
-    "concept_shift": "not tried: a model that is trained on current rows should do as well as the old one did",
-    "label_shift": "not tried: in the old shares of the classes the metric should be the old one",
-    "new_population": "not tried: without these rows the metric should be the old one",
-}
 #: A cause that explains this share of the one it lies within is named before it.
 SPECIFIC = 0.8
-#: What to do about a cause, by kind.
-MITIGATIONS: dict[str, list[str]] = yaml.safe_load(Path(__file__).with_name("mitigations.yaml").read_text("utf-8"))
+#: By kind of cause: what to do about it, and what would change our mind where no intervention tested it.
+MITIGATIONS, DOUBTS = yaml.safe_load_all(Path(__file__).with_name("mitigations.yaml").read_text("utf-8"))
 
 
 def judge(

@@ -14,8 +14,8 @@ from rca.errors import NotApplicable, RcaError
 from rca.evolution._changes import sides
 from rca.evolution._runs import Options, retrain
 from rca.evolution.replay import Share, replay
-from rca.inputs import labels, slices, timeline
-from rca.inputs.decompose import Decomposition, complete, decompose
+from rca.inputs import slices, timeline
+from rca.inputs.decompose import Decomposition, LabelShift, complete, decompose, label_shift
 from rca.metrics import linearised
 from rca.stats import Estimate, shapley
 from rca.tree import CURRENT, REFERENCE, Branch, Setting, Term, damaged, damages
@@ -93,7 +93,7 @@ def moved(setting: Setting) -> Branch:
         found = decompose(*values, p, q, groups, rng=np.random.default_rng(setting.seed), hints=(hints[0], hints[1]))
     except RcaError as problem:
         return Branch(not_testable=[Rejected("inputs", "covariate_shift", "inputs", str(problem))])
-    shift = labels.label_shift(*values, pairs[0][0].y, pairs[0][1].y, p, q, np.random.default_rng(setting.seed + 1))
+    shift = label_shift(*values, pairs[0][0].y, pairs[0][1].y, p, q, np.random.default_rng(setting.seed + 1))
     since, notes = dict[str, str](), list[str]()
     if roles.time in have and all(table[roles.time].dtype.kind == "M" for table in (old, new)):
         try:
@@ -111,7 +111,7 @@ def moved(setting: Setting) -> Branch:
     return branch
 
 
-def shifted(found: Decomposition, shift: labels.LabelShift | None, since: Mapping[str, str]) -> Branch:
+def shifted(found: Decomposition, shift: LabelShift | None, since: Mapping[str, str]) -> Branch:
     """Return the terms of a decomposition, in the reading that fits, with since when each series is otherwise."""
     branch = Branch()
 

@@ -61,7 +61,7 @@ def test_loading_finds_every_module_of_the_folder() -> None:
     entries = check.load()
     assert {"RCA100", "RCA101", "RCA103", "RCA104", "RCA107", "RCA108", "RCA110"} <= set(entries)
     assert list(entries) == sorted(entries)
-    assert check.get("RCA101").function.__module__ == "rca.integrity.missing"
+    assert check.get("RCA101").function.__module__ == "rca.integrity.values"
 
 
 def test_names_the_choices() -> None:

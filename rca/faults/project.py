@@ -1,6 +1,7 @@
 """The faults of a project: of its parameters, a mapping, and of the texts of its scripts and its pinned packages."""
 
 import copy
+import functools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -30,11 +31,8 @@ def _parameter(kind: str, title: str) -> Callable[..., Done]:
         value = known[column] * 2 if value is None else value
         if value == known[column]:
             raise ConfigError(f"'{column}' is {value!r} already: give another value.")
-        inner = damaged = copy.deepcopy(params)
-        *path, last = column.split(".")
-        for name in path:
-            inner = inner[name]
-        inner[last] = value
+        damaged, (*path, last) = copy.deepcopy(params), column.split(".")
+        functools.reduce(dict.__getitem__, path, damaged)[last] = value
         return damaged, {"kind": kind, "column": column, "was": known[column], "value": value}
 
     return hyperparameter

@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 from rca.errors import ConfigError, DataError, NotApplicable, choices
-from rca.inputs.decompose import Decomposition, complete, decompose
+from rca.inputs.decompose import Decomposition, LabelShift, complete, decompose, label_shift
 from rca.inputs.judged import ESTIMATED, MEAN, Tables, judge, judge_unlabelled
-from rca.inputs.labels import LabelShift, label_shift
 from rca.inputs.slices import slices
 from rca.inputs.timeline import change_points, history, read_events
 from rca.metrics import get

@@ -9,7 +9,7 @@ import pandas as pd
 from rca.integrity._common import Mask, beyond_chance, differ, filled, noise, numbers, report, samples, tail_chance
 from rca.integrity._law import View, joint, part_of, settle, traces, views
 from rca.integrity._units import beyond, explain
-from rca.integrity.missing import error, risen
+from rca.integrity.values import error, risen
 from rca.registry import check
 from rca.stats import Floats
 from rca.tables import Column

@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 from rca.errors import NotApplicable
 from rca.integrity._units import beyond
-from rca.integrity.category import marked, mended
 from rca.integrity.numbers import score
 from rca.integrity.relation import rule_of
+from rca.integrity.values import marked, mended
 from rca.registry import repair
 from rca.repairs._common import Draw, Frame, chance_missing, column_of, plain, resample, restore, where
 from rca.types import Finding

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from rca.inputs.labels import LabelShift, label_shift
+from rca.inputs.decompose import LabelShift, label_shift
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +76,7 @@ Estimates = tuple[float, float]
 
 
 def run_mix(p: Side, q: Side) -> Any:
-    from rca.inputs.labels import _mix
+    from rca.inputs.decompose import _mix
 
     return _mix(p[0], p[1].astype(np.int64), q[1].astype(np.int64))
 

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
-from rca.faults.cells import WAYS, encoding
-from rca.integrity.category import bare, marked, mended, origins
+from rca.faults.tables import WAYS, encoding
+from rca.integrity.values import bare, marked, mended, origins
 
 if TYPE_CHECKING:
     from tests.conftest import Findings
