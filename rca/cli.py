@@ -230,14 +230,18 @@ def demo(keep: Path | None, healthy: bool, format: Format, output: Path | None, 
     typer.echo(f"report: {path}", err=format is not Format.text)
 
 
+def _print(rows: list[dict[str, str]], line: str, form: Format) -> None:
+    lines = (line.format(**row) for row in rows)
+    typer.echo(json.dumps(rows, indent=2) if form is Format.json else "\n".join(lines))
+
+
 @partial(verb, "format quiet verbose", group=drills)
 def list__(format: Format, **_: Any) -> None:
     """What can be exercised; nothing is told of the truth."""
     from rca import drill
 
     rows = [{"name": d.name, "system": d.system, "level": d.level} for d in drill.drills().values()]
-    lines = ["{name:<14} {system:<10} {level}".format(**row) for row in rows]
-    typer.echo(json.dumps(rows, indent=2) if format is Format.json else "\n".join(lines))
+    _print(rows, "{name:<14} {system:<10} {level}", format)
 
 
 @partial(verb, "FOLDER drill own current seed quiet verbose", group=drills)
@@ -278,8 +282,7 @@ def list_(format: Format, **_: Any) -> None:
         for code, entry in getattr(registry, kind).load().items()
     ]
     rows.append({"type": "check", "code": contract.CODE, "title": contract.TITLE})
-    lines = ["{type:<8} {code:<18} {title}".format(**row) for row in rows]
-    typer.echo(json.dumps(rows, indent=2) if format is Format.json else "\n".join(lines))
+    _print(rows, "{type:<8} {code:<18} {title}", format)
 
 
 def main() -> None:

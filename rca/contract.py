@@ -118,7 +118,6 @@ def _promise(table: Any, name: str, key: tuple[str, ...], mostly: float) -> Prom
 
 
 def _repeated(table: Any, key: tuple[str, ...]) -> int:
-    """Return how many rows have the key of another, over all rows."""
     return int(table.profile.rows - Table(table.expr.select(*key).distinct()).rows)
 
 

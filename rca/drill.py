@@ -35,12 +35,6 @@ SHOWCASE = "demo-01"
 SEAL = Path(".git", "drill")
 _HOME = Path(__file__).with_name("drills")
 _LONGEST = 1_000_000  # bytes of a truth
-#: What is done to a column of somebody's own project.
-_WAYS: Sequence[Mapping[str, Any]] = (
-    {"fault": "unit_change", "factor": 10.0},
-    {"fault": "sign_flip"},
-    {"fault": "sentinel_values", "value": -999.0, "share": 0.4},
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +178,11 @@ def adopt(root: Path, source: Path, rev: str = "HEAD", *, seed: int = 0) -> tupl
     work = replace(work, system={"track": [file] if tracked else []})
     work.repro()
     work.commit("As it was", GOOD)
+    ways = system("own")["ways"]
     exam, whole, usual = _read(path), path.read_bytes(), _measured(work.root)
     columns = [n for n in exam.select_dtypes("number") if n in known.roles(tuple(exam.columns)).features]
-    for at in draw.permutation(len(columns) * len(_WAYS)).tolist():
-        step = {**_WAYS[at % len(_WAYS)], "file": file, "column": columns[at // len(_WAYS)]}
+    for at in draw.permutation(len(columns) * len(ways)).tolist():
+        step = {**ways[at % len(ways)], "file": file, "column": columns[at // len(ways)]}
         edit(work.root, {"do": [step]}, np.random.default_rng([seed, 0]))
         moved = _measured(work.root) - usual
         path.unlink()
@@ -225,7 +220,8 @@ def strike(work: Workspace, drill: Drill, *, seed: int = 0) -> str:
         ends = known[frozenset([i])] - known[frozenset()], known[every] - known[every - {i}]
         measured = {"contribution": value[i].value, "ends": sorted(ends), "onset": onset[len(drill.decoys) + i]}
         kinds = each.get("kinds") or [each["do"][0]["fault"]]
-        truth.append({"kinds": kinds, "subject": each.get("subject", ""), "stage": each.get("stage"), **measured})
+        path = f"{subject.rstrip('.')}." if (subject := each.get("subject", "")) else ""
+        truth.append({"kinds": kinds, "subject": subject, "path": path, "stage": each.get("stage"), **measured})
     commit = Repository(work.root).resolve(BAD)
     told = {"drill": drill.name, "commit": commit, "causes": truth, "salt": np.random.default_rng(seed).bytes(8).hex()}
     sealed = base64.b64encode(zlib.compress(json.dumps(told).encode()))
@@ -305,7 +301,8 @@ def score(root: Path, answer: Investigation | Iterable[tuple[str, str]], *, seal
         named = tuple(Cause("integrity", *each, nan, nan, nan, "confirmed", "", i) for i, each in enumerate(answer, 1))
         findings, verdict = (), "cause_found" if named else "no_incident"
     true = truth["causes"]
-    hits = [next((t for t in true if c.kind in t["kinds"] and _below(t["subject"], c.subject)), None) for c in named]
+    at = [(c.kind, f"{c.subject}.") for c in named]  # a subject is a true one, or a part of it
+    hits = [next((t for t in true if kind in t["kinds"] and path.startswith(t["path"])), None) for kind, path in at]
     first: Any = next(iter(hits), None)
     # what explains a true one further, or is explained by one, is no other cause
     around = {c.within for c, hit in zip(named, hits, strict=True) if hit}
@@ -327,11 +324,6 @@ def score(root: Path, answer: Investigation | Iterable[tuple[str, str]], *, seal
         days = (pd.Timestamp(since[0]).tz_localize(None) - pd.Timestamp(first["onset"])) / pd.Timedelta(days=1)
     stage = best.stage == first["stage"] if first["stage"] and isinstance(answer, Investigation) else None
     return replace(found, stage=stage, contribution=size, within=within, onset_days=days)
-
-
-def _below(known: str, subject: str) -> bool:
-    """Whether a subject is the known one, or a part of it; one that ends with a dot is known by its parts alone."""
-    return subject == known or subject.startswith(known if known[-1:] in ("", ".") else f"{known}.")
 
 
 def show(keep: Path | None, *, damage: bool = True, seed: int = 0, say: Say = silent) -> tuple[Investigation, Path]:

@@ -116,7 +116,6 @@ class _Walk:
         return replace(step, column=column or None, damaged=column in hit)
 
     def _pair(self, pair: Pair, path: str) -> Pair | None:
-        """Return both sides of a table, if both can be read."""
         key = pair.name, path
         if key not in self.pairs:
             tables = []

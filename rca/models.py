@@ -80,7 +80,6 @@ def _named(file: str) -> str:
 
 
 def _converted(file: str, name: str, home: str) -> str:
-    """Let another process load a pickle, and save it as skops does."""
     target, variables = f"{home}/model.skops", {"HOME": home, "TMPDIR": home, "PATH": "/usr/bin:/bin"}
     command = [sys.executable, "-I", "-c", _CONVERT, str(Path(file).resolve()), target]
     try:

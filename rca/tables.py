@@ -233,7 +233,6 @@ def _facts(table: Table) -> dict[str, dict[str, Any]]:
 
 
 def _describe(table: Table, name: str) -> dict[str, Any]:
-    """Describe a column by the rows of the sample."""
     kind = table.kinds[name]
     if kind == "other":
         return {"missing": int(fetch(table.expr.aggregate(n=missing(table.expr[name]).sum()))["n"][0].as_py() or 0)}

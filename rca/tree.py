@@ -182,7 +182,6 @@ def outages(found: list[Damage], table: pd.DataFrame, inputs: Mapping[str, Seque
 
 
 def _struck(damage: Damage, table: pd.DataFrame) -> NDArray[np.bool_]:
-    """Return the rows of a table in which a repair changes the damaged column."""
     name = damage.main.evidence["column"]
     before, after = table[name], damage.undo(table)[name].reindex(table.index)
     return np.asarray(~(before.eq(after) | (before.isna() & after.isna())).to_numpy(dtype=bool, na_value=False))

@@ -120,7 +120,13 @@ def test_an_answer_is_scored(done: tuple[Path, str]) -> None:
 
 
 def test_what_explains_a_true_cause_is_no_false_one(tmp_path: Path) -> None:
-    known = {"kinds": ["label_noise"], "subject": "data.train.y", "stage": "clean", "onset": "2024-01-01"}
+    known = {
+        "kinds": ["label_noise"],
+        "subject": "data.train.y",
+        "path": "data.train.y.",
+        "stage": "clean",
+        "onset": "2024-01-01",
+    }
     cause = {**known, "contribution": -1.0, "ends": [-1.0, -1.0]}
     told = {"drill": "x", "commit": "b81e6470aa", "causes": [cause]}
     (tmp_path / ".git").mkdir()
@@ -144,7 +150,13 @@ def test_a_truth_that_is_damaged_is_said(tmp_path: Path, content: bytes) -> None
 
 
 def test_a_subject_is_one_or_a_part_of_it(tmp_path: Path) -> None:
-    known = {"kinds": ["unit_change"], "subject": "data.train.heat", "stage": "clean", "onset": None}
+    known = {
+        "kinds": ["unit_change"],
+        "subject": "data.train.heat",
+        "path": "data.train.heat.",
+        "stage": "clean",
+        "onset": None,
+    }
     cause = {**known, "contribution": -1.0, "ends": [-1.0, -1.0]}
     told = {"drill": "x", "commit": "", "causes": [cause]}
     (tmp_path / ".git").mkdir()

@@ -216,7 +216,6 @@ def _slices(case: Case, frame: pd.DataFrame, gain: Floats) -> list[dict[str, Any
 
 
 def _scores(case: Case, frame: pd.DataFrame) -> dict[str, Any]:
-    """Compare the scores of two binary classifiers."""
     models = asked(case)
     if len(classes(models[1]) or ()) != 2 or not all(hasattr(m, "predict_proba") for m in models):
         return {}

@@ -12,7 +12,6 @@ from rca.types import flatten
 
 
 def _parameter(kind: str, title: str) -> Callable[..., Done]:
-    """Register the fault for parameters that govern one thing."""
 
     @fault(kind, title)
     def hyperparameter(params: dict[str, Any], column: Name, rng: Draw, *, value: Any = None) -> Done:

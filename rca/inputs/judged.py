@@ -92,7 +92,6 @@ def judge_unlabelled(tables: Tables, target: str, prediction: str | None, model:
 
 
 def _complete(tables: Tables, target: str, prediction: str | None) -> tuple[Tables, tuple[str, ...]]:
-    """Keep the rows that have a target and a prediction."""
     kept, notes = [], []
     for side, table in zip(_SIDES, tables, strict=True):
         rows = table[target].notna()
@@ -140,7 +139,6 @@ def _indices(column: pd.Series, known: list[str]) -> Floats:
 
 
 def _predicted(metric: Metric, tables: Tables, target: str, prediction: str) -> list[Scored]:
-    """Judge a column of predictions."""
     said = [table[prediction] for table in tables]
     number = all(map(is_number, said))
     known = _known(*(table[target] for table in tables))
@@ -150,7 +148,9 @@ def _predicted(metric: Metric, tables: Tables, target: str, prediction: str) -> 
         if not number:
             raise DataError(f"the prediction '{prediction}' is no number, and {metric.name} compares numbers.")
         y, responses = _outcome(tables, target), [numbers(s) for s in said]
-    elif metric.response == "predict" and (not number or _are_classes(said, known)):
+    elif metric.response == "predict" and (
+        not number or all(set(_names(s.drop_duplicates())) <= {*known} for s in said)
+    ):
         responses = [_indices(s, known) for s in said]
         if any((r < 0).all() for r in responses):
             both = f"{choices(said[0].unique(), 5)} and {choices(known, 5)}"
@@ -172,10 +172,6 @@ def _predicted(metric: Metric, tables: Tables, target: str, prediction: str) -> 
             responses = [(values >= 0.5).astype(float) for values in responses]
     grouped = [groups(table, metric) for table in tables]
     return [score(*side) for side in zip(y, responses, _SIDES, grouped, strict=True)]
-
-
-def _are_classes(said: list[pd.Series], known: list[str]) -> bool:
-    return all(s.nunique() <= len(known) and set(_names(s)) <= set(known) for s in said)
 
 
 def _hints(metric: Metric, scored: Scored) -> Floats:

@@ -98,7 +98,6 @@ def explain_row(
 
 
 def _mixed(near: pd.DataFrame, one: pd.DataFrame, groups: Sequence[Sequence[str]]) -> pd.DataFrame:
-    """Return the neighbours with the row's values in some groups."""
     mixed = near.copy()
     for name in (name for columns in groups for name in columns):
         mixed[name] = one[name].iloc[[0] * len(near)].array
@@ -106,7 +105,6 @@ def _mixed(near: pd.DataFrame, one: pd.DataFrame, groups: Sequence[Sequence[str]
 
 
 def _asked(model: Model, one: pd.DataFrame) -> Callable[[pd.DataFrame], Floats]:
-    """Return the question that is put to the model."""
     known = classes(model)
     methods = ("predict",) if known is None else ("predict_proba", "decision_function")
     ask: Any = next((getattr(model, name) for name in methods if hasattr(model, name)), None)

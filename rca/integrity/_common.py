@@ -133,7 +133,6 @@ def cumulated(times: NDArray[Any], score: NDArray[Any]) -> tuple[NDArray[Any], N
 
 
 def _span(times: NDArray[Any], hit: Mask, time: str, usual: float) -> dict[str, Any]:
-    """Return the span of time that holds the hits."""
     moments, struck, excess = cumulated(times, hit)
     start = int(np.nanargmin(excess))
     stop = start + int(np.nanargmax(excess[start:]))

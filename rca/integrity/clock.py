@@ -85,7 +85,6 @@ def frozen_column(case: Case) -> Iterator[Finding]:
 
 
 def _top(known: Floats) -> float:
-    """Return the share of the most frequent value."""
     return float(mode(known).count / len(known)) if len(known) else 1.0
 
 

@@ -155,7 +155,6 @@ def train_test_overlap(case: Case, *, floor: float = 0.01) -> Iterator[Finding]:
 
 
 def _shared(train: Any, exam: Any, names: Sequence[str]) -> int:
-    """Count the rows of an exam that the training table has as well."""
     cast = (t.expr.select(**{n: t.expr[n].cast(_AS[t.kinds[n]]) for n in names}) for t in (train, exam))
     seen, asked = (expr.select(row=hash_of(expr, names)) for expr in cast)
     return int(asked.semi_join(seen, "row").count().execute())

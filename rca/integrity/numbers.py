@@ -314,7 +314,6 @@ def rounded(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
 
 
 def _whole(values: Any, digits: int) -> Mask:
-    """Return which values have no more than so many decimals."""
     scaled = values * 10.0**digits
     with np.errstate(invalid="ignore"):
         return np.asarray(np.isfinite(values) & (np.abs(scaled - np.round(scaled)) <= 1e-9 + 1e-7 * np.abs(scaled)))

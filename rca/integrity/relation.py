@@ -218,7 +218,6 @@ def rules_of(sample: pd.DataFrame, names: list[str]) -> Iterator[Rule]:
 
 
 def _numbers(sample: pd.DataFrame, names: list[str]) -> dict[str, Floats]:
-    """Return the numeric columns and times that vary, as floats."""
     values = {n: as_numbers(sample[n]) for n in names if sample[n].dtype.kind in "fM"}
     known = {n: v[np.isfinite(v)] for n, v in values.items()}
     varied = [n for n, v in known.items() if len(v) >= FEWEST and np.ptp(v[:_FIRST]) > 0]

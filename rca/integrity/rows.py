@@ -115,7 +115,6 @@ def _lost(pair: Pair, key: tuple[str, ...], time: str | None) -> tuple[int | Non
 
 
 def _few(pair: Pair, skip: set[str | None]) -> list[str]:
-    """Return the columns of both sides that have a few values."""
     old, new = pair.reference.profile.columns, pair.current.profile.columns
     same = [n for n in sorted(set(old) & set(new) - skip) if old[n].kind == new[n].kind]
     return [n for n in same if old[n].kind in ("category", "number") and 1 < (old[n].distinct or 0) <= 50]

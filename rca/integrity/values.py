@@ -238,7 +238,6 @@ def missing_values(case: Case, *, floor: float = 0.02) -> Iterator[Finding]:
 
 
 def _empty(table: Table, column: Column) -> Mask:
-    """Return which cells hold nothing, or nothing but blanks."""
     sample = table.sample
     if column.name not in sample:  # of a type of which only the count is known
         return np.arange(len(sample)) * column.rows < column.missing * len(sample)

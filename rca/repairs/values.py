@@ -269,7 +269,6 @@ def time_shift(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> F
 
 
 def _order(frame: Frame, finding: Finding) -> tuple[Frame, pd.Series]:
-    """Return the rows in the order of time, by position, and their entities."""
     ranked = frame.reset_index(drop=True).sort_values(finding.evidence["clock"], kind="stable")
     entity = list(finding.evidence["entity"])
     return ranked, ranked.groupby(entity, dropna=False).ngroup() if entity else pd.Series(0, index=ranked.index)
@@ -312,7 +311,6 @@ def duplicates(frame: Frame, finding: Finding, reference: Frame, rng: Draw) -> F
 
 
 def _lost(frame: Frame, told: Any, reference: Frame, rng: Draw) -> Any:
-    """Return which rows of the reference are not in the frame."""
     both = [name for name in reference.columns if name in frame.columns]
     key, time, since, until = list(told.get("key") or []), *(told.get(n) for n in ("time", "since", "until"))
     if key and told.get("missing_keys") and set(key) <= set(both):
@@ -337,6 +335,5 @@ def _lost(frame: Frame, told: Any, reference: Frame, rng: Draw) -> Any:
 
 
 def _hashes(frame: Frame, names: list[str]) -> pd.Series:
-    """Return a number for each row that rows of the same values share."""
     plain = {n: frame[n].map(repr) for n in names if frame[n].dtype == object}
     return pd.util.hash_pandas_object(frame[names].assign(**plain), index=False)

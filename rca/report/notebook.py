@@ -87,7 +87,6 @@ def _check(notebook: Path, given: Mapping[str, Any], home: Path) -> dict[str, An
 
 
 def _manager(folder: str) -> type:
-    """Return the class of kernel manager that papermill is to use."""
     # the user's IPython startup files and history are no part of a report
     environ = {"IPYTHONDIR": folder, "JUPYTER_RUNTIME_DIR": folder, "MPLBACKEND": "agg"}
     source = Path(__file__).resolve().parents[2]
