@@ -51,7 +51,6 @@ def _report(pair: Pair, case: Case, path: str | Path) -> str:
 
 
 def _rows(table: Any) -> pd.DataFrame:
-    """Return the sample, or the part of it that the hash of the row puts first, as evidently reads it."""
     sample = table.sample.iloc[np.argsort(table.hashes, kind="stable")[:ROWS]].reset_index(drop=True)
     texts = [n for n in sample if sample[n].dtype == "category"]
     read: pd.DataFrame = sample.replace([np.inf, -np.inf], np.nan).astype(dict.fromkeys(texts, "object"))

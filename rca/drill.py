@@ -12,6 +12,7 @@ import tempfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 import numpy as np
@@ -34,6 +35,7 @@ SHOWCASE = "demo-01"
 #: Where the sealed truth of a workspace is: not in its tree, so that nobody stumbles on it.
 SEAL = Path(".git", "drill")
 _HOME = Path(__file__).with_name("drills")
+_IGNORED = shutil.ignore_patterns("__pycache__", ".gitignore")
 _LONGEST = 1_000_000  # bytes of a truth
 
 
@@ -134,10 +136,8 @@ def start(root: Path, name: str, changes: Mapping[str, Any] | None = None) -> Wo
     for part in about.get("share", ()):
         source, target = share(part), work.root / part
         target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".gitignore"))
-        else:
-            shutil.copyfile(source, target)
+        copy: Any = partial(shutil.copytree, ignore=_IGNORED) if source.is_dir() else shutil.copyfile
+        copy(source, target)
     for file, text in about.get("files", {}).items():
         (work.root / file).parent.mkdir(parents=True, exist_ok=True)
         (work.root / file).write_text(text, encoding="utf-8")

@@ -127,7 +127,6 @@ class _Walk:
         return self.pairs[key]
 
     def _told(self, finding: Finding, pair: Pair, last: _Step, changes: list[Change], steps: list[_Step]) -> Finding:
-        """Return the finding with the place, the lines and the commit."""
         files = [*(path for c in changes for path in c.paths), *(file for c in changes for file, _ in c.keys)]
         names = {s.column for s in steps if s.damaged} | {k.rsplit(".", 1)[-1] for c in changes for _, k in c.keys}
         names |= {v for k, v in finding.evidence.items() if k != "time" and v in list(pair.reference.columns)}

@@ -238,7 +238,6 @@ def _is_toml(path: str) -> bool:
 
 
 def _objects(cache: Path, recorded: str) -> list[Path]:
-    """Return where an object may be: the layout of today's DVC cache, and that of DVC 2."""
     head, tail = recorded[:2], recorded[2:]
     return [cache / "files" / "md5" / head / tail, cache / head / tail]
 
@@ -250,7 +249,6 @@ def scratch() -> tempfile.TemporaryDirectory[str]:
 
 
 def _keep(content: bytes, path: str) -> Path:
-    """Put a git-tracked table or model where an engine can read it."""
     name = hashlib.sha256(content).hexdigest()[:16] + "".join(PurePosixPath(path).suffixes[-2:])
     target = Path(scratch().name) / name
     target.write_bytes(content)

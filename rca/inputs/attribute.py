@@ -169,7 +169,6 @@ def attribute(  # noqa: PLR0913  the contract
 
 
 def _frame(source: Any, name: str, needed: Sequence[str], seed: int) -> pd.DataFrame:
-    """Return the rows of a table, or a sample of them, once it is known to have the columns."""
     table = open_table(source, name)
     table.require(*needed)
     if isinstance(source, pd.DataFrame) and len(source) <= ROWS:

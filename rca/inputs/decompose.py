@@ -337,7 +337,6 @@ def label_shift(
 
 
 def _gain(each: Floats, place: Order, folds: Folds) -> Estimate:
-    """Return the mean gain, both sides counting half, with the rows put back to their place."""
     back = each[place]
     return 0.5 * (mean(back[~folds.current], "reference") + mean(back[folds.current], "current"))
 

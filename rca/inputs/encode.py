@@ -56,7 +56,6 @@ class Features:
 
 
 def _take(of: Mapping[str, list[Floats]], rows: Order) -> Floats:
-    """Return rows of all features as a matrix; without features, a constant."""
     features = [feature for group in of.values() for feature in group]
     # Folds are blocks, which are faster to read.
     asked = slice(rows[0], rows[-1] + 1) if len(rows) and rows[-1] - rows[0] == len(rows) - 1 else rows
@@ -142,7 +141,6 @@ def _standard(column: Floats, present: Mask) -> Floats:
 
 
 def _levels(p: pd.Series, q: pd.Series) -> Floats:
-    """Return the levels as numbers by frequency, ties by name; the rare ones share the last number."""
     column = pd.Series(np.concatenate([labels(p), labels(q)]))
     counts = column.value_counts().sort_index().sort_values(ascending=False, kind="stable")
     ranked = counts.index[counts >= max(10, _RARE * len(column))][: _BINS - 1]

@@ -126,7 +126,6 @@ def _names(column: pd.Series) -> list[str]:
 
 
 def _known(*columns: pd.Series) -> list[str]:
-    """Return the classes, the positive one of two last."""
     known = sorted(set().union(*map(_names, columns)))
     if len(known) == 1:
         # Of one class only, its name says which it is.

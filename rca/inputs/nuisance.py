@@ -114,7 +114,6 @@ def _answers(target: Floats | Mask, x: Features, folds: Folds, used: Mask, trees
 
 
 def _answer(ask: Callable[[Floats], Floats], inputs: Callable[[Order], Floats], rows: Order) -> Floats:
-    """Ask a model for some rows, a batch at a time so that each stays in the processor's cache."""
     batches = [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
     return np.concatenate([ask(inputs(batch)) for batch in batches])
 

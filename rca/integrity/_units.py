@@ -276,7 +276,6 @@ def beyond(values: Floats, bounds: tuple[float, float]) -> Mask:
 
 
 def _values_known(sides: Sides, unit: Unit, values: Floats) -> float:
-    """Return the share of distinct undone values that are among the reference's own, where those are few."""
     few = (sides.reference.distinct or 0) <= min(_FEW, sides.reference.present / 2)
     own, now = pd.Index(np.unique(sides.old)), unit.undo(np.unique(values[np.isfinite(values)]))
     if not few or not sides.reference.type.startswith(("float", "decimal")) or len(now) < 5:

@@ -279,7 +279,6 @@ def _found(pair: Any, case: Case, name: str) -> tuple[float, Mask, str, Mapping[
 
 
 def _same(late: Floats) -> tuple[float, Mask] | None:
-    """Return the hours by which nine in ten of the rows that are off at all are off, and those rows."""
     values, counts = np.unique(late[np.nan_to_num(late) != 0], return_counts=True)
     if not len(values) or counts.max() < max(0.9 * counts.sum(), 5):
         return None

@@ -98,7 +98,6 @@ def _copies(pair: Pair, key: tuple[str, ...], time: str | None, floor: float) ->
 
 
 def _hash(values: pd.Series) -> NDArray[np.uint64]:
-    """Return a number for each value that equal values of the column share, in any table."""
     known = values + 0.0 if values.dtype.kind == "f" else values
     own = pd.util.hash_array(np.array([values.name], dtype=object)) | np.uint64(1)
     return np.asarray(pd.util.hash_pandas_object(known, index=False) * own, dtype=np.uint64)

@@ -98,7 +98,6 @@ def sign_flip(case: Case, *, floor: float = 0.002) -> Iterator[Finding]:
 
 
 def _turned(pair: Pair, case: Case, name: str, gone: frozenset[str], view: View) -> bool | None:
-    """Say whether all values of a view have the other sign; None if they have not."""
     old, new = (side[name].to_numpy() for side in samples(pair))
     law, seen = joint(pair, case, view.mask)
     raw, undone = (law.relation(name, seen, values, gone) for values in (None, -new))

@@ -284,7 +284,6 @@ def _settled(sample: pd.DataFrame, names: list[str]) -> Iterator[Rule]:
 
 
 def _unsettled(x: NDArray[np.intp], y: NDArray[np.intp]) -> float:
-    """Return the share of rows whose y is not the most frequent one of their x."""
     height, width = int(x.max()) + 1, int(y.max()) + 1
     counts = np.bincount(x * width + y, minlength=height * width).reshape(height, width)
     return 1 - float(counts.max(axis=1).sum()) / len(x)

@@ -121,7 +121,6 @@ def _few(pair: Pair, skip: set[str | None]) -> list[str]:
 
 
 def _counts(pair: Pair, skip: set[str | None]) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Each column of a few values, and how many rows of both sides have them."""
     for name in _few(pair, skip):
         values = [side[name].astype("object") for side in samples(pair)]
         scaled = {i: v.value_counts() * (rows(pair)[i] / len(v)) for i, v in enumerate(values)}

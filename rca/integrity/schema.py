@@ -114,7 +114,6 @@ def schema_change(case: Case) -> Iterator[Finding]:
 
 
 def _renamed(pair: Pair, case: Case) -> dict[str, str]:
-    """Map lost columns to the only new one that has the same law."""
     before, after = pair.reference.profile.columns, pair.current.profile.columns
     lost, fresh = ([n for n in one if n not in other] for one, other in ((before, after), (after, before)))
     if not lost or not fresh or min(rows(pair)) < FEWEST:

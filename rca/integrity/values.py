@@ -197,7 +197,6 @@ def _renamed(reference: Column, now: Counter[Any], rest: dict[str, int], far: Ca
 
 
 def _alike(new: str, old: str) -> bool:
-    """Say whether one may be the other, shortened or with something added."""
     short, long = sorted((_normal(new), _normal(old)), key=len)
     letters = iter(long)
     subsequence = short[:1] == long[:1] and all(c in letters for c in short)
