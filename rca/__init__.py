@@ -17,7 +17,8 @@ _NAMES = {
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 
-__all__ = [*_HOMES]
+__all__ = ["Case", "Cause", "Finding", "Investigation", "NotApplicable", "RcaError", "Registry", "Version"]
+__all__ += ["attribute", "bisect", "check", "diff", "explain_row", "investigate", "read", "replay"]
 
 
 def __getattr__(name: str) -> Any:

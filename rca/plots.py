@@ -165,9 +165,8 @@ def _drawn(height: int, rows: Sequence[_Row], gap: Gap, unit: str = "") -> Itera
 
 
 def _text(axes: Any, x: float, y: float, text: str, **options: Any) -> None:
-    """Write text from data beside the axes: dollar signs are no formulas."""
     options = {"va": "center", "color": _INK, "transform": axes.get_yaxis_transform(), **options}
-    axes.text(x, y, _drawable(text), parse_math=False, **options)
+    axes.text(x, y, _drawable(text), parse_math=False, **options)  # dollar signs are no formulas
 
 
 def _drawable(text: str) -> str:
