@@ -117,17 +117,19 @@ def drills() -> dict[str, Drill]:
     return {f"{name}-{i:02}": Drill(f"{name}-{i:02}", name, **each) for name, i, each in known}
 
 
-def make(root: Path, name: str | None = None, *, own: Path | None = None, rev: str = "HEAD", seed: int = 0) -> str:
+def make(
+    root: str | Path, name: str | None = None, *, own: Path | None = None, rev: str = "HEAD", seed: int = 0
+) -> str:
     """Build a drill in a new folder, a named or drawn one or of one's `own` project, and return its truth's hash."""
     if own is not None and name is not None:
         raise ConfigError("a project of one's own and a drill's name were given: choose one of them.")
     if own is not None:
-        return strike(*adopt(root, own, rev, seed=seed), seed=seed)
+        return strike(*adopt(Path(root), own, rev, seed=seed), seed=seed)
     known = drills()
     if name is not None and name not in known:
         raise ConfigError(f"there is no drill '{name}': choose one of {choices(known, 99)}.")
     chosen = known[name or str(np.random.default_rng(seed).choice(sorted(known)))]
-    return strike(start(root, chosen.system, chosen.config), chosen, seed=seed)
+    return strike(start(Path(root), chosen.system, chosen.config), chosen, seed=seed)
 
 
 def start(root: Path, name: str, changes: Mapping[str, Any] | None = None) -> Workspace:
@@ -279,7 +281,7 @@ def _measured(root: Path) -> float:
         return float("nan")
 
 
-def score(root: Path, answer: Investigation | Iterable[tuple[str, str]], *, seal: str | None = None) -> Score:
+def score(root: str | Path, answer: Investigation | Iterable[tuple[str, str]], *, seal: str | None = None) -> Score:
     """Open the sealed truth and score an investigation, or what a person names: kinds and subjects, the first first."""
     try:
         sealed = (Path(root) / SEAL).read_bytes()
