@@ -120,7 +120,7 @@ def drills() -> dict[str, Drill]:
 def make(
     root: str | Path, name: str | None = None, *, own: Path | None = None, rev: str = "HEAD", seed: int = 0
 ) -> str:
-    """Build a drill in a new folder, a named or drawn one or of one's `own` project, and return its truth's hash."""
+    """Build a drill in a new folder (named, drawn by the seed, or on a project of one's own); return its truth's hash."""
     if own is not None and name is not None:
         raise ConfigError("a project of one's own and a drill's name were given: choose one of them.")
     if own is not None:
