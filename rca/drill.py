@@ -120,10 +120,10 @@ def drills() -> dict[str, Drill]:
 def make(
     root: str | Path, name: str | None = None, *, own: Path | None = None, rev: str = "HEAD", seed: int = 0
 ) -> str:
-    """Build a drill in a new folder (named, drawn by the seed, or on a project of one's own); return its truth's hash."""
-    if own is not None and name is not None:
+    """Build a drill in a new folder (named, drawn by the seed, or of one's own project); return its truth's hash."""
+    if own and name:
         raise ConfigError("a project of one's own and a drill's name were given: choose one of them.")
-    if own is not None:
+    if own:
         return strike(*adopt(Path(root), own, rev, seed=seed), seed=seed)
     known = drills()
     if name is not None and name not in known:
