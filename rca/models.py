@@ -70,7 +70,6 @@ def load(file: str, name: str | None = None, *, trust: bool = False, features: S
 
 
 def _named(file: str) -> str:
-    """Say what a pickle would import that models do not name all the time."""
     try:
         names = imported(file)
     except ModelError as problem:

@@ -119,7 +119,6 @@ def _outcome(tables: Tables, target: str) -> tuple[Floats, Floats]:
 
 
 def _names(column: pd.Series) -> list[str]:
-    """Return the name of each row's class, the same for 1, 1.0 and True."""
     if is_number(column):
         return [f"{value:.12g}" for value in numbers(column)]
     return [{"True": "1", "False": "0"}.get(name, name) for name in map(str, labels(column))]
