@@ -1,6 +1,7 @@
 """A git repository, asked and never changed: no checkout, no lock, no index refresh."""
 
 import contextlib
+import os
 import re
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -18,8 +19,9 @@ def git(folder: Path, *arguments: str, stdin: bytes | None = None, problem: RcaE
     """Run a git command that reads; where it fails, the `problem` is raised, or what git said."""
     options = ["--no-optional-locks", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"]
     command = ["git", *options, "-C", str(folder), *arguments]
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}  # those of a hook
     try:
-        done = subprocess.run(command, input=stdin, capture_output=True, check=False)
+        done = subprocess.run(command, input=stdin, capture_output=True, check=False, env=env)
     except FileNotFoundError:
         raise ConfigError("git is not installed, and every version is read with it: install git.") from None
     if done.returncode:

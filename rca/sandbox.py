@@ -23,7 +23,6 @@ atexit.register(_ENDED.set)  # no run begins while the process ends
 
 
 def _end(child: Popen[str]) -> None:
-    """Stop a run that is still going, with all that it started."""
     if child.poll() is None:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)

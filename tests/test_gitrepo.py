@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 import pytest
 from rca.errors import ConfigError
@@ -34,3 +35,12 @@ def test_a_title_with_odd_line_ends_is_one_title(mini: Path, copy_of: Callable[[
 
 def test_changes_that_are_in_no_revision(mini: Path) -> None:
     assert Repository(mini).changed() == []
+
+
+def test_the_variables_of_a_hook_name_no_other_repository(
+    mini: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = Repository(mini).resolve("good")
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    assert Repository(mini).resolve("good") == known

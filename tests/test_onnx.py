@@ -103,3 +103,12 @@ def test_decimals_are_not_cut_for_an_input_of_whole_numbers(tmp_path: Path) -> N
     assert loaded.predict(x * 1.0) == pytest.approx(model.predict(x), abs=1e-3)
     with pytest.raises(ModelError, match="input 'x' takes whole numbers"):
         loaded.predict(x + 0.5)
+
+
+def test_whole_numbers_beside_others_stay_whole(tmp_path: Path) -> None:
+    table = pd.DataFrame({"c": ["1", "2"] * 50, "x": np.arange(100.0)})
+    encoder = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["c"]), ("passthrough", ["x"]))
+    model = make_pipeline(encoder, LinearRegression()).fit(table, (table["c"] == "2") * 10.0)
+    types = [("c", StringTensorType([None, 1])), ("x", FloatTensorType([None, 1]))]
+    loaded: Any = models.load(keep(tmp_path, convert_sklearn(model, initial_types=types)))
+    assert loaded.predict(table.assign(c=table["c"].astype(int))) == pytest.approx(model.predict(table), abs=1e-3)

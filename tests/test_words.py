@@ -71,3 +71,9 @@ def test_the_three_that_are_asked_for_first_are_answered() -> None:
     code = replace(found.not_testable[0], kind="code_change")
     told = words.sentence(replace(found, causes=(moved,), not_testable=(code,), ruled_out=()))
     assert told.endswith(" Drifting inputs: likely; a misaligned objective: no; a coding flaw: not tested.")
+
+
+def test_more_than_all_is_not_called_all() -> None:
+    found = investigation()
+    first = replace(found.causes[0], share=1.72)
+    assert "explains more than all of it" in words.sentence(replace(found, causes=(first,)))

@@ -341,7 +341,6 @@ def join_fanout(frame: Frame, column: Name, rng: Draw, *, values: list[Any] | No
 
 
 def _kept(frame: Frame, weights: Any, rng: Draw, kind: str, column: str, **told: Any) -> Done:
-    """Keep each row with a chance in proportion to its weight, so that none is there twice."""
     stay = rng.random(len(frame)) < weights / weights.max()
     return frame[stay].copy(), {"kind": kind, "column": column, **told, "rows": int((~stay).sum())}
 

@@ -207,6 +207,7 @@ def test_texts_and_files_are_changed_where_it_is_said(rng: np.random.Generator) 
     [
         ("hyperparameter", PARAMS, "fit.deep", {}, "'fit.deep' is no parameter that can be set so: .* 'fit.depth'"),
         ("objective", PARAMS, "fit.loss", {}, "give a value to one of"),
+        ("seed", {"seed": 0}, "seed", {}, "'seed' is 0 already"),
         ("code_change", "a = 1", None, {"old": "b"}, "'b' is not in the script"),
         ("environment_change", "numpy==2.0\n", "pandas", {}, "'pandas' is no pinned package: choose one of 'numpy'"),
     ],

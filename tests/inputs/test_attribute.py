@@ -382,3 +382,20 @@ def test_what_the_scores_miss_is_no_slice_of_an_estimate(rng: Rng) -> None:
     assert abs(found.gap.difference) < 0.02
     with pytest.raises(ConfigError, match="'estimated_log_loss' or 'estimated_brier'"):
         attribute(served(), served(), target="y", prediction="p", metric="estimated_accuracy")
+
+
+def test_answers_are_classes_grades_or_chances(rng: Rng) -> None:
+    table = pd.DataFrame({"x": rng.normal(size=2000), "g": rng.choice(["a", "b"], 2000), "y": rng.integers(0, 2, 2000)})
+    table["p"] = np.clip(0.5 + 0.02 * table["x"] + 0.01 * (table["g"] == "a"), 0, 1)
+    how: dict[str, Any] = {"target": "y", "prediction": "p", "sensitive": ["g"]}
+    graded = attribute(table, table, metric="mean_prediction_difference", **how)
+    assert graded.gap.reference == pytest.approx(abs(np.subtract(*table.groupby("g")["p"].mean())))
+    with pytest.raises(DataError, match=r"leaves \[0, 1\], and accuracy needs the probability"):
+        attribute(table.assign(p=table["p"] * 100), table, metric="accuracy", **how)
+    words = table.assign(p=np.where(table["p"] > 0.5, "yes", "no"))
+    with pytest.raises(DataError, match="have no class in common"):
+        attribute(words, words, metric="accuracy", **how)
+    named = table.assign(y=table["y"] + 1, p=(table["p"] > 0.5) + 1)
+    assert attribute(named, named, metric="accuracy", **how).gap.reference == pytest.approx((named.y == named.p).mean())
+    with pytest.raises(ConfigError, match="is the target and the prediction too"):
+        attribute(table, table, target="p", prediction="p", metric="mean_prediction")

@@ -109,3 +109,21 @@ def test_a_reference_that_the_model_does_not_read_is_said(usual: pd.DataFrame) -
     model = LinearRegression().fit(usual[["a", "b"]], usual["a"])
     with pytest.raises(ModelError, match="does not read the row, or those of the reference"):
         rca.explain_row({"a": 1.0, "b": 1.0}, usual.assign(b=np.nan), model=model)
+
+
+def test_a_number_beyond_all_that_is_usual_does_not_choose_the_neighbours() -> None:
+    draw = np.random.default_rng(0)
+    usual = pd.DataFrame({"rate": draw.normal(1.5, 0.1, 2000), "age": draw.normal(40, 10, 2000)})
+    # old people have low rates, so that the highest rates would choose the young
+    usual["rate"] -= 0.02 * (usual["age"] - 40)
+    model = LinearRegression().fit(usual, 0.1 * usual["rate"] + usual["age"])
+    found = rca.explain_row({"rate": 83.4, "age": 70.0}, usual, model=model)
+    assert found.neighbours["age"].mean() > 60
+    assert found.frame()["group"][0] == "rate"
+
+
+def test_a_missing_category_is_asked_for_as_one() -> None:
+    usual = pd.DataFrame({"a": np.arange(200.0), "city": ["Oslo", "Rome", None, "Bern"] * 50})
+    encoder = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["city"]), ("passthrough", ["a"]))
+    model = make_pipeline(encoder, LinearRegression()).fit(usual, usual["a"])
+    assert np.isfinite(rca.explain_row(usual.iloc[2], usual, model=model).prediction)
