@@ -154,8 +154,7 @@ def open_table(source: Any, name: str = "table", like: str | None = None) -> Tab
             return Table(source, name)
         # of an Arrow table the columns are the data
         names = [str(c) for c in getattr(source, "column_names", getattr(source, "columns", ()))]
-        folded = [c.casefold() for c in names]  # as engines compare names
-        if repeated := {c for c in names if folded.count(c.casefold()) > 1}:
+        if repeated := {c for c in names if names.count(c) > 1}:
             raise DataError(f"{name} has the column {choices(repeated)} more than once: rename one of them.")
         if not names:
             kind = "has no columns" if hasattr(source, "columns") else f"is a {type(source).__name__}, and no table"

@@ -165,8 +165,3 @@ def test_many_columns_and_many_categories(rng: np.random.Generator) -> None:
     tall = pd.DataFrame({"name": np.arange(1_000_000).astype(str)})
     assert len(open_table(tall).profile.columns["name"].top) == 1000
     assert time.process_time() - start < 60
-
-
-def test_names_that_engines_take_for_one_are_refused() -> None:
-    with pytest.raises(DataError, match="'X', 'x' more than once"):
-        open_table(pd.DataFrame([[1, 2]], columns=["x", "X"]))
