@@ -261,9 +261,7 @@ def score(folder: Path, answer: Any, investigation: Path | None, seal: str | Non
 
     parts = [[part.strip() for part in text.split(":", 1)] for text in answer or ()]
     if not all(len(pair) == 2 and all(pair) for pair in parts) or (parts and investigation):
-        raise ConfigError(
-            "give an investigation, or answers such as unit_change:data.train.income, a kind and a subject."
-        )
+        raise ConfigError("give an investigation, or a kind and a subject each, as unit_change:data.train.income.")
     found: Any = rca.read(investigation) if investigation else parts
     told = plain(drill.score(folder, found, seal=seal))
     shown = {name: "; ".join(value) if isinstance(value, list) else value for name, value in told.items()}

@@ -182,6 +182,8 @@ def adopt(root: Path, source: Path, rev: str = "HEAD", *, seed: int = 0) -> tupl
     work.commit("As it was", GOOD)
     ways = system("own")["ways"]
     exam, whole, usual = _read(path), path.read_bytes(), _measured(work.root)
+    if not np.isfinite(usual):
+        raise ConfigError(f"the metric of {source} at {rev} cannot be measured: rca investigate says why, mend that.")
     columns = [n for n in exam.select_dtypes("number") if n in known.roles(tuple(exam.columns)).features]
     for at in draw.permutation(len(columns) * len(ways)).tolist():
         step = {**ways[at % len(ways)], "file": file, "column": columns[at // len(ways)]}

@@ -28,14 +28,14 @@ class Table(Protocol):
     expr: Any
 
     @property
-    def columns(self) -> tuple[str, ...]: ...  # noqa: D102
+    def columns(self) -> tuple[str, ...]: ...  # noqa: D102  see Table
     @property
-    def profile(self) -> Any: ...  # noqa: D102
+    def profile(self) -> Any: ...  # noqa: D102  see Table
     @property
-    def sample(self) -> "pd.DataFrame": ...  # noqa: D102
+    def sample(self) -> "pd.DataFrame": ...  # noqa: D102  see Table
     @property
-    def hashes(self) -> Any: ...  # noqa: D102
-    def frame(self, limit: int = ..., seed: int = ...) -> "pd.DataFrame": ...  # noqa: D102
+    def hashes(self) -> Any: ...  # noqa: D102  see Table
+    def frame(self, limit: int = ..., seed: int = ...) -> "pd.DataFrame": ...  # noqa: D102  see Table
 
 
 class Model(Protocol):

@@ -119,18 +119,16 @@ def test_an_answer_is_scored(done: tuple[Path, str]) -> None:
     assert (person.verdict, person.first, person.three, person.within) == (True, True, True, None)
 
 
+def seal(root: Path, commit: str, kind: str, subject: str, onset: str | None = None) -> None:
+    """Write a truth of one cause, worth -1, that came in at a stage."""
+    cause = {"kinds": [kind], "subject": subject, "path": f"{subject}.", "stage": "clean", "onset": onset}
+    told = {"drill": "x", "commit": commit, "causes": [{**cause, "contribution": -1.0, "ends": [-1.0, -1.0]}]}
+    (root / ".git").mkdir()
+    (root / drill.SEAL).write_bytes(base64.b64encode(zlib.compress(json.dumps(told).encode())))
+
+
 def test_what_explains_a_true_cause_is_no_false_one(tmp_path: Path) -> None:
-    known = {
-        "kinds": ["label_noise"],
-        "subject": "data.train.y",
-        "path": "data.train.y.",
-        "stage": "clean",
-        "onset": "2024-01-01",
-    }
-    cause = {**known, "contribution": -1.0, "ends": [-1.0, -1.0]}
-    told = {"drill": "x", "commit": "b81e6470aa", "causes": [cause]}
-    (tmp_path / ".git").mkdir()
-    (tmp_path / drill.SEAL).write_bytes(base64.b64encode(zlib.compress(json.dumps(told).encode())))
+    seal(tmp_path, "b81e6470aa", "label_noise", "data.train.y", "2024-01-01")
     inner, outer = answer(None, ("label_noise", "data.train.y", -1.2), ("training_data", "data.train", -1.3)).causes
     found = replace(
         answer(None), verdict="cause_found", causes=(replace(inner, within=2, stage="clean", findings=("F1",)), outer)
@@ -150,17 +148,7 @@ def test_a_truth_that_is_damaged_is_said(tmp_path: Path, content: bytes) -> None
 
 
 def test_a_subject_is_one_or_a_part_of_it(tmp_path: Path) -> None:
-    known = {
-        "kinds": ["unit_change"],
-        "subject": "data.train.heat",
-        "path": "data.train.heat.",
-        "stage": "clean",
-        "onset": None,
-    }
-    cause = {**known, "contribution": -1.0, "ends": [-1.0, -1.0]}
-    told = {"drill": "x", "commit": "", "causes": [cause]}
-    (tmp_path / ".git").mkdir()
-    (tmp_path / drill.SEAL).write_bytes(base64.b64encode(zlib.compress(json.dumps(told).encode())))
+    seal(tmp_path, "", "unit_change", "data.train.heat")
     whole = drill.score(tmp_path, [("unit_change", "data.train.heat")])
     assert (whole.first, whole.stage, whole.truth) == (True, None, ("unit_change data.train.heat -1",))
     assert drill.score(tmp_path, [("unit_change", "data.train.heating")]).first is False

@@ -120,3 +120,13 @@ def test_the_course_of_time_and_the_sources_are_drawn() -> None:
     assert len(plots.heat(named).axes[0].get_yticklabels()) == 3
     with pytest.raises(NotApplicable, match="no time column"):
         plots.over_time(attribute(table[:800], table[800:], target="y"))
+
+
+def test_a_term_that_is_not_identified_has_no_number_in_the_heat_map() -> None:
+    draw = np.random.default_rng(0)
+    p, q = (pd.DataFrame(draw.normal(mean, 1, (800, 4)), columns=list("abcd")) for mean in (0, 2.5))
+    found = attribute(*(t.assign(y=t["a"] + draw.normal(size=800)) for t in (p, q)), target="y")
+    frame = found.frame()
+    assert "not_identified" in set(frame["status"])
+    numbers = [text.get_text() for text in plots.heat(found).axes[0].texts]
+    assert sum(map(bool, numbers)) == (frame["status"] == "identified").sum()

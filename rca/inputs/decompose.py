@@ -202,7 +202,7 @@ def _one_step(values: Floats, m: Floats, ratio: Floats, inputs: Features) -> Est
     correction = float(residual.mean())
     plain = float(m[n0:].mean())
     # Expectation and weight are estimates themselves, which the first order does not know: their errors go with the
-    # root of features by rows. Without it intervals of 500 rows cover 82 to 91 %, see tests/bench/bench_coverage.py.
+    # root of features by rows. Without it intervals of 500 rows cover 82 to 92 %, see tests/bench/bench_coverage.py.
     features = sum(map(len, inputs.of_linear.values()))
     wider = 1.0 + min(1.0, _UNKNOWN * math.sqrt(features * float(weights @ weights)) / n0)
     pull = wider * (residual - correction * weights) / n0
